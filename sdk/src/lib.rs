@@ -1,1 +1,4 @@
 //! Bailiwick.
+
+pub mod capability;
+pub mod id;

@@ -195,7 +195,7 @@ impl CallNonce {
     /// Fresh random bytes from the operating system.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(*uuid::Uuid::new_v4().as_bytes())
+        Self(super::keys::random())
     }
 }
 

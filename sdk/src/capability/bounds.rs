@@ -1,0 +1,266 @@
+//! The absolute form of a scope, as one block of a token carries it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::constraint::Constraint;
+use super::facts::{Risk, Sensitivity};
+use super::keys::PublicKey;
+use crate::id::Timestamp;
+
+/// The capability that a spawn is a call of.
+pub const SPAWN: &str = "agent.spawn";
+
+/// Leave to call one capability with arguments inside constraints.
+///
+/// A grant closes its arguments: one that is not listed denies, one that is constrained must be
+/// given, one that is [`any`](super::any) may be left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    pub(crate) capability: String,
+    pub(crate) args: BTreeMap<String, Constraint>,
+    /// Keys any one of which must approve the call; in [`Bounds`] at most one.
+    pub(crate) approvers: BTreeSet<PublicKey>,
+}
+
+impl Grant {
+    /// Leave to call `capability` without arguments; [`Grant::arg`] adds them.
+    #[must_use]
+    pub fn new(capability: impl Into<String>) -> Self {
+        Self { capability: capability.into(), args: BTreeMap::new(), approvers: BTreeSet::new() }
+    }
+
+    /// Leave to spawn children with one of these roles, whose scopes are narrower by construction.
+    #[must_use]
+    pub fn spawn<R: Into<super::Atom>>(roles: impl IntoIterator<Item = R>) -> Self {
+        ["budget", "expires", "key", "scope", "task"].into_iter().fold(
+            Self::new(SPAWN).arg("role", Constraint::OneOf(roles.into_iter().map(Into::into).collect())),
+            |grant, name| grant.arg(name, Constraint::Any),
+        )
+    }
+
+    /// Constrains the argument `name`; a second constraint for a name takes the first's place.
+    #[must_use]
+    pub fn arg(mut self, name: impl Into<String>, constraint: Constraint) -> Self {
+        self.args.insert(name.into(), constraint);
+        self
+    }
+
+    /// Asks for the approval of any one of these keys for each call.
+    #[must_use]
+    pub fn approved_by(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        self.approvers.extend(keys);
+        self
+    }
+
+    /// The capability that may be called.
+    #[must_use]
+    pub fn capability(&self) -> &str {
+        &self.capability
+    }
+
+    /// The arguments and what each may be.
+    #[must_use]
+    pub const fn args(&self) -> &BTreeMap<String, Constraint> {
+        &self.args
+    }
+
+    /// The keys any one of which must approve; none means that no approval is asked.
+    #[must_use]
+    pub const fn approvers(&self) -> &BTreeSet<PublicKey> {
+        &self.approvers
+    }
+}
+
+/// What a block grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grants {
+    /// All that the blocks before grant.
+    Inherit,
+    /// The union of these; none allows nothing.
+    Only(Vec<Grant>),
+}
+
+/// A limit on what is used up over many calls, enforced by the ledger of the verifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Budget {
+    pub(crate) kind: String,
+    /// The signer and label; the signer is filled in when the block is signed.
+    pub(crate) signer: Option<PublicKey>,
+    pub(crate) label: Option<String>,
+    pub(crate) max: u64,
+}
+
+impl Budget {
+    /// At most `max` of `kind` (`calls`, `turns`, `tokens`, …); 0 is none.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, max: u64) -> Self {
+        Self { kind: kind.into(), signer: None, label: None, max }
+    }
+
+    /// Names the counter, so that several tokens of one signer share it.
+    ///
+    /// Without a label each token has a counter of its own.
+    #[must_use]
+    pub fn shared(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Restates the counter that `signer` set, to lower its limit.
+    #[must_use]
+    pub const fn set_by(mut self, signer: PublicKey) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The most that may be used.
+    #[must_use]
+    pub const fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// The id of the counter: signer, `/`, label. `None` before the block is signed.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        Some(format!("{}/{}", self.signer?, self.label.as_deref()?))
+    }
+}
+
+/// m of n keys must approve each call of some capabilities.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quorum {
+    pub(crate) capabilities: BTreeSet<String>,
+    pub(crate) of: BTreeSet<PublicKey>,
+    pub(crate) need: u8,
+}
+
+impl Quorum {
+    /// `need` of the keys `of` must approve each call of one of `capabilities`.
+    ///
+    /// At most five keys; `need` is at least 1 and at most their number.
+    #[must_use]
+    pub fn new<C: Into<String>>(
+        capabilities: impl IntoIterator<Item = C>,
+        need: u8,
+        of: impl IntoIterator<Item = PublicKey>,
+    ) -> Self {
+        Self {
+            capabilities: capabilities.into_iter().map(Into::into).collect(),
+            of: of.into_iter().collect(),
+            need,
+        }
+    }
+
+    /// The capabilities that need the approvals.
+    #[must_use]
+    pub const fn capabilities(&self) -> &BTreeSet<String> {
+        &self.capabilities
+    }
+
+    /// How many of the keys must approve.
+    #[must_use]
+    pub const fn need(&self) -> u8 {
+        self.need
+    }
+
+    /// The keys that may approve.
+    #[must_use]
+    pub const fn of(&self) -> &BTreeSet<PublicKey> {
+        &self.of
+    }
+}
+
+/// The caveats of one block. `None` does not constrain; the blocks before it still do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caveats {
+    /// Not before this second.
+    pub not_before: Option<Timestamp>,
+    /// Before this second; always there.
+    pub expires: Timestamp,
+    /// Only for these verifiers.
+    pub audience: Option<BTreeSet<String>>,
+    /// Only in these tasks.
+    pub task: Option<BTreeSet<String>>,
+    /// Only in these steps of the plan.
+    pub step: Option<BTreeSet<String>>,
+    /// Only on calls that touch no other data.
+    pub dataset: Option<BTreeSet<String>>,
+    /// Only tools of at most this risk.
+    pub risk: Option<Risk>,
+    /// Only data of at most this sensitivity.
+    pub sensitivity: Option<Sensitivity>,
+    /// Only while the run has no other taint.
+    pub taint: Option<BTreeSet<String>>,
+    /// Only in chains of at most this many hops.
+    pub depth: Option<u32>,
+    /// Only while these are not used up; sorted by kind and id.
+    pub budgets: Vec<Budget>,
+    /// Only with these approvals; sorted by their capabilities, which differ.
+    pub quorums: Vec<Quorum>,
+}
+
+/// What one block of a token allows, in absolute terms; made by [`Scope::at`](super::Scope::at),
+/// [`narrow`](super::narrow()) and [`meet`](super::meet), or read from a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub(crate) grants: Grants,
+    pub(crate) caveats: Caveats,
+}
+
+impl Bounds {
+    /// What is granted.
+    #[must_use]
+    pub const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Under which caveats.
+    #[must_use]
+    pub const fn caveats(&self) -> &Caveats {
+        &self.caveats
+    }
+
+    /// Every key that may approve something under these bounds.
+    pub(crate) fn approvers(&self) -> impl Iterator<Item = &PublicKey> {
+        let granted = match &self.grants {
+            Grants::Inherit => &[],
+            Grants::Only(grants) => grants.as_slice(),
+        };
+        let quorums = self.caveats.quorums.iter().flat_map(|quorum| &quorum.of);
+        granted.iter().flat_map(|grant| &grant.approvers).chain(quorums)
+    }
+
+    /// The names of the capabilities granted, when they are listed.
+    pub(crate) fn capabilities(&self) -> Option<BTreeSet<&str>> {
+        match &self.grants {
+            Grants::Inherit => None,
+            Grants::Only(grants) => Some(grants.iter().map(|grant| grant.capability.as_str()).collect()),
+        }
+    }
+
+    /// Whether the block names `agent.spawn` or leaves it to the blocks before.
+    pub(crate) fn may_spawn(&self) -> bool {
+        self.capabilities().is_none_or(|names| names.contains(SPAWN))
+    }
+
+    /// Makes the bounds those of the block at `hop`: signer and label of its own budgets, and no
+    /// hop after it where it may not spawn.
+    pub(crate) fn placed(mut self, hop: u32, signer: PublicKey, holder: PublicKey) -> Self {
+        if !self.may_spawn() {
+            self.caveats.depth = Some(self.caveats.depth.map_or(hop, |depth| depth.min(hop)));
+        }
+        for budget in &mut self.caveats.budgets {
+            budget.signer.get_or_insert(signer);
+            // A holder's key is fresh for every delegation, so it tells the counters apart.
+            budget.label.get_or_insert_with(|| super::call::Hex(holder.as_bytes()).to_string());
+        }
+        self.caveats.budgets.sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
+        self
+    }
+}

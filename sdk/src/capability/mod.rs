@@ -1,0 +1,25 @@
+//! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
+//! the only room that names `biscuit_auth`.
+
+mod bounds;
+mod call;
+pub mod canonical;
+mod constraint;
+mod decimal;
+mod facts;
+mod keys;
+pub(crate) mod normal;
+mod refusal;
+mod scope;
+
+pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
+pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
+pub use constraint::{
+    Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches, one_of,
+    path_under, prefix, range, subset_of, url,
+};
+pub use decimal::Decimal;
+pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
+pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use refusal::{Kind, Refusal};
+pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};

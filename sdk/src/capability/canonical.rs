@@ -1,0 +1,293 @@
+//! JSON read strictly, and written in one way only.
+//!
+//! Canonical JSON v1 is RFC 8785 except that 64-bit integers are written in full, larger ones are
+//! refused, and so is whatever this reader refuses. Strings are not normalised.
+//!
+//! Nothing here depends on features of `serde_json`, which another crate of the same build may
+//! turn on: numbers are read from their own text, so neither `float_roundtrip` nor
+//! `arbitrary_precision` changes a value, and keys are sorted here.
+
+use std::fmt;
+
+use serde_json::{Number, Value};
+use sha2::{Digest as _, Sha256};
+
+mod read;
+
+pub use read::{read, read_object};
+
+/// The deepest nesting of arrays and objects.
+pub const MAX_DEPTH: usize = 32;
+
+/// Keys that `serde_json` gives a meaning of its own; data must not.
+const RESERVED: &str = "$serde_json::private::";
+
+/// Why a text or a value has no canonical form, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at {place}: {fault}")]
+pub struct JsonError {
+    place: Place,
+    fault: String,
+}
+
+/// Where in a text, or where in a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Byte(usize),
+    Pointer(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(offset) => write!(f, "byte {offset}"),
+            Self::Pointer(path) if path.is_empty() => f.write_str("the top"),
+            Self::Pointer(path) => write!(f, "`{path}`"),
+        }
+    }
+}
+
+impl JsonError {
+    fn byte(offset: usize, fault: impl Into<String>) -> Self {
+        Self {
+            place: Place::Byte(offset),
+            fault: fault.into(),
+        }
+    }
+
+    fn here(fault: impl Into<String>) -> Self {
+        Self {
+            place: Place::Pointer(String::new()),
+            fault: fault.into(),
+        }
+    }
+
+    /// The same error, seen from the array or object that holds the value under `key`.
+    fn inside(self, key: &str) -> Self {
+        match self.place {
+            Place::Pointer(path) => Self {
+                place: Place::Pointer(format!("/{}{path}", shown(key))),
+                fault: self.fault,
+            },
+            Place::Byte(_) => self,
+        }
+    }
+
+    fn parse(text: &str, error: &serde_json::Error) -> Self {
+        let before = match error.line() {
+            0 | 1 => 0,
+            line => text
+                .match_indices('\n')
+                .nth(line - 2)
+                .map_or(0, |(newline, _)| newline + 1),
+        };
+        let message = error.to_string();
+        let suffix = format!(" at line {} column {}", error.line(), error.column());
+        let fault = message.strip_suffix(&suffix).unwrap_or(&message);
+        Self::byte(before + error.column().saturating_sub(1), fault)
+    }
+}
+
+/// User input for a message: escaped, and cut where it is long.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let mut out: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+fn too_deep() -> String {
+    format!("arrays and objects nest more than {MAX_DEPTH} deep; flatten the value")
+}
+
+fn too_large(number: &str) -> String {
+    format!(
+        "integer `{}` does not fit 64 bits; send it as a string",
+        shown(number)
+    )
+}
+
+fn reserved(key: &str) -> String {
+    format!("key `{}` is reserved; use another name", shown(key))
+}
+
+/// Checks that a value made in memory has a canonical form that reads back.
+///
+/// # Errors
+///
+/// Nesting over [`MAX_DEPTH`], a number written as an integer of more than 64 bits (a float such
+/// as `1e20`), and keys that `serde_json` reserves.
+pub fn check(value: &Value) -> Result<(), JsonError> {
+    fits(value, 0)
+}
+
+fn fits(value: &Value, depth: usize) -> Result<(), JsonError> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Number(number) => number_fits(number),
+        Value::Array(_) | Value::Object(_) if depth >= MAX_DEPTH => {
+            Err(JsonError::here(too_deep()))
+        }
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            fits(item, depth + 1).map_err(|error| error.inside(&index.to_string()))
+        }),
+        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
+            if key.starts_with(RESERVED) {
+                return Err(JsonError::here(reserved(key)));
+            }
+            fits(item, depth + 1).map_err(|error| error.inside(key))
+        }),
+    }
+}
+
+fn number_fits(number: &Number) -> Result<(), JsonError> {
+    if number.is_i64() || number.is_u64() {
+        return Ok(());
+    }
+    // Only `arbitrary_precision` makes a number that is none of the three.
+    let finite = number
+        .as_f64()
+        .filter(|float| number.is_f64() && float.is_finite());
+    let fault = || JsonError::here(too_large(&number_text(number)));
+    let float = finite.ok_or_else(fault)?;
+    let text = ecmascript(float);
+    let fine =
+        text.contains(['.', 'e']) || text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
+    fine.then_some(()).ok_or_else(fault)
+}
+
+/// The canonical text of a value that [`check`] passed.
+#[must_use]
+pub fn write(value: &Value) -> String {
+    let mut out = String::new();
+    put(value, &mut out);
+    out
+}
+
+/// The SHA-256 of the canonical text.
+#[must_use]
+pub fn hash(value: &Value) -> [u8; 32] {
+    digest(b"", value)
+}
+
+/// The SHA-256 of `prefix`, which names the use, and the canonical text.
+#[must_use]
+pub fn digest(prefix: &[u8], value: &Value) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(prefix)
+        .chain_update(write(value))
+        .finalize()
+        .into()
+}
+
+fn put(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => out.push_str(&number_text(number)),
+        Value::String(text) => put_string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                put(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push('{');
+            for (index, (key, item)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                put_string(key, out);
+                out.push(':');
+                put(item, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn put_string(text: &str, out: &mut String) {
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+}
+
+/// The canonical text of a number.
+pub(crate) fn number_text(number: &Number) -> String {
+    if let Some(integer) = number.as_i64() {
+        return integer.to_string();
+    }
+    if let Some(integer) = number.as_u64() {
+        return integer.to_string();
+    }
+    number
+        .as_f64()
+        .map_or_else(|| number.to_string(), ecmascript)
+}
+
+/// The shortest digits that read back as a positive float, and of those the nearest, as
+/// `1.25e-7`.
+fn shortest(float: f64) -> String {
+    let shortest = format!("{float:e}");
+    // Halfway between two of that length ECMAScript wants the even one; Rust takes the larger,
+    // but rounds to even when it is told how many digits to write.
+    let places = shortest.find('e').unwrap_or(0).saturating_sub(2);
+    let even = format!("{float:.places$e}");
+    if even.parse() == Ok(float) {
+        even
+    } else {
+        shortest
+    }
+}
+
+/// ECMAScript's `Number::toString` of a finite number.
+fn ecmascript(float: f64) -> String {
+    if float == 0.0 {
+        return "0".to_owned();
+    }
+    let sign = if float < 0.0 { "-" } else { "" };
+    let text = shortest(float.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits: String = mantissa.chars().filter(|char| *char != '.').collect();
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let count = i32::try_from(digits.len()).unwrap_or(0);
+    let (head, tail) = digits
+        .split_at_checked(usize::try_from(exponent + 1).unwrap_or(0))
+        .unwrap_or((&digits, ""));
+    match exponent {
+        0..=20 if tail.is_empty() => format!("{sign}{digits}{}", zeros(exponent + 1 - count)),
+        0..=20 => format!("{sign}{head}.{tail}"),
+        -6..=-1 => format!("{sign}0.{}{digits}", zeros(-exponent - 1)),
+        _ => format!("{sign}{mantissa}e{exponent:+}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,5 @@
 //! Bailiwick.
+
+pub mod agent;
+pub mod id;
+pub mod model;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::calls::with_unique_ids;
+use super::settle::cleaned;
 use super::state::{Phase, State, VERSION};
-use super::text::{escaped, shown};
-use super::{CallOutcome, DenialNote, Ended, Finished, Limits, RunError, Step};
+use super::text::escaped;
+use super::{CallOutcome, Ended, Limits, RunError, Step};
 use crate::id::RunId;
-use crate::model::{Completion, Message, Request, ToolCall, ToolSpec, Usage};
+use crate::model::{Completion, Message, Request, ToolSpec, Usage};
 
 /// One agent at its task.
 ///
@@ -108,17 +109,11 @@ impl Run {
     #[must_use]
     pub fn next(&self) -> Step {
         let state = &self.state;
-        if let Some((ended, text)) = self.end() {
-            return Step::Done(self.finished(ended, text));
+        if let Some((ended, text)) = self.state.end() {
+            return Step::Done(self.state.finished(ended, text));
         }
         match &state.phase {
-            Phase::Calling { outcomes } => Step::Dispatch(
-                self.asked()
-                    .iter()
-                    .filter(|call| !outcomes.contains_key(&call.id))
-                    .cloned()
-                    .collect(),
-            ),
+            Phase::Calling { .. } => Step::Dispatch(state.open()),
             _ => Step::AskModel(Request {
                 system: state.system.clone(),
                 messages: state.messages.clone(),
@@ -135,7 +130,7 @@ impl Run {
     /// When the run did not ask its model.
     pub fn completed(&mut self, completion: Completion) -> Result<(), RunError> {
         self.expect_asking()?;
-        let used = self.call_ids();
+        let used = self.state.call_ids();
         let state = &mut self.state;
         state.turns = state.turns.saturating_add(1);
         state.usage = state.usage.plus(completion.usage);
@@ -164,7 +159,7 @@ impl Run {
             text: completion.text,
             calls,
         });
-        self.settle_if_complete();
+        self.state.settle_if_complete();
         Ok(())
     }
 
@@ -176,11 +171,11 @@ impl Run {
     ///
     /// When the call is not one of this run's or has an outcome, and when the run has ended.
     pub fn resolved(&mut self, call_id: &str, outcome: CallOutcome) -> Result<(), RunError> {
-        if self.end().is_some() {
+        if self.state.end().is_some() {
             return Err(RunError::Ended);
         }
-        let is_asked = self.asked().iter().any(|call| call.id == call_id);
-        let is_known = is_asked || self.call_ids().contains(call_id);
+        let is_asked = self.state.asked().iter().any(|call| call.id == call_id);
+        let is_known = is_asked || self.state.call_ids().contains(call_id);
         let max = self.state.limits.max_result_bytes;
         match &mut self.state.phase {
             Phase::Calling { outcomes } if is_asked && !outcomes.contains_key(call_id) => {
@@ -197,7 +192,7 @@ impl Run {
                 });
             }
         }
-        self.settle_if_complete();
+        self.state.settle_if_complete();
         Ok(())
     }
 
@@ -214,7 +209,7 @@ impl Run {
     /// When the run did not ask its model.
     pub fn failed(&mut self, text: impl AsRef<str>) -> Result<(), RunError> {
         self.expect_asking()?;
-        self.finish(Ended::ModelFailed, text.as_ref());
+        self.state.finish(Ended::ModelFailed, text.as_ref());
         Ok(())
     }
 
@@ -224,177 +219,31 @@ impl Run {
     ///
     /// When the run has ended.
     pub fn cancel(&mut self, reason: impl AsRef<str>) -> Result<(), RunError> {
-        if self.end().is_some() {
+        if self.state.end().is_some() {
             return Err(RunError::Ended);
         }
-        let open: Vec<String> = match &self.state.phase {
-            Phase::Calling { outcomes } => self
-                .asked()
-                .iter()
-                .map(|call| call.id.clone())
-                .filter(|id| !outcomes.contains_key(id))
-                .collect(),
-            _ => Vec::new(),
-        };
+        let open = self.state.open();
         if let Phase::Calling { outcomes } = &mut self.state.phase {
             let stopped =
                 "the run was cancelled before this call had an outcome; it may have had an effect";
             outcomes.extend(
                 open.into_iter()
-                    .map(|id| (id, CallOutcome::Failed(stopped.to_owned()))),
+                    .map(|call| (call.id, CallOutcome::Failed(stopped.to_owned()))),
             );
         }
-        self.settle_if_complete();
-        self.finish(Ended::Cancelled, reason.as_ref());
+        self.state.settle_if_complete();
+        self.state.finish(Ended::Cancelled, reason.as_ref());
         Ok(())
-    }
-
-    /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and
-    /// given more turns goes on.
-    fn end(&self) -> Option<(Ended, String)> {
-        let max = self.state.limits.max_turns;
-        match &self.state.phase {
-            Phase::Done { ended, text } => Some((*ended, text.clone())),
-            Phase::Asking {} if self.state.turns >= max => Some((
-                Ended::TurnLimit,
-                format!("the run has used all its {max} turns without an answer"),
-            )),
-            _ => None,
-        }
     }
 
     fn expect_asking(&self) -> Result<(), RunError> {
         match &self.state.phase {
-            _ if self.end().is_some() => Err(RunError::Ended),
+            _ if self.state.end().is_some() => Err(RunError::Ended),
             Phase::Calling { outcomes } => Err(RunError::NotAsked {
-                open: self.asked().len().saturating_sub(outcomes.len()),
+                open: self.state.asked().len().saturating_sub(outcomes.len()),
             }),
             _ => Ok(()),
         }
-    }
-
-    /// The calls of the last completion.
-    fn asked(&self) -> &[ToolCall] {
-        match self.state.messages.last() {
-            Some(Message::Assistant { calls, .. }) => calls,
-            _ => &[],
-        }
-    }
-
-    fn call_ids(&self) -> BTreeSet<String> {
-        let calls = self
-            .state
-            .messages
-            .iter()
-            .flat_map(|message| match message {
-                Message::Assistant { calls, .. } => calls.as_slice(),
-                _ => &[],
-            });
-        calls.map(|call| call.id.clone()).collect()
-    }
-
-    /// Once every call of the turn has its outcome, takes them in the order of the calls.
-    fn settle_if_complete(&mut self) {
-        let calls = self.asked().to_vec();
-        let outcomes = match &mut self.state.phase {
-            Phase::Calling { outcomes }
-                if calls.iter().all(|call| outcomes.contains_key(&call.id)) =>
-            {
-                std::mem::take(outcomes)
-            }
-            _ => return,
-        };
-        self.state.phase = Phase::Asking {};
-        self.take_in(&calls, outcomes);
-    }
-
-    fn take_in(&mut self, calls: &[ToolCall], mut outcomes: BTreeMap<String, CallOutcome>) {
-        let state = &mut self.state;
-        for call in calls {
-            let Some(outcome) = outcomes.remove(&call.id) else {
-                continue;
-            };
-            let (outcome, is_error, refusal) = match outcome {
-                CallOutcome::Value(text) => (text, false, None),
-                CallOutcome::Failed(text) => (text, true, None),
-                // Inventing the same tool again and again is stopped like any other refusal.
-                CallOutcome::UnknownTool(text) => (
-                    text,
-                    true,
-                    Some(format!("unknown_tool {} {}", call.name, call.arguments)),
-                ),
-                CallOutcome::Denied {
-                    kind,
-                    text,
-                    fingerprint,
-                } => {
-                    let (call_id, tool) = (call.id.clone(), call.name.clone());
-                    let turn = state.turns;
-                    state.denials.push(DenialNote {
-                        turn,
-                        call_id,
-                        tool,
-                        kind,
-                        fingerprint: fingerprint.clone(),
-                    });
-                    (text, true, Some(fingerprint))
-                }
-            };
-            state.messages.push(Message::Tool {
-                call_id: call.id.clone(),
-                tool: call.name.clone(),
-                outcome,
-                is_error,
-            });
-            let Some(refusal) = refusal else { continue };
-            let times = state.refusals.entry(refusal).or_default();
-            *times = times.saturating_add(1);
-            if *times > state.limits.max_refusals {
-                let text = format!(
-                    "the agent made the same call {times} times, though it was refused each time"
-                );
-                state.phase = Phase::Done {
-                    ended: Ended::Repeated,
-                    text,
-                };
-            }
-        }
-    }
-
-    fn finish(&mut self, ended: Ended, text: &str) {
-        let text = shown(text, self.state.limits.max_result_bytes);
-        self.state.phase = Phase::Done { ended, text };
-    }
-
-    fn finished(&self, ended: Ended, text: String) -> Finished {
-        let state = &self.state;
-        Finished {
-            ended,
-            text,
-            stop: state.stop,
-            turns: state.turns,
-            usage: state.usage,
-            taint: state.taint.clone(),
-            sensitivity: state.sensitivity,
-            denials: state.denials.clone(),
-        }
-    }
-}
-
-fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome {
-    match outcome {
-        CallOutcome::Value(text) => CallOutcome::Value(shown(&text, max)),
-        CallOutcome::Failed(text) => CallOutcome::Failed(shown(&text, max)),
-        CallOutcome::UnknownTool(text) => CallOutcome::UnknownTool(shown(&text, max)),
-        CallOutcome::Denied {
-            kind,
-            text,
-            fingerprint,
-        } => CallOutcome::Denied {
-            kind,
-            text: shown(&text, max),
-            fingerprint,
-        },
     }
 }
 

@@ -16,6 +16,7 @@ mod calls;
 mod finished;
 mod limits;
 mod machine;
+mod settle;
 mod state;
 mod step;
 mod text;

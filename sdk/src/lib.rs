@@ -1,7 +1,9 @@
 //! Bailiwick.
 
+pub mod agent;
 pub mod capability;
 pub mod clock;
 pub mod id;
+pub mod model;
 pub mod record;
 pub mod store;

@@ -1,0 +1,216 @@
+//! Recognisers of normal forms: of paths, URLs, hosts and addresses.
+//!
+//! A text counts as one of these only if it already is in normal form. Nothing is repaired:
+//! whoever repairs may do so otherwise than the next reader, and then what was checked is not
+//! what is opened.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+mod idn;
+
+/// The longest path or URL, in bytes.
+const MAX_BYTES: usize = 4096;
+
+/// The parts of a URL in normal form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlParts {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The host with a leading dot: `.a.org`, `.10.0.0.1`, `.[::1]`.
+    pub host: String,
+    /// The port that is named, or the scheme's default.
+    pub port: u16,
+    /// The path with a trailing slash, without the query.
+    pub path: String,
+}
+
+/// An absolute Unix path in normal form, with a trailing slash added: `/srv/src` to `/srv/src/`.
+///
+/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and format
+/// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
+/// could decode to one of these. Other Unicode is compared byte by byte.
+#[must_use]
+pub fn path(text: &str) -> Option<String> {
+    let components = text.strip_prefix('/')?;
+    if text.len() > MAX_BYTES || text.contains(misleading) || hides(text) {
+        return None;
+    }
+    if components.is_empty() {
+        return Some("/".to_owned());
+    }
+    let fine = components
+        .split('/')
+        .all(|name| !matches!(name, "" | "." | ".."));
+    fine.then(|| format!("{text}/"))
+}
+
+/// A character that changes how a path is read, or that a reader may fold into one which does.
+fn misleading(char: char) -> bool {
+    matches!(
+        char,
+        '\\' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        // Zero width, line separators, direction, invisible operators, tags.
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        // Dots: leaders, ellipses, small and full width.
+        | '\u{2024}'..='\u{2026}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}' | '\u{ff0e}'
+        // Slashes and backslashes, and letters that compatibility forms spell with a slash.
+        | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2571}' | '\u{2572}' | '\u{27cb}' | '\u{27cd}'
+        | '\u{29f5}' | '\u{29f8}' | '\u{29f9}' | '\u{fe68}' | '\u{ff0f}' | '\u{ff3c}'
+        | '\u{2100}' | '\u{2101}' | '\u{2105}' | '\u{2106}'
+    ) || char.is_control()
+}
+
+/// Whether an escape stands for a dot, a slash, a backslash, a control character or the start of
+/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`).
+fn hides(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| {
+        // `%25` is an escaped percent sign: what follows it would be read by a second decoding.
+        let mut escape = rest;
+        while let Some(inner) = escape
+            .strip_prefix("25")
+            .filter(|inner| escaped(inner).is_some())
+        {
+            escape = inner;
+        }
+        escaped(escape)
+            .is_some_and(|byte| matches!(byte, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1))
+    })
+}
+
+/// The byte whose two hexadecimal digits, either case, start a text.
+fn escaped(digits: &str) -> Option<u8> {
+    let digits = digits
+        .get(..2)
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+/// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.
+///
+/// Besides what that parser would rewrite, these are refused: userinfo, a fragment, empty path
+/// segments, segments that some servers take for one (`..;`), and the escapes that [`path`]
+/// refuses. The query must be in normal form and is otherwise free.
+#[must_use]
+pub fn url(text: &str) -> Option<UrlParts> {
+    let (scheme, rest) = text.split_once("://")?;
+    let default = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let plain = rest
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'#' | b'<' | b'>'));
+    if text.len() > MAX_BYTES || !plain {
+        return None;
+    }
+    let (authority, location) = rest.split_at_checked(rest.find('/')?)?;
+    let (path, query) = location.split_once('?').unwrap_or((location, ""));
+    if !segments(path) || query.contains('\'') {
+        return None;
+    }
+    // The colons of an IPv6 address stand before its bracket.
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, digits)) if !digits.ends_with(']') => (name, explicit(digits, default)?),
+        _ => (authority, default),
+    };
+    let host = host(name)?;
+    let slash = if path.ends_with('/') { "" } else { "/" };
+    Some(UrlParts {
+        scheme: scheme.to_owned(),
+        host,
+        port,
+        path: format!("{path}{slash}"),
+    })
+}
+
+/// A port that is spelled out in normal form and is not the default.
+fn explicit(digits: &str, default: u16) -> Option<u16> {
+    let normal = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .parse()
+        .ok()
+        .filter(|port| normal && *port != default)
+}
+
+/// Whether a text is a URL path in normal form that ends in a slash, such as `/v1/`.
+#[must_use]
+pub fn url_path(text: &str) -> bool {
+    text.len() <= MAX_BYTES && text.ends_with('/') && segments(text)
+}
+
+/// Whether a text is a URL path in normal form, with or without a trailing slash.
+fn segments(path: &str) -> bool {
+    let Some(names) = path.strip_prefix('/') else {
+        return false;
+    };
+    let names = names.strip_suffix('/').unwrap_or(names);
+    let allowed = path
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%|[]".contains(&byte));
+    let escapes = path.split('%').skip(1).all(|rest| escaped(rest).is_some());
+    // A server that knows path parameters drops `;` and what follows, then reads the dots.
+    let named = |segment: &str| !matches!(segment.split(';').next(), None | Some("" | "." | ".."));
+    allowed && escapes && !hides(path) && (path == "/" || names.split('/').all(named))
+}
+
+/// A host in normal form, with a leading dot added: a DNS name in lower-case ASCII, a dotted IPv4
+/// address, or an IPv6 address in brackets.
+///
+/// An internationalised name is written in Punycode. Of those only labels of lower-case Latin,
+/// Greek and Cyrillic letters, kana, common Han characters and Hangul are recognised, which every
+/// version of the Unicode tables reads alike; others are refused.
+#[must_use]
+pub fn host(text: &str) -> Option<String> {
+    let normal = match text.strip_prefix('[') {
+        Some(rest) => ip6(rest.strip_suffix(']')?).is_some(),
+        None => name(text) || ip4(text).is_some(),
+    };
+    normal.then(|| format!(".{text}"))
+}
+
+/// Whether a text is a DNS name in normal form that nobody reads as an IPv4 address.
+fn name(text: &str) -> bool {
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && !numeric(last) && text.split('.').all(label)
+}
+
+/// Whether the WHATWG parser takes a host that ends in this label for an IPv4 address.
+fn numeric(label: &str) -> bool {
+    let hex = label
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hex || label.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn label(label: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    let shape = (1..=63).contains(&label.len()) && label.bytes().all(plain);
+    let hyphen = label.starts_with('-') || label.ends_with('-');
+    shape && !hyphen && label.strip_prefix("xn--").is_none_or(idn::normal)
+}
+
+/// A dotted IPv4 address in normal form.
+#[must_use]
+pub fn ip4(text: &str) -> Option<u32> {
+    let candidate = text.len() <= 15 && text.starts_with(|char: char| char.is_ascii_digit());
+    let address: Ipv4Addr = candidate.then(|| text.parse().ok())??;
+    (address.to_string() == text).then_some(address.into())
+}
+
+/// An IPv6 address as RFC 5952 writes it, without brackets.
+///
+/// Refused is what only spells an IPv4 address in another way: `::ffff:a.b.c.d` and the
+/// deprecated `::a.b.c.d`.
+#[must_use]
+pub fn ip6(text: &str) -> Option<u128> {
+    let candidate = text.len() <= 39 && text.contains(':');
+    let address: Ipv6Addr = candidate.then(|| text.parse().ok())??;
+    let bits = u128::from(address);
+    let ip4 = matches!(bits >> 32, 0xffff) || (2..=u128::from(u32::MAX)).contains(&bits);
+    (!ip4 && address.to_string() == text).then_some(bits)
+}
+
+#[cfg(test)]
+mod tests;

@@ -124,10 +124,8 @@ impl Scope {
 
     /// A scope with all the grants of the token that it is derived from.
     #[must_use]
-    pub const fn inherit() -> Self {
-        let mut scope = Self::new();
-        scope.grants = Grants::Inherit;
-        scope
+    pub fn inherit() -> Self {
+        Self { grants: Grants::Inherit, ..Self::new() }
     }
 
     /// Adds a grant; several of one capability are a union. Ends an `inherit`.

@@ -212,7 +212,7 @@ impl Constraint {
 }
 
 /// `/a/b/` to `/a/b`, and `/` to itself.
-fn strip_slash(path: &str) -> &str {
+pub(crate) fn strip_slash(path: &str) -> &str {
     match path.strip_suffix('/') {
         Some("") | None => path,
         Some(rest) => rest,

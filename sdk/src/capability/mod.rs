@@ -1,16 +1,23 @@
 //! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
 //! the only room that names `biscuit_auth`.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod bounds;
 mod call;
 pub mod canonical;
 mod constraint;
+mod cover;
 mod decimal;
 mod facts;
 mod keys;
+mod meet;
+mod narrow;
 pub(crate) mod normal;
 mod refusal;
 mod scope;
+mod words;
+mod written;
 
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
@@ -21,5 +28,7 @@ pub use constraint::{
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use meet::{MeetError, meet};
+pub use narrow::{Way, Widens, narrow};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};

@@ -1,4 +1,7 @@
 //! Bailiwick.
 
 pub mod capability;
+pub mod clock;
 pub mod id;
+pub mod record;
+pub mod store;

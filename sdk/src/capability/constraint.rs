@@ -193,6 +193,14 @@ impl Constraint {
         }
     }
 
+    /// As [`Constraint::fault`] but for patterns, which whoever compiles them judges.
+    pub(crate) fn profile_fault(&self) -> Option<String> {
+        match self {
+            Self::Matches(_) => None,
+            other => other.fault(),
+        }
+    }
+
     /// What is wrong with the constraint as written, for its author.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
@@ -251,14 +259,13 @@ pub(crate) fn wrap_pattern(source: &str) -> String {
     format!(r"\A(?:{source})\z")
 }
 
-/// Compiles a pattern of [`Constraint::Matches`] within the limits of the profile.
+/// Compiles a pattern of [`Constraint::Matches`], to match whole strings, within the limits of the
+/// profile.
 pub(crate) fn compile_pattern(source: &str) -> Result<regex::Regex, String> {
     if source.len() > MAX_PATTERN_BYTES {
         return Err(format!("a pattern has at most {MAX_PATTERN_BYTES} bytes, this one {}", source.len()));
     }
-    let build = |text: &str| {
-        regex::RegexBuilder::new(text).size_limit(MAX_PATTERN_COMPILED).build()
-    };
+    let build = |text: &str| regex::RegexBuilder::new(text).size_limit(MAX_PATTERN_COMPILED).build();
     build(source)
         .and_then(|_| build(&wrap_pattern(source)))
         .map_err(|error| format!("`{source}` is not a usable regular expression: {error}"))

@@ -418,3 +418,32 @@ fn by_type(atoms: &BTreeSet<Atom>) -> Vec<BTreeSet<Atom>> {
         .filter(|set| !set.is_empty())
         .collect()
 }
+
+/// What of some bounds, read from a token, no scope could have said.
+pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
+    let Bounds { grants, caveats } = bounds;
+    if let Grants::Only(grants) = grants {
+        if grants.len() > MAX_GRANTS {
+            return Some(format!("a block holds more than {MAX_GRANTS} grants"));
+        }
+        for grant in grants {
+            let mut again = Vec::with_capacity(1);
+            split(grant, &mut again);
+            let args = grant.args.iter().find_map(|(name, constraint)| {
+                let fault = name_fault(name).or_else(|| empty_fault(constraint));
+                fault.or_else(|| constraint.profile_fault())
+            });
+            if again.as_slice() != std::slice::from_ref(grant) {
+                return Some("a grant mixes types of values".to_owned());
+            }
+            if let Some(fault) = name_fault(&grant.capability).or(args) {
+                return Some(fault);
+            }
+        }
+    }
+    if [&caveats.audience, &caveats.task, &caveats.step].into_iter().flatten().any(BTreeSet::is_empty) {
+        return Some("a caveat has an empty list".to_owned());
+    }
+    let stand_in = Scope { budgets: caveats.budgets.clone(), quorums: caveats.quorums.clone(), ..Scope::new() };
+    (stand_in.absolute_budgets().err()).or_else(|| stand_in.absolute_quorums().err()).map(|error| error.to_string())
+}

@@ -1,0 +1,84 @@
+//! Where things are kept: values, counters and logs, written in batches that are all or nothing.
+//!
+//! Whatever must survive a crash, or must not be done twice, goes through one
+//! [`commit`](Store::commit): the call id is spent, the budget is charged and the entry is in the
+//! audit, or none of it is. Values, counters and logs are three spaces of names; the same name in
+//! two of them is two things.
+//!
+//! The store is trusted: whoever can write it can reset budgets. What shows that is the signed
+//! checkpoints over its logs, kept elsewhere.
+
+#[cfg(test)]
+#[macro_use]
+mod suite;
+
+mod apply;
+mod batch;
+pub(crate) mod hex;
+mod key;
+mod log;
+mod memory;
+mod refusal;
+
+use async_trait::async_trait;
+
+pub use batch::{Batch, Expected, Op};
+pub use key::{Key, KeyError};
+pub use log::{Entry, Head, Link, LogName};
+pub use memory::MemoryStore;
+pub use refusal::StoreError;
+
+/// Where things are kept.
+///
+/// Every read sees the latest commit. A future of [`commit`](Self::commit) that is dropped may or
+/// may not have written its batch, and has never written part of it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Does every operation of the batch, or none and says which one was refused.
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
+
+    /// The value under a key.
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError>;
+
+    /// A counter; one that was never added to is 0.
+    async fn counter(&self, counter: &Key) -> Result<u64, StoreError>;
+
+    /// At most `limit` of the values beneath `prefix`, those after the key `after`, in order.
+    ///
+    /// Beneath means more parts: `replay` has `replay/5f0c` beneath it, not `replayed/5f0c`, and
+    /// not itself.
+    async fn scan(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError>;
+
+    /// At most `limit` entries of a log, those numbered above `after`, in order; 0 is all of it.
+    async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// How far a log goes; one that was never appended to is empty.
+    async fn head(&self, log: &LogName) -> Result<Head, StoreError>;
+
+    /// Whether what was committed is still there after a restart.
+    fn durable(&self) -> bool;
+}
+
+/// A value and the commit that put it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned {
+    /// The version of the commit that put the value: it changes with every put and never returns,
+    /// not after a delete either.
+    pub version: u64,
+    /// One line of canonical JSON, as it was put.
+    pub value: String,
+}
+
+/// What a batch did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The version of every value that the batch put.
+    pub version: u64,
+    /// The number and link of each entry that the batch appended, in the order of the batch.
+    pub appended: Vec<Head>,
+}

@@ -12,9 +12,9 @@ use super::decimal::Decimal;
 use super::normal;
 
 /// The longest pattern of [`matches`], in bytes.
-pub const MAX_PATTERN_BYTES: usize = 256;
+pub(crate) const MAX_PATTERN_BYTES: usize = 256;
 /// The largest compiled size of one pattern, in bytes.
-pub const MAX_PATTERN_COMPILED: usize = 64 * 1024;
+pub(crate) const MAX_PATTERN_COMPILED: usize = 64 * 1024;
 
 /// What one argument may be. Made by the functions of this module ([`eq`], [`path_under`], …).
 ///
@@ -220,7 +220,7 @@ impl Constraint {
 }
 
 /// `/a/b/` to `/a/b`, and `/` to itself.
-fn strip_slash(path: &str) -> &str {
+pub(crate) fn strip_slash(path: &str) -> &str {
     match path.strip_suffix('/') {
         Some("") | None => path,
         Some(rest) => rest,

@@ -1,6 +1,8 @@
 //! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
 //! the only room that names `biscuit_auth`.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod bounds;
 mod cache;
 mod call;
@@ -9,16 +11,20 @@ mod chain;
 mod compiled;
 mod constraint;
 mod datalog;
+mod cover;
 mod decimal;
 mod facts;
 mod keyring;
 mod keys;
 mod mint;
+mod meet;
 mod narrow;
 pub(crate) mod normal;
 mod refusal;
 mod scope;
 mod wire;
+mod words;
+mod written;
 
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
@@ -34,6 +40,7 @@ pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use keyring::{KeyRing, MAX_ROOTS};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
 pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
+pub use meet::{MeetError, meet};
 pub use narrow::{Way, Widens, narrow};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};

@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 4096;
 
 /// The parts of a URL in normal form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlParts {
+pub(crate) struct UrlParts {
     /// `http` or `https`.
     pub scheme: String,
     /// The host with a leading dot: `.a.org`, `.10.0.0.1`, `.[::1]`.
@@ -30,7 +30,7 @@ pub struct UrlParts {
 /// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
 /// could decode to one of these. Other Unicode is compared byte by byte.
 #[must_use]
-pub fn path(text: &str) -> Option<String> {
+pub(crate) fn path(text: &str) -> Option<String> {
     let components = text.strip_prefix('/')?;
     if text.len() > MAX_BYTES || text.contains(misleading) || hides(text) {
         return None;
@@ -92,7 +92,7 @@ fn escaped(digits: &str) -> Option<u8> {
 /// segments, segments that some servers take for one (`..;`), and the escapes that [`path`]
 /// refuses. The query must be in normal form and is otherwise free.
 #[must_use]
-pub fn url(text: &str) -> Option<UrlParts> {
+pub(crate) fn url(text: &str) -> Option<UrlParts> {
     let (scheme, rest) = text.split_once("://")?;
     let default = match scheme {
         "http" => 80,
@@ -136,7 +136,7 @@ fn explicit(digits: &str, default: u16) -> Option<u16> {
 
 /// Whether a text is a URL path in normal form that ends in a slash, such as `/v1/`.
 #[must_use]
-pub fn url_path(text: &str) -> bool {
+pub(crate) fn url_path(text: &str) -> bool {
     text.len() <= MAX_BYTES && text.ends_with('/') && segments(text)
 }
 
@@ -162,7 +162,7 @@ fn segments(path: &str) -> bool {
 /// Greek and Cyrillic letters, kana, common Han characters and Hangul are recognised, which every
 /// version of the Unicode tables reads alike; others are refused.
 #[must_use]
-pub fn host(text: &str) -> Option<String> {
+pub(crate) fn host(text: &str) -> Option<String> {
     let normal = match text.strip_prefix('[') {
         Some(rest) => ip6(rest.strip_suffix(']')?).is_some(),
         None => name(text) || ip4(text).is_some(),
@@ -193,7 +193,7 @@ fn label(label: &str) -> bool {
 
 /// A dotted IPv4 address in normal form.
 #[must_use]
-pub fn ip4(text: &str) -> Option<u32> {
+pub(crate) fn ip4(text: &str) -> Option<u32> {
     let candidate = text.len() <= 15 && text.starts_with(|char: char| char.is_ascii_digit());
     let address: Ipv4Addr = candidate.then(|| text.parse().ok())??;
     (address.to_string() == text).then_some(address.into())
@@ -204,7 +204,7 @@ pub fn ip4(text: &str) -> Option<u32> {
 /// Refused is what only spells an IPv4 address in another way: `::ffff:a.b.c.d` and the
 /// deprecated `::a.b.c.d`.
 #[must_use]
-pub fn ip6(text: &str) -> Option<u128> {
+pub(crate) fn ip6(text: &str) -> Option<u128> {
     let candidate = text.len() <= 39 && text.contains(':');
     let address: Ipv6Addr = candidate.then(|| text.parse().ok())??;
     let bits = u128::from(address);

@@ -12,11 +12,11 @@ use crate::id::Timestamp;
 /// How long a token lives where its scope does not say.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// The most grants that one block holds, alternatives counted.
-pub const MAX_GRANTS: usize = 64;
+pub(crate) const MAX_GRANTS: usize = 64;
 /// The most patterns of `matches` in one token.
-pub const MAX_PATTERNS: usize = 16;
+pub(crate) const MAX_PATTERNS: usize = 16;
 /// The longest name of a capability or an argument, in bytes.
-pub const MAX_NAME: usize = 256;
+pub(crate) const MAX_NAME: usize = 256;
 
 /// `n` seconds.
 #[must_use]
@@ -124,10 +124,8 @@ impl Scope {
 
     /// A scope with all the grants of the token that it is derived from.
     #[must_use]
-    pub const fn inherit() -> Self {
-        let mut scope = Self::new();
-        scope.grants = Grants::Inherit;
-        scope
+    pub fn inherit() -> Self {
+        Self { grants: Grants::Inherit, ..Self::new() }
     }
 
     /// Adds a grant; several of one capability are a union. Ends an `inherit`.

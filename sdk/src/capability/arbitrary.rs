@@ -39,7 +39,10 @@ pub(crate) fn key(index: u8) -> PublicKey {
 }
 
 fn matches(source: &str, text: &str) -> bool {
-    regex::Regex::new(source).unwrap().find_iter(text).any(|found| found.range() == (0..text.len()))
+    regex::Regex::new(source)
+        .unwrap()
+        .find_iter(text)
+        .any(|found| found.range() == (0..text.len()))
 }
 
 /// Whether one block with these bounds allows what happens in this world.
@@ -53,24 +56,32 @@ pub(crate) fn allowed(bounds: &Bounds, world: &World) -> bool {
 
 fn granted(grant: &Grant, world: &World) -> bool {
     let given = |name: &String| world.call.args().iter().find(|arg| arg.name == *name);
-    let names: BTreeSet<&String> = grant.args.keys().chain(world.call.args().iter().map(|arg| &arg.name)).collect();
+    let names: BTreeSet<&String> = grant
+        .args
+        .keys()
+        .chain(world.call.args().iter().map(|arg| &arg.name))
+        .collect();
     grant.capability == world.call.capability()
         && (grant.approvers.is_empty() || !grant.approvers.is_disjoint(&world.approvals))
-        && names.into_iter().all(|name| match (grant.args.get(name), given(name)) {
-            (None | Some(Constraint::Absent | Constraint::Any), None) => true,
-            (None, Some(_)) | (Some(_), None) => false,
-            (Some(constraint), Some(arg)) => constraint.allows(&arg.reading, matches),
-        })
+        && names
+            .into_iter()
+            .all(|name| match (grant.args.get(name), given(name)) {
+                (None | Some(Constraint::Absent | Constraint::Any), None) => true,
+                (None, Some(_)) | (Some(_), None) => false,
+                (Some(constraint), Some(arg)) => constraint.allows(&arg.reading, matches),
+            })
 }
 
 fn caveats(caveats: &Caveats, world: &World) -> bool {
     let facts = &world.facts;
     let time = facts.time.floor_to_second();
     let one = |set: &Option<BTreeSet<String>>, fact: &Option<String>| {
-        set.as_ref().is_none_or(|set| fact.as_ref().is_some_and(|fact| set.contains(fact)))
+        set.as_ref()
+            .is_none_or(|set| fact.as_ref().is_some_and(|fact| set.contains(fact)))
     };
     let all = |set: &Option<BTreeSet<String>>, fact: &Option<BTreeSet<String>>| {
-        set.as_ref().is_none_or(|set| fact.as_ref().is_some_and(|fact| fact.is_subset(set)))
+        set.as_ref()
+            .is_none_or(|set| fact.as_ref().is_some_and(|fact| fact.is_subset(set)))
     };
     caveats.not_before.is_none_or(|start| start <= time)
         && time < caveats.expires
@@ -79,10 +90,19 @@ fn caveats(caveats: &Caveats, world: &World) -> bool {
         && one(&caveats.step, &facts.step)
         && all(&caveats.dataset, &facts.dataset)
         && all(&caveats.taint, &facts.taint)
-        && caveats.risk.is_none_or(|most| facts.risk.is_some_and(|risk| risk <= most))
-        && caveats.sensitivity.is_none_or(|most| facts.sensitivity.is_some_and(|level| level <= most))
+        && caveats
+            .risk
+            .is_none_or(|most| facts.risk.is_some_and(|risk| risk <= most))
+        && caveats
+            .sensitivity
+            .is_none_or(|most| facts.sensitivity.is_some_and(|level| level <= most))
         && caveats.depth.is_none_or(|most| world.depth <= most)
-        && caveats.budgets.iter().all(|budget| facts.used.get(&counter(budget)).is_some_and(|used| *used <= budget.max))
+        && caveats.budgets.iter().all(|budget| {
+            facts
+                .used
+                .get(&counter(budget))
+                .is_some_and(|used| *used <= budget.max)
+        })
         && caveats.quorums.iter().all(|quorum| {
             !quorum.capabilities.contains(world.call.capability())
                 || quorum.of.intersection(&world.approvals).count() >= usize::from(quorum.need)
@@ -91,13 +111,42 @@ fn caveats(caveats: &Caveats, world: &World) -> bool {
 
 /// The counter of a budget, also of one whose block is not signed yet.
 pub(crate) fn counter(budget: &Budget) -> BudgetKey {
-    BudgetKey { kind: budget.kind.clone(), id: format!("{:?}/{:?}", budget.signer, budget.label) }
+    BudgetKey {
+        kind: budget.kind.clone(),
+        id: format!("{:?}/{:?}", budget.signer, budget.label),
+    }
 }
 
 const TEXTS: &[&str] = &[
-    "", "a", "ab", "abc", "b", "/", "/a", "/a/b", "/a/b/c", "/ab", "/b", "/a/", "/a/../b", "a.org", "b.org", "x.b.org",
-    "y.x.b.org", "xb.org", "10.0.0.1", "10.1.0.1", "192.168.0.1", "2001:db8::1", "[2001:db8::1]", "https://a.org/",
-    "https://a.org/v1", "https://a.org/v1/x?q", "http://b.org:8080/v1/", "https://x.b.org/v2", "https://10.0.0.1/",
+    "",
+    "a",
+    "ab",
+    "abc",
+    "b",
+    "/",
+    "/a",
+    "/a/b",
+    "/a/b/c",
+    "/ab",
+    "/b",
+    "/a/",
+    "/a/../b",
+    "a.org",
+    "b.org",
+    "x.b.org",
+    "y.x.b.org",
+    "xb.org",
+    "10.0.0.1",
+    "10.1.0.1",
+    "192.168.0.1",
+    "2001:db8::1",
+    "[2001:db8::1]",
+    "https://a.org/",
+    "https://a.org/v1",
+    "https://a.org/v1/x?q",
+    "http://b.org:8080/v1/",
+    "https://x.b.org/v2",
+    "https://10.0.0.1/",
 ];
 
 /// A string of the alphabet.
@@ -110,7 +159,10 @@ fn names(of: &'static [&'static str]) -> impl Strategy<Value = BTreeSet<String>>
 }
 
 fn decimal() -> impl Strategy<Value = Decimal> {
-    select(vec![-1_000_000, 0, 500_000, 1_000_000, 2_000_000, 5_000_000]).prop_map(Decimal::from_micros)
+    select(vec![
+        -1_000_000, 0, 500_000, 1_000_000, 2_000_000, 5_000_000,
+    ])
+    .prop_map(Decimal::from_micros)
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
@@ -139,18 +191,34 @@ fn atoms() -> impl Strategy<Value = BTreeSet<Atom>> {
 fn url() -> impl Strategy<Value = UrlPattern> {
     let parts = (
         of(names(&["http", "https"])),
-        of(names(&["a.org", "b.org", ".b.org", ".x.b.org", "x.b.org", "10.0.0.1"])),
+        of(names(&[
+            "a.org", "b.org", ".b.org", ".x.b.org", "x.b.org", "10.0.0.1",
+        ])),
         of(btree_set(select(vec![80_u16, 443, 8080]), 1..3)),
         of(names(&["/", "/v1/", "/v1/x/", "/v2/"])),
     );
     parts.prop_filter_map("a part", |(schemes, hosts, ports, paths)| {
-        let pattern = UrlPattern { schemes, hosts, ports, paths };
+        let pattern = UrlPattern {
+            schemes,
+            hosts,
+            ports,
+            paths,
+        };
         (pattern != UrlPattern::default()).then_some(pattern)
     })
 }
 
 fn network() -> impl Strategy<Value = Cidr> {
-    let texts = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/9", "10.0.0.0/16", "10.1.0.0/16", "10.0.0.1", "::/0", "2001:db8::/32"];
+    let texts = [
+        "0.0.0.0/0",
+        "10.0.0.0/8",
+        "10.0.0.0/9",
+        "10.0.0.0/16",
+        "10.1.0.0/16",
+        "10.0.0.1",
+        "::/0",
+        "2001:db8::/32",
+    ];
     select(texts.to_vec()).prop_map(|text| text.parse().unwrap())
 }
 
@@ -181,10 +249,17 @@ fn keys(most: usize) -> impl Strategy<Value = BTreeSet<PublicKey>> {
 
 /// A grant, as people write it: several approvers and types of value.
 pub(crate) fn grant() -> impl Strategy<Value = Grant> {
-    let args = proptest::collection::btree_map(select(vec!["x", "y"]).prop_map(str::to_owned), constraint(), 0..3);
+    let args = proptest::collection::btree_map(
+        select(vec!["x", "y"]).prop_map(str::to_owned),
+        constraint(),
+        0..3,
+    );
     let approvers = prop_oneof![4 => Just(BTreeSet::new()), 1 => keys(2)];
-    (select(vec!["t", "u"]), args, approvers)
-        .prop_map(|(tool, args, approvers)| Grant { args, approvers, ..Grant::new(tool) })
+    (select(vec!["t", "u"]), args, approvers).prop_map(|(tool, args, approvers)| Grant {
+        args,
+        approvers,
+        ..Grant::new(tool)
+    })
 }
 
 fn grants() -> impl Strategy<Value = Grants> {
@@ -193,20 +268,42 @@ fn grants() -> impl Strategy<Value = Grants> {
 
 fn budget() -> impl Strategy<Value = Budget> {
     let label = of(Just("shared".to_owned()));
-    (select(vec!["calls", "tokens"]), of((0..2_u8).prop_map(key)), label, 0..5_u64)
-        .prop_map(|(kind, signer, label, max)| Budget { kind: kind.to_owned(), signer, label, max })
+    (
+        select(vec!["calls", "tokens"]),
+        of((0..2_u8).prop_map(key)),
+        label,
+        0..5_u64,
+    )
+        .prop_map(|(kind, signer, label, max)| Budget {
+            kind: kind.to_owned(),
+            signer,
+            label,
+            max,
+        })
 }
 
 fn quorum() -> impl Strategy<Value = Quorum> {
     (names(&["t", "u"]), keys(3), 1..3_u8)
-        .prop_map(|(capabilities, of, need)| Quorum { capabilities, of, need })
-        .prop_filter("enough keys", |quorum| quorum.of.len() >= usize::from(quorum.need))
+        .prop_map(|(capabilities, of, need)| Quorum {
+            capabilities,
+            of,
+            need,
+        })
+        .prop_filter("enough keys", |quorum| {
+            quorum.of.len() >= usize::from(quorum.need)
+        })
 }
 
 /// A scope; some cannot be made absolute (too many patterns, a budget twice).
 pub(crate) fn scope() -> impl Strategy<Value = Scope> {
     let rare = |set: &'static [&'static str]| weighted(0.2, names(set));
-    let sets = (rare(&["p", "q"]), rare(&["p", "q"]), rare(&["p", "q"]), rare(&["p", "q"]), rare(&["p", "q"]));
+    let sets = (
+        rare(&["p", "q"]),
+        rare(&["p", "q"]),
+        rare(&["p", "q"]),
+        rare(&["p", "q"]),
+        rare(&["p", "q"]),
+    );
     let levels = (
         weighted(0.2, select(Risk::ALL)),
         weighted(0.2, select(Sensitivity::ALL)),
@@ -214,11 +311,17 @@ pub(crate) fn scope() -> impl Strategy<Value = Scope> {
         weighted(0.2, 999_990..1_000_010_u64),
         weighted(0.5, 1..20_u64),
     );
-    let lists = (prop_oneof![3 => Just(Vec::new()), 1 => vec(budget(), 1..3)], prop_oneof![4 => Just(Vec::new()), 1 => vec(quorum(), 1..3)]);
+    let lists = (
+        prop_oneof![3 => Just(Vec::new()), 1 => vec(budget(), 1..3)],
+        prop_oneof![4 => Just(Vec::new()), 1 => vec(quorum(), 1..3)],
+    );
     (grants(), sets, levels, lists).prop_map(|(grants, sets, levels, (budgets, quorums))| Scope {
         grants,
         not_before: levels.3.and_then(Timestamp::from_secs),
-        expires: levels.4.and_then(|life| Timestamp::from_secs(1_000_000 + life)).map(Expiry::At),
+        expires: levels
+            .4
+            .and_then(|life| Timestamp::from_secs(1_000_000 + life))
+            .map(Expiry::At),
         audience: sets.0,
         task: sets.1,
         step: sets.2,
@@ -234,12 +337,22 @@ pub(crate) fn scope() -> impl Strategy<Value = Scope> {
 
 /// Bounds, as [`Scope::at`] makes them.
 pub(crate) fn bounds() -> impl Strategy<Value = Bounds> {
-    scope().prop_filter_map("a scope that can be made absolute", |scope| scope.at(now()).ok())
+    scope().prop_filter_map("a scope that can be made absolute", |scope| {
+        scope.at(now()).ok()
+    })
 }
 
 /// Bounds, and others that were made from them by a few changes: the one is often, not always, inside the other.
 pub(crate) fn related() -> impl Strategy<Value = (Bounds, Bounds)> {
-    let changes = vec((any::<Index>(), any::<Index>(), prop_oneof![2 => constraint().prop_map(Some), 1 => Just(None)], any::<bool>()), 0..3);
+    let changes = vec(
+        (
+            any::<Index>(),
+            any::<Index>(),
+            prop_oneof![2 => constraint().prop_map(Some), 1 => Just(None)],
+            any::<bool>(),
+        ),
+        0..3,
+    );
     (bounds(), bounds(), changes, 0..4_u8).prop_map(|(first, other, changes, caveats)| {
         let mut second = first.clone();
         if caveats == 0 {
@@ -255,10 +368,20 @@ pub(crate) fn related() -> impl Strategy<Value = (Bounds, Bounds)> {
                     None if keep => {
                         let _ = grants.remove(at);
                     }
-                    None => grants[at].approvers = if grants[at].approvers.is_empty() { [key(0)].into() } else { BTreeSet::new() },
+                    None => {
+                        grants[at].approvers = if grants[at].approvers.is_empty() {
+                            [key(0)].into()
+                        } else {
+                            BTreeSet::new()
+                        }
+                    }
                     Some(constraint) => {
                         let names: Vec<String> = grants[at].args.keys().cloned().collect();
-                        let name = if names.is_empty() { "x".to_owned() } else { names[which.index(names.len())].clone() };
+                        let name = if names.is_empty() {
+                            "x".to_owned()
+                        } else {
+                            names[which.index(names.len())].clone()
+                        };
                         grants[at].args.insert(name, constraint);
                     }
                 }
@@ -266,7 +389,11 @@ pub(crate) fn related() -> impl Strategy<Value = (Bounds, Bounds)> {
         }
         let again = Scope::from_value(&second.to_json()).and_then(|scope| scope.at(now()));
         let second = again.unwrap_or_else(|_| first.clone());
-        if caveats % 2 == 0 { (first, second) } else { (second, first) }
+        if caveats % 2 == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        }
     })
 }
 
@@ -277,12 +404,35 @@ pub(crate) fn world(bounds: &Bounds) -> impl Strategy<Value = World> + use<> {
         _ => vec![Grant::new("t").arg("x", Constraint::Any)],
     };
     let context = || weighted(0.9, select(vec!["p".to_owned(), "q".to_owned()]));
-    let sets = || weighted(0.9, btree_set(select(vec!["p".to_owned(), "q".to_owned()]), 0..2));
+    let sets = || {
+        weighted(
+            0.9,
+            btree_set(select(vec!["p".to_owned(), "q".to_owned()]), 0..2),
+        )
+    };
     let used = vec(weighted(0.95, 0..4_u64), 12);
     (
-        (select(grants), vec(any::<Index>(), 3), vec(value(), 3), 0..8_u8),
-        (999_995..1_000_015_u64, context(), context(), context(), sets(), sets()),
-        (weighted(0.9, select(Risk::ALL)), weighted(0.9, select(Sensitivity::ALL)), 0..4_u32, keys(3), used),
+        (
+            select(grants),
+            vec(any::<Index>(), 3),
+            vec(value(), 3),
+            0..8_u8,
+        ),
+        (
+            999_995..1_000_015_u64,
+            context(),
+            context(),
+            context(),
+            sets(),
+            sets(),
+        ),
+        (
+            weighted(0.9, select(Risk::ALL)),
+            weighted(0.9, select(Sensitivity::ALL)),
+            0..4_u32,
+            keys(3),
+            used,
+        ),
     )
         .prop_map(|((grant, picks, values, odd), facts, more)| {
             let used = used_budgets(&more.4);
@@ -311,7 +461,12 @@ fn used_budgets(values: &[Option<u64>]) -> BTreeMap<BudgetKey, u64> {
     for kind in ["calls", "tokens"] {
         for signer in [None, Some(key(0)), Some(key(1))] {
             for label in [None, Some("shared".to_owned())] {
-                let budget = Budget { kind: kind.to_owned(), signer, label, max: 0 };
+                let budget = Budget {
+                    kind: kind.to_owned(),
+                    signer,
+                    label,
+                    max: 0,
+                };
                 if let Some(Some(value)) = values.next() {
                     used.insert(counter(&budget), *value);
                 }
@@ -329,7 +484,11 @@ fn call(grant: &Grant, picks: &[Index], values: &[Value], odd: u8) -> Call {
             .into_iter()
             .filter(|value| constraint.allows(&super::call::Reading::of(value), matches))
             .collect();
-        let value = if odd == 0 || fitting.is_empty() { any } else { &fitting[pick.index(fitting.len())] };
+        let value = if odd == 0 || fitting.is_empty() {
+            any
+        } else {
+            &fitting[pick.index(fitting.len())]
+        };
         if !matches!(constraint, Constraint::Absent) {
             args.insert(name.clone(), value.clone());
         }
@@ -343,8 +502,23 @@ fn call(grant: &Grant, picks: &[Index], values: &[Value], odd: u8) -> Call {
 /// Every value of the alphabet, and this one.
 fn pool(one: &Value) -> Vec<Value> {
     let numbers = [-1.0, 0.0, 0.5, 1.0, 2.0, 5.0].map(|number| json!(number));
-    let odd = [json!(1e-7), json!(1e30), json!({}), json!({"k": 1}), json!([1]), json!(["a"]), json!(["a", "b"]), json!(true), json!(false)];
+    let odd = [
+        json!(1e-7),
+        json!(1e30),
+        json!({}),
+        json!({"k": 1}),
+        json!([1]),
+        json!(["a"]),
+        json!(["a", "b"]),
+        json!(true),
+        json!(false),
+    ];
     let texts = TEXTS.iter().map(|text| json!(text));
     let pairs = TEXTS.iter().map(|text| json!([text]));
-    texts.chain(pairs).chain(numbers).chain(odd).chain([one.clone()]).collect()
+    texts
+        .chain(pairs)
+        .chain(numbers)
+        .chain(odd)
+        .chain([one.clone()])
+        .collect()
 }

@@ -39,7 +39,8 @@ mod place;
 mod read;
 mod write;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use std::path::Path;

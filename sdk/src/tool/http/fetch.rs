@@ -5,8 +5,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, retry};
 
 use super::redirect::Hop;
-use super::request::parse_url;
 use super::resolve::{Pinned, vetted};
+use super::url::parse_url;
 use super::{Http, HttpError, Request, Response, Vet};
 
 impl Http {

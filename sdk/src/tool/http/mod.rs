@@ -45,6 +45,7 @@ mod redirect;
 mod request;
 mod resolve;
 mod response;
+mod url;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 
-use super::request::parse_url;
+use super::url::parse_url;
 use super::{HttpError, Method};
 
 /// One request on the way from the first URL to the answer.

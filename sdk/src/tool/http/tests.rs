@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::redirect::Hop;
-use super::request::parse_url;
+use super::url::parse_url;
 use super::{AddressClass, Http, HttpBuilder, HttpError, Method, Request, Resolve, Vet, class};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -113,7 +117,7 @@ impl Server {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     port: u16,
     log: Arc<Mutex<Vec<String>>>,
     answer: Arc<impl Fn(&str, u16) -> (Vec<u8>, bool)>,
@@ -757,12 +761,63 @@ async fn answers_are_bounded() {
     );
 }
 
+/// A server for `tls.example`, whose certificate a test authority signed; it redirects to http.
+async fn tls_server() -> u16 {
+    let certificate = include_bytes!("testdata/server.der").to_vec().into();
+    let key = PrivatePkcs8KeyDer::from(include_bytes!("testdata/server-key.der").to_vec());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind((LOCAL, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let answer = |path: &str, port| match path {
+                "/down" => (
+                    redirect(302, &format!("http://tls.example:{port}/")).into(),
+                    false,
+                ),
+                _ => (ok("sealed").into(), false),
+            };
+            serve(stream, port, Arc::default(), Arc::new(answer)).await;
+        }
+    });
+    port
+}
+
 #[tokio::test]
-async fn a_plain_server_is_no_tls_server() {
-    let server = Server::start(|_, _| ok("")).await;
-    let url = format!("https://127.0.0.1:{}/", server.port);
+async fn tls_is_checked_against_the_name_and_the_roots() {
+    let port = tls_server().await;
+    let names = || builder().resolver(Names::new(&[&["127.0.0.1"]]));
+    let trusting = names()
+        .also_trust(*include_bytes!("testdata/ca.der"))
+        .build()
+        .unwrap();
+    let url = |host: &str, path: &str| Request::get(format!("https://{host}:{port}{path}"));
+
+    let answer = trusting
+        .fetch(url("tls.example", "/"), &anywhere())
+        .await
+        .unwrap();
+    assert_eq!(answer.into_text().unwrap(), "sealed");
     refused!(
-        http().fetch(Request::get(url), &anywhere()).await,
+        trusting
+            .fetch(url("tls.example", "/down"), &anywhere())
+            .await,
+        HttpError::Redirect { .. }
+    );
+    let other = trusting.fetch(url("other.example", "/"), &anywhere()).await;
+    refused!(other, HttpError::Transport { .. });
+    let mozilla = names().build().unwrap();
+    refused!(
+        mozilla.fetch(url("tls.example", "/"), &anywhere()).await,
         HttpError::Transport { .. }
     );
 }

@@ -8,3 +8,4 @@ pub mod id;
 pub mod model;
 pub mod record;
 pub mod store;
+pub mod tool;

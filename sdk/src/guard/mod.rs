@@ -13,6 +13,8 @@ mod verifier;
 pub use context::{Context, Effect};
 pub use denial::{Denial, printable};
 pub use ledger::{CALLS, TURNS};
+#[doc(hidden)]
+pub use permit::Allowed;
 pub use permit::{Permit, Reservation};
 pub use policy::{Decision, Policy};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};

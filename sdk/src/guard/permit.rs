@@ -28,7 +28,7 @@ pub struct Permit {
 
 /// What was allowed: kept for the doors, which enforce it on what is really opened.
 #[derive(Debug)]
-pub(crate) struct Allowed {
+pub struct Allowed {
     chain: Chain,
     call: Call,
     context: Context,
@@ -66,11 +66,6 @@ impl Permit {
         self.scope.call.capability()
     }
 
-    /// The one value of the arguments.
-    pub(crate) fn call(&self) -> &Call {
-        &self.scope.call
-    }
-
     /// Whether it is too late to start the body.
     pub(crate) fn lapsed(&self) -> bool {
         self.given.elapsed() > LAPSES_AFTER
@@ -95,7 +90,8 @@ impl Allowed {
         arguments.insert(name.to_owned(), value.into());
         Call::new(self.call.capability(), arguments)
             .and_then(|call| {
-                let apart = Apart { budgets: true, approvals: true };
+                // An approval is for one call, so a redirect never has one.
+                let apart = Apart { budgets: true, approvals: false };
                 self.chain.explain(&call, &self.context.facts, apart)
             })
             .map_err(|refusal| Denial::new(&self.context.agent, self.call.capability(), refusal))

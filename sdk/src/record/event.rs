@@ -1,0 +1,126 @@
+//! The news: one ordered stream of what agents do, for whoever watches.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::capability::Kind;
+use crate::id::{CallId, Timestamp};
+
+/// The version of the events that this build writes.
+pub const EVENT_VERSION: u32 = 1;
+/// How many events a watcher may lag behind before it misses some.
+const BACKLOG: usize = 4096;
+
+/// Something that happened in a tree of agents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// The version of the format.
+    pub version: u32,
+    /// The place in the stream, counted from 1, without gaps.
+    pub seq: u64,
+    /// When, by the guard's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+    /// The agent's path from the root.
+    pub agent: String,
+    /// The id of its token, as the first 16 hexadecimal digits of the last hop's signature.
+    pub token: String,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An agent got its token.
+    Spawned {
+        /// What it may do, a line for each grant and caveat.
+        scope: Vec<String>,
+    },
+    /// An agent asked its model.
+    Thinking {
+        /// Which turn, counted from 1.
+        turn: u32,
+    },
+    /// A call was allowed and has ended.
+    Called {
+        /// The call.
+        call: CallId,
+        /// The capability.
+        capability: String,
+        /// The arguments, as text, cut to a line.
+        arguments: String,
+        /// How it failed, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A call was refused.
+    Denied {
+        /// The capability, or the name of a tool that there is not.
+        capability: String,
+        /// The arguments, as text, cut to a line.
+        arguments: String,
+        /// Why.
+        kind: Kind,
+        /// The hop that refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hop: Option<u32>,
+        /// The words for the operator.
+        detail: String,
+    },
+    /// An agent's task has ended; its subtree is revoked.
+    Ended {
+        /// How.
+        how: String,
+    },
+}
+
+/// The stream of events of a tree of agents. Cheap to clone; clones are one stream.
+#[derive(Clone)]
+pub struct Events {
+    inner: Arc<Mutex<u64>>,
+    sender: broadcast::Sender<Event>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Events({} watchers)", self.sender.receiver_count())
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Events {
+    /// A stream that nobody watches yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { inner: Arc::default(), sender: broadcast::channel(BACKLOG).0 }
+    }
+
+    /// Watches from now on. A watcher that lags behind misses events, and is told how many.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Event> {
+        self.sender.subscribe()
+    }
+
+    /// Adds an event to the stream.
+    pub(crate) fn emit(&self, time: Option<Timestamp>, agent: &str, token: &[u8; 64], kind: EventKind) {
+        // Sequence and sending under one lock: the order that watchers see is the order of seq.
+        let mut seq = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        *seq += 1;
+        let token = crate::store::hex::write(token.first_chunk::<8>().unwrap_or(&[0; 8]));
+        let event = Event { version: EVENT_VERSION, seq: *seq, time, agent: agent.to_owned(), token, kind };
+        // Nobody watching is no fault.
+        let _ = self.sender.send(event);
+    }
+}

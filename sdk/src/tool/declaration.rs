@@ -1,0 +1,150 @@
+//! What a tool says of itself, and how it fails.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::capability::{Risk, Sensitivity};
+use crate::guard::Effect;
+
+/// What a tool says of itself: by which capability it is called, what it does, how risky it is.
+///
+/// Capability, effect and risk have no default: whoever writes a tool states them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    pub(crate) capability: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) effect: Effect,
+    pub(crate) risk: Risk,
+    pub(crate) dataset: Option<BTreeSet<String>>,
+    pub(crate) sensitivity: Option<Sensitivity>,
+    pub(crate) taints: BTreeSet<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) idempotent: bool,
+}
+
+impl Declaration {
+    /// A tool that is called by `capability`, such as `fs.read`.
+    ///
+    /// The model sees the capability with `_` for each character that providers do not take in a
+    /// name.
+    #[must_use]
+    pub fn new(capability: impl Into<String>, effect: Effect, risk: Risk) -> Self {
+        let capability = capability.into();
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
+        Self {
+            name: capability.chars().map(plain).collect(),
+            capability,
+            description: String::new(),
+            effect,
+            risk,
+            dataset: None,
+            sensitivity: None,
+            taints: BTreeSet::new(),
+            owner: None,
+            environment: None,
+            idempotent: false,
+        }
+    }
+
+    /// What the tool does, for the model.
+    #[must_use]
+    pub fn describe(mut self, text: impl Into<String>) -> Self {
+        self.description = text.into();
+        self
+    }
+
+    /// The data sets that the tool touches.
+    #[must_use]
+    pub fn touches<S: Into<String>>(mut self, datasets: impl IntoIterator<Item = S>) -> Self {
+        self.dataset = Some(datasets.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How sensitive what the tool touches is. A run that called it is that sensitive from then on.
+    #[must_use]
+    pub const fn sensitivity(mut self, sensitivity: Sensitivity) -> Self {
+        self.sensitivity = Some(sensitivity);
+        self
+    }
+
+    /// Marks the tool's results as coming from where others can write: they may carry
+    /// instructions. A run that read them has these taints from then on.
+    #[must_use]
+    pub fn taints<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
+        self.taints.extend(labels.into_iter().map(Into::into));
+        self
+    }
+
+    /// Who owns the tool or its data.
+    #[must_use]
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// The environment that the tool acts on, such as `production`.
+    #[must_use]
+    pub fn environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = Some(environment.into());
+        self
+    }
+
+    /// Says that calling the tool twice with the same arguments does no more than calling it once.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The capability that the tool is called by.
+    #[must_use]
+    pub fn capability(&self) -> &str {
+        &self.capability
+    }
+
+    /// The name that a model calls it by. It never enters a decision.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the tool does to the world.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// How risky it is.
+    #[must_use]
+    pub const fn risk(&self) -> Risk {
+        self.risk
+    }
+}
+
+/// A tool that ran and failed. Its text goes to the model, so it names no secret.
+///
+/// Anything that is an error becomes one with `?`.
+#[derive(Debug)]
+pub struct ToolError(String);
+
+impl ToolError {
+    /// A failure with a text for the model.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for ToolError {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}

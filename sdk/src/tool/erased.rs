@@ -1,0 +1,74 @@
+//! The object-safe form of a tool: sealed, so that every body is reached the same way.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::state::States;
+use super::{Arguments, Declaration, Invocation, Need, Tool, ToolError};
+use crate::capability::{Kind, Refusal, canonical};
+use crate::guard::Permit;
+
+type Ran = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
+
+/// A call that was read but not decided: the one value, and the body that will get it.
+pub(crate) struct Prepared {
+    /// The arguments as the type wrote them back: what is checked.
+    pub(crate) arguments: Map<String, Value>,
+    /// The body, which moves the same value and takes the permit.
+    pub(crate) body: Box<dyn FnOnce(Permit, Arc<States>) -> Ran + Send>,
+}
+
+/// What the toolbox holds.
+pub(crate) trait Erased: Send + Sync {
+    fn declaration(&self) -> Declaration;
+    fn parameters(&self) -> Value;
+    fn needs(&self) -> Vec<Need>;
+    /// Reads the argument text, once.
+    fn prepare(self: Arc<Self>, raw: &str) -> Result<Prepared, Refusal>;
+}
+
+impl<T: Tool> Erased for T {
+    fn declaration(&self) -> Declaration {
+        Tool::declaration(self)
+    }
+
+    fn parameters(&self) -> Value {
+        Tool::parameters(self)
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        Tool::needs(self)
+    }
+
+    fn prepare(self: Arc<Self>, raw: &str) -> Result<Prepared, Refusal> {
+        let wrong = |what: String| Refusal::new(Kind::Argument, what);
+        // A model that has nothing to say may say nothing.
+        let raw = if raw.trim().is_empty() { "{}" } else { raw };
+        let mut given = canonical::read_object(raw).map_err(|error| wrong(error.to_string()))?;
+        given.retain(|_, value| !value.is_null());
+        let mut args: T::Args = serde_json::from_value(Value::Object(given))
+            .map_err(|error| wrong(format!("the arguments do not fit the tool: {error}")))?;
+        let written = serde_json::to_value(&args).map_err(|error| wrong(format!("the arguments cannot be written back: {error}")))?;
+        let Value::Object(mut arguments) = written else {
+            return Err(wrong("the arguments of a tool are an object".to_owned()));
+        };
+        arguments.retain(|_, value| !value.is_null());
+        let body = Box::new(move |permit: Permit, states: Arc<States>| -> Ran {
+            Box::pin(async move {
+                if permit.lapsed() {
+                    return Err(ToolError::new("the permit lapsed before the call began; ask again"));
+                }
+                let allowed = permit.allowed();
+                for (name, resource) in args.resources() {
+                    resource.admit(name, &allowed);
+                }
+                let output = self.call(args, Invocation::new(permit, states)).await?;
+                serde_json::to_value(output).map_err(ToolError::from)
+            })
+        });
+        Ok(Prepared { arguments, body })
+    }
+}

@@ -1,0 +1,192 @@
+//! The one road to a tool's body: read once, decide, run, settle.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::toolbox::Entry;
+use super::{Toolbox, ToolError};
+use crate::capability::{Call, Held, Refusal, Sensitivity};
+use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
+use crate::id::CallId;
+use crate::record::Audit;
+
+/// Where a call comes from: what the run knows, and never the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// The agent's path from the root, such as `lead/reader`.
+    pub agent: String,
+    /// The task.
+    pub task: Option<String>,
+    /// The step of the plan.
+    pub step: Option<String>,
+    /// What the run's data may carry instructions from.
+    pub taint: BTreeSet<String>,
+    /// The most sensitive thing that the run has read.
+    pub sensitivity: Option<Sensitivity>,
+    /// What the run is for.
+    pub intent: Option<String>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The body ran and gave this back.
+    Value {
+        /// Which call.
+        call: CallId,
+        /// What it gave back.
+        value: Value,
+        /// What the value may carry instructions from.
+        taint: BTreeSet<String>,
+        /// How sensitive it is.
+        sensitivity: Option<Sensitivity>,
+    },
+    /// The body did not run.
+    Denied(Denial),
+    /// The body did not run; an approval is missing.
+    Pending(Box<Pending>),
+    /// There is no tool of that name.
+    UnknownTool(String),
+    /// The body ran and failed, panicked, or was cancelled.
+    Failed {
+        /// Which call.
+        call: CallId,
+        /// What went wrong, for the model.
+        error: ToolError,
+    },
+}
+
+/// The one road to a tool. Nothing else can make what a body needs.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    guard: Arc<Guard>,
+    toolbox: Toolbox,
+    audit: Audit,
+}
+
+impl Gate {
+    /// A gate in front of `toolbox`. Pass the guard's recorder as `audit`, so that outcomes stand
+    /// in the same log as the attempts.
+    #[must_use]
+    pub const fn new(guard: Arc<Guard>, toolbox: Toolbox, audit: Audit) -> Self {
+        Self { guard, toolbox, audit }
+    }
+
+    /// The guard.
+    #[must_use]
+    pub const fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// The tools.
+    #[must_use]
+    pub const fn toolbox(&self) -> &Toolbox {
+        &self.toolbox
+    }
+
+    /// The record.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Calls a tool by its name with the raw text of its arguments, by the authority of `held`.
+    ///
+    /// The text is read once; the value that comes out is checked, and the same value is moved into
+    /// the body. The body runs in a task of its own: when it panics the call has failed, and when
+    /// the caller goes away it is still settled.
+    pub async fn call(&self, held: &Held, tool: &str, raw: &str, situation: &Situation, cancel: &CancellationToken) -> Outcome {
+        let Some(entry) = self.toolbox.find(tool) else {
+            return Outcome::UnknownTool(tool.to_owned());
+        };
+        let context = match self.context(entry, situation) {
+            Ok(context) => context,
+            Err(refusal) => return Outcome::Denied(Denial::new(&situation.agent, &entry.declaration.capability, refusal)),
+        };
+        let capability = entry.declaration.capability.clone();
+        let prepared = entry.tool.clone().prepare(raw);
+        let ready = prepared.and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));
+        let (call, body) = match ready {
+            Ok(ready) => ready,
+            Err(refusal) => return self.unreadable(held, &capability, context, refusal).await,
+        };
+        match self.guard.authorize(Presented::Held(held), call, context).await {
+            Verdict::Denied(denial) => Outcome::Denied(denial),
+            Verdict::Ask(pending) => Outcome::Pending(pending),
+            Verdict::Permit(permit, reservation) => {
+                let states = self.toolbox.states();
+                self.run(entry, permit, reservation, cancel, move |permit| body(permit, states)).await
+            }
+        }
+    }
+
+    /// What is known about a call of this tool.
+    fn context(&self, entry: &Entry, situation: &Situation) -> Result<Context, Refusal> {
+        let declaration = &entry.declaration;
+        let mut context = Context::new(&situation.agent, declaration.effect, declaration.risk, self.guard.now()?);
+        context.facts.task.clone_from(&situation.task);
+        context.facts.step.clone_from(&situation.step);
+        context.facts.dataset.clone_from(&declaration.dataset);
+        context.facts.taint = Some(situation.taint.clone());
+        context.facts.sensitivity = situation.sensitivity.max(declaration.sensitivity);
+        context.intent.clone_from(&situation.intent);
+        context.owner.clone_from(&declaration.owner);
+        context.environment.clone_from(&declaration.environment);
+        Ok(context)
+    }
+
+    /// Arguments that cannot be read are a denial, and on the record like any other.
+    async fn unreadable(&self, held: &Held, capability: &str, context: Context, refusal: Refusal) -> Outcome {
+        let denial = Denial::new(&context.agent, capability, refusal);
+        let entry = self.audit.unreadable(held.chain(), &context, &denial);
+        self.write(entry).await;
+        Outcome::Denied(denial)
+    }
+
+    async fn run<F, R>(&self, entry: &Entry, permit: Permit, reservation: Reservation, cancel: &CancellationToken, body: F) -> Outcome
+    where
+        F: FnOnce(Permit) -> R + Send + 'static,
+        R: Future<Output = Result<Value, ToolError>> + Send + 'static,
+    {
+        let id = reservation.id();
+        let (gate, cancel) = (self.clone(), cancel.clone());
+        // The task outlives a caller that goes away, so the call is settled whatever happens.
+        let settled = tokio::spawn(async move {
+            let ran = tokio::spawn(body(permit));
+            let abort = ran.abort_handle();
+            let result = tokio::select! {
+                result = ran => result.unwrap_or_else(|error| Err(ToolError::new(match error.is_panic() {
+                    true => "the tool panicked; the call has failed",
+                    false => "the call was stopped",
+                }))),
+                () = cancel.cancelled() => {
+                    abort.abort();
+                    Err(ToolError::new("the call was cancelled; it may have had an effect"))
+                }
+            };
+            let entry = gate.audit.outcome(&reservation, result.as_ref().err());
+            gate.write(entry).await;
+            drop(reservation);
+            result
+        });
+        match settled.await {
+            Ok(Ok(value)) => Outcome::Value {
+                call: id,
+                value,
+                taint: entry.declaration.taints.clone(),
+                sensitivity: entry.declaration.sensitivity,
+            },
+            Ok(Err(error)) => Outcome::Failed { call: id, error },
+            Err(_) => Outcome::Failed { call: id, error: ToolError::new("the call was stopped before it could be settled") },
+        }
+    }
+
+    async fn write(&self, batch: crate::store::Batch) {
+        if let Err(error) = self.guard.store().commit(batch).await {
+            tracing::error!(%error, "the outcome of a call could not be recorded");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! How a URL that was granted vets its redirects and addresses.
+
+use std::net::IpAddr;
+
+use super::HttpUrl;
+use crate::tool::http::Vet;
+
+impl Vet for HttpUrl {
+    fn url(&self, url: &str) -> Result<(), String> {
+        let Some((name, allowed)) = &self.admission().0 else {
+            return Err("the URL belongs to no call that was allowed".to_owned());
+        };
+        allowed.again(name, url).map_err(|denial| denial.for_model())
+    }
+
+    fn address(&self, _: &str, ip: IpAddr) -> bool {
+        self.admission().0.as_ref().is_some_and(|(name, allowed)| allowed.names_address(name, ip))
+    }
+}

@@ -1,0 +1,163 @@
+//! The tools of a process: one for each capability.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::erased::Erased;
+use super::state::States;
+use super::{Declaration, Tool};
+use crate::capability::Chain;
+use crate::model::ToolSpec;
+
+/// The tools of a process, one for each capability. A tool cannot be reached but through a
+/// [`Gate`](super::Gate).
+#[derive(Clone)]
+pub struct Toolbox {
+    tools: Arc<BTreeMap<String, Entry>>,
+    states: Arc<States>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) declaration: Arc<Declaration>,
+    pub(crate) tool: Arc<dyn Erased>,
+}
+
+/// Collects tools and their state.
+#[derive(Default)]
+pub struct ToolboxBuilder {
+    tools: Vec<Arc<dyn Erased>>,
+    states: States,
+    twice: Option<&'static str>,
+}
+
+/// Why a toolbox cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ToolboxError {
+    /// Two tools have one capability: a call could not tell which was checked.
+    #[error("two tools are called by `{capability}`; a capability has one tool")]
+    CapabilityTaken {
+        /// The capability.
+        capability: String,
+    },
+    /// Two capabilities look the same to a model.
+    #[error("`{first}` and `{second}` would both be shown to a model as `{name}`; rename one")]
+    NameTaken {
+        /// The name that a model would see.
+        name: String,
+        /// One capability.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A capability that is not the author's to give.
+    #[error("`{capability}` cannot be a tool's capability: names have 1 to 256 bytes, no control characters, and `agent.` and `token.` are Bailiwick's own")]
+    Reserved {
+        /// The capability.
+        capability: String,
+    },
+    /// A tool asks for state that nobody provided.
+    #[error("the tool `{capability}` needs a state of type `{state}`; add it with `.state(…)`")]
+    MissingState {
+        /// The tool's capability.
+        capability: String,
+        /// The type.
+        state: &'static str,
+    },
+    /// State of one type was provided twice.
+    #[error("a state of type `{state}` was provided twice; wrap one in a type of its own")]
+    StateTwice {
+        /// The type.
+        state: &'static str,
+    },
+}
+
+impl fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Toolbox").field(&self.tools.values().map(|entry| &entry.declaration.capability).collect::<Vec<_>>()).finish()
+    }
+}
+
+impl fmt::Debug for ToolboxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToolboxBuilder({} tools)", self.tools.len())
+    }
+}
+
+impl ToolboxBuilder {
+    /// Adds a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: impl Tool) -> Self {
+        self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// Provides state of a type, for the tools that ask for it.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        if !self.states.insert(state) {
+            self.twice = Some(std::any::type_name::<T>());
+        }
+        self
+    }
+
+    /// The toolbox.
+    ///
+    /// # Errors
+    ///
+    /// When two tools share a capability or a name, a capability is reserved, or state is missing.
+    pub fn build(self) -> Result<Toolbox, ToolboxError> {
+        if let Some(state) = self.twice {
+            return Err(ToolboxError::StateTwice { state });
+        }
+        let mut tools: BTreeMap<String, Entry> = BTreeMap::new();
+        for tool in self.tools {
+            let declaration = tool.declaration();
+            let capability = declaration.capability.clone();
+            let own = ["agent.", "token."].iter().any(|prefix| capability.starts_with(prefix));
+            if own || capability.is_empty() || capability.len() > 256 || capability.chars().any(char::is_control) {
+                return Err(ToolboxError::Reserved { capability });
+            }
+            if let Some(missing) = tool.needs().into_iter().find(|need| !self.states.has(need)) {
+                return Err(ToolboxError::MissingState { capability, state: missing.name() });
+            }
+            if let Some(other) = tools.get(&declaration.name) {
+                let (first, second) = (other.declaration.capability.clone(), capability);
+                return Err(match first == second {
+                    true => ToolboxError::CapabilityTaken { capability: first },
+                    false => ToolboxError::NameTaken { name: declaration.name, first, second },
+                });
+            }
+            tools.insert(declaration.name.clone(), Entry { declaration: Arc::new(declaration), tool });
+        }
+        Ok(Toolbox { tools: Arc::new(tools), states: Arc::new(self.states) })
+    }
+}
+
+impl Toolbox {
+    /// Starts a toolbox.
+    #[must_use]
+    pub fn builder() -> ToolboxBuilder {
+        ToolboxBuilder::default()
+    }
+
+    /// What a model is shown: the tools that the token could ever allow.
+    #[must_use]
+    pub fn shown(&self, chain: &Chain) -> Vec<ToolSpec> {
+        let allowed = self.tools.values().filter(|entry| chain.could(&entry.declaration.capability));
+        allowed
+            .map(|entry| ToolSpec::new(&entry.declaration.name, &entry.declaration.description, entry.tool.parameters()))
+            .collect()
+    }
+
+    /// The tool that a model calls by this name; its capability is taken for its name too.
+    pub(crate) fn find(&self, name: &str) -> Option<&Entry> {
+        self.tools.get(name).or_else(|| self.tools.values().find(|entry| entry.declaration.capability == name))
+    }
+
+    pub(crate) fn states(&self) -> Arc<States> {
+        self.states.clone()
+    }
+}

@@ -1,5 +1,19 @@
-//! Who does it: agents, their runs, and what drives them.
+//! WHO DOES IT: agents, the one road to a child, and what drives a run.
+//!
+//! An [`Orchestrator`] mints the first agent's token; from then on a token comes only from a
+//! parent's ([`Agent::spawn`]). An agent's task begins when it is spawned and ends when
+//! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
+//! its whole subtree.
 
+mod driver;
+mod member;
+mod orchestrator;
+mod report;
 mod run;
+mod spawn;
 
+pub use member::{Agent, AgentHandle};
+pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
+pub use report::{OutputError, Report, RunFailed};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
+pub use spawn::{Spawn, SpawnError};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -157,7 +158,7 @@ impl fmt::Debug for AgentKey {
 ///
 /// A root key signs authority blocks and nothing else.
 pub struct Authority {
-    key: AgentKey,
+    key: Arc<AgentKey>,
     key_id: Option<u32>,
 }
 
@@ -165,7 +166,7 @@ impl Authority {
     /// A fresh root key without an id.
     #[must_use]
     pub fn generate() -> Self {
-        Self { key: AgentKey::generate(), key_id: None }
+        Self { key: Arc::new(AgentKey::generate()), key_id: None }
     }
 
     /// Reads a PKCS#8 private key in PEM (RFC 5958, RFC 8410).
@@ -174,7 +175,7 @@ impl Authority {
     ///
     /// When the text is not an Ed25519 private key; the error does not repeat the text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        Ok(Self { key: AgentKey::from_pem(pem)?, key_id: None })
+        Ok(Self { key: Arc::new(AgentKey::from_pem(pem)?), key_id: None })
     }
 
     /// Writes the private key unencrypted, as PKCS#8 in PEM: for a file that only its owner reads.
@@ -210,7 +211,12 @@ impl Authority {
         self.key_id
     }
 
-    pub(crate) const fn key(&self) -> &AgentKey {
+    /// The same root again, for whoever mints in this process.
+    pub(crate) fn share(&self) -> Self {
+        Self { key: self.key.clone(), key_id: self.key_id }
+    }
+
+    pub(crate) fn key(&self) -> &AgentKey {
         &self.key
     }
 }

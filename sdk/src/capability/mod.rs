@@ -28,6 +28,7 @@ mod written;
 
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
+pub(crate) use chain::role_fits as is_role;
 pub use chain::{Chain, Held, Hop, WireCall};
 pub use compiled::Apart;
 pub use constraint::{

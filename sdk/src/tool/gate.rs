@@ -131,7 +131,8 @@ impl Gate {
         context.facts.step.clone_from(&situation.step);
         context.facts.dataset.clone_from(&declaration.dataset);
         context.facts.taint = Some(situation.taint.clone());
-        context.facts.sensitivity = situation.sensitivity.max(declaration.sensitivity);
+        // Not known of the tool is not known of the call, whatever the run has read.
+        context.facts.sensitivity = declaration.sensitivity.map(|own| situation.sensitivity.map_or(own, |run| run.max(own)));
         context.intent.clone_from(&situation.intent);
         context.owner.clone_from(&declaration.owner);
         context.environment.clone_from(&declaration.environment);

@@ -1,0 +1,287 @@
+//! One agent in the tree: its token and key, what its data is tainted with, and its end.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::orchestrator::Shared;
+use super::report::{Report, RunFailed};
+use super::run::Limits;
+use super::spawn::{Spawn, SpawnError};
+use crate::capability::{Held, Sensitivity};
+use crate::guard::Revocable;
+use crate::id::{AgentId, Timestamp};
+use crate::model::Model;
+use crate::record::EventKind;
+use crate::tool::{Outcome, Situation};
+
+/// What an agent's data is tainted with; it only grows.
+#[derive(Clone, Debug, Default)]
+struct Knows {
+    taint: BTreeSet<String>,
+    sensitivity: Option<Sensitivity>,
+}
+
+/// One agent in the tree, as everything that acts for it shares it.
+pub(super) struct Member {
+    pub(super) id: AgentId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) path: String,
+    pub(super) role: String,
+    pub(super) held: Arc<Held>,
+    pub(super) model: Option<Arc<dyn Model>>,
+    pub(super) limits: Limits,
+    pub(super) system: Option<String>,
+    pub(super) cancel: CancellationToken,
+    parent: Option<Arc<Member>>,
+    intent: Option<String>,
+    task: Mutex<Option<String>>,
+    knows: Mutex<Knows>,
+    ended: AtomicBool,
+}
+
+impl Member {
+    /// The first agent of a tree.
+    pub(super) fn first(shared: &Arc<Shared>, role: &str, held: Held, intent: Option<String>) -> Self {
+        Self::of(shared, None, role, held, intent)
+    }
+
+    /// A child, which starts with what its parent knows: it was told by it.
+    pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held) -> Self {
+        Self::of(&parent.shared, Some(parent), role, held, parent.intent.clone())
+    }
+
+    fn of(shared: &Arc<Shared>, parent: Option<&Arc<Self>>, role: &str, held: Held, intent: Option<String>) -> Self {
+        Self {
+            id: AgentId::fresh(),
+            path: shared.path(parent.map(|parent| parent.path.as_str()), role),
+            role: role.to_owned(),
+            held: Arc::new(held),
+            model: shared.model(role),
+            limits: shared.limits,
+            system: None,
+            cancel: parent.map_or(&shared.cancel, |parent| &parent.cancel).child_token(),
+            intent,
+            task: Mutex::new(parent.and_then(|parent| parent.task())),
+            knows: Mutex::new(parent.map(|parent| parent.knows()).unwrap_or_default()),
+            ended: AtomicBool::new(false),
+            parent: parent.cloned(),
+            shared: shared.clone(),
+        }
+    }
+
+    /// Records that the agent got its token. What cannot be recorded does not begin.
+    pub(super) async fn begin(&self, now: Timestamp) -> Result<(), SpawnError> {
+        let parent = self.parent.as_ref().map(|parent| parent.held.chain());
+        let entry = self.shared.gate.audit().hop(&self.path, self.held.chain(), parent, now);
+        self.shared.gate.guard().store().commit(entry).await.map_err(SpawnError::unrecorded)?;
+        let scope = self.held.chain().hops().last().map(|hop| hop.bounds.lines()).unwrap_or_default();
+        self.emit(EventKind::Spawned { scope });
+        Ok(())
+    }
+
+    /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was
+    /// the first to do so.
+    pub(super) fn end(&self, how: &str) -> bool {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        self.shared.gate.guard().revocations().revoke([
+            Revocable::Block(self.held.chain().id()),
+            Revocable::Agent(self.path.clone()),
+        ]);
+        self.cancel.cancel();
+        self.emit(EventKind::Ended { how: how.to_owned() });
+        true
+    }
+
+    /// Records the end.
+    pub(super) async fn record_end(&self, how: &str) {
+        let time = self.shared.gate.guard().now().ok();
+        let entry = self.shared.gate.audit().ended(&self.path, self.held.chain(), how, time);
+        if let Err(error) = self.shared.gate.guard().store().commit(entry).await {
+            tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
+        }
+    }
+
+    pub(super) fn task(&self) -> Option<String> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_task(&self, task: &str) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.to_owned());
+    }
+
+    fn knows(&self) -> Knows {
+        self.knows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes up what something that the agent read is tainted with.
+    pub(super) fn learn(&self, taint: &BTreeSet<String>, sensitivity: Option<Sensitivity>) {
+        let mut knows = self.knows.lock().unwrap_or_else(PoisonError::into_inner);
+        knows.taint.extend(taint.iter().cloned());
+        knows.sensitivity = knows.sensitivity.max(sensitivity);
+    }
+
+    /// Hands what the agent knows to its parent, which is about to read its result.
+    pub(super) fn teach_parent(&self) {
+        if let Some(parent) = &self.parent {
+            let knows = self.knows();
+            parent.learn(&knows.taint, knows.sensitivity);
+        }
+    }
+
+    pub(super) fn situation(&self) -> Situation {
+        let knows = self.knows();
+        Situation {
+            agent: self.path.clone(),
+            task: self.task(),
+            step: None,
+            taint: knows.taint,
+            sensitivity: knows.sensitivity,
+            intent: self.intent.clone(),
+        }
+    }
+
+    /// Calls a tool, and reports it.
+    pub(super) async fn call(&self, tool: &str, arguments: &str) -> Outcome {
+        let outcome = self.shared.gate.call(&self.held, tool, arguments, &self.situation(), &self.cancel).await;
+        let shown = line(arguments);
+        let kind = match &outcome {
+            Outcome::Value { call, taint, sensitivity, .. } => {
+                self.learn(taint, *sensitivity);
+                EventKind::Called { call: *call, capability: tool.to_owned(), arguments: shown, error: None }
+            }
+            Outcome::Failed { call, error } => {
+                EventKind::Called { call: *call, capability: tool.to_owned(), arguments: shown, error: Some(error.to_string()) }
+            }
+            Outcome::Denied(denial) => denied(denial, shown),
+            Outcome::Pending(pending) => denied(&pending.missing, shown),
+            Outcome::UnknownTool(name) => EventKind::Denied {
+                capability: name.clone(),
+                arguments: shown,
+                kind: crate::capability::Kind::UnknownTool,
+                hop: None,
+                detail: "there is no such tool".to_owned(),
+            },
+        };
+        self.emit(kind);
+        outcome
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        let time = self.shared.gate.guard().now().ok();
+        self.shared.events.emit(time, &self.path, &self.held.chain().id(), kind);
+    }
+}
+
+pub(super) fn denied(denial: &crate::guard::Denial, arguments: String) -> EventKind {
+    EventKind::Denied {
+        capability: denial.capability().to_owned(),
+        arguments,
+        kind: denial.kind(),
+        hop: denial.hop(),
+        detail: denial.detail().to_owned(),
+    }
+}
+
+/// Arguments cut to a line.
+pub(super) fn line(text: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut shown: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// An agent: a token that only narrows, a key that never leaves, and a task that ends.
+///
+/// Dropping it ends its task. Children are made from it alone ([`Agent::spawn`]).
+pub struct Agent {
+    pub(super) member: Arc<Member>,
+}
+
+impl Agent {
+    pub(super) fn new(member: Member) -> Self {
+        Self { member: Arc::new(member) }
+    }
+
+    /// The agent's path from the root, such as `lead/reader`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.member.path
+    }
+
+    /// The agent's id.
+    #[must_use]
+    pub fn id(&self) -> AgentId {
+        self.member.id
+    }
+
+    /// The agent's token and key.
+    #[must_use]
+    pub fn held(&self) -> Arc<Held> {
+        self.member.held.clone()
+    }
+
+    /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
+    #[must_use]
+    pub fn spawn(&self, role: impl Into<String>) -> Spawn {
+        Spawn::new(self.member.clone(), role.into())
+    }
+
+    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// [`RunFailed`] when there is no answer; what was done is in its report.
+    pub async fn run(self, task: impl Into<String>) -> Result<Report, RunFailed> {
+        super::driver::run(self, task.into()).await
+    }
+
+    /// Calls a tool as this agent, without a model.
+    pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
+        self.member.call(tool, &arguments.to_string()).await
+    }
+
+    /// A handle to cancel the agent and its subtree with.
+    #[must_use]
+    pub fn handle(&self) -> AgentHandle {
+        AgentHandle { cancel: self.member.cancel.clone() }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if self.member.end("dropped")
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let member = self.member.clone();
+            runtime.spawn(async move { member.record_end("dropped").await });
+        }
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Agent({}, {:?})", self.member.path, self.member.held.chain())
+    }
+}
+
+/// Cancels an agent and its subtree.
+#[derive(Clone, Debug)]
+pub struct AgentHandle {
+    cancel: CancellationToken,
+}
+
+impl AgentHandle {
+    /// Cancels: calls in progress are stopped, and the runs end as cancelled.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}

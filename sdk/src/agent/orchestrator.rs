@@ -1,0 +1,245 @@
+//! Where a tree of agents begins: the authority that mints, the tools, and the models.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::member::{Agent, Member};
+use super::run::Limits;
+use super::spawn::SpawnError;
+use crate::capability::{AgentKey, Authority, KeyRing, Mandate, Scope};
+use crate::clock::Clock;
+use crate::guard::{Guard, Policy, Revocations};
+use crate::model::Model;
+use crate::record::{Audit, Events};
+use crate::store::Store;
+use crate::tool::{Gate, Tool, Toolbox, ToolboxBuilder, ToolboxError};
+
+/// Where a tree of agents begins. Cheap to clone; clones are one orchestrator.
+#[derive(Clone)]
+pub struct Orchestrator {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all agents of an orchestrator share.
+pub(super) struct Shared {
+    pub(super) authority: Authority,
+    pub(super) gate: Gate,
+    pub(super) models: HashMap<String, Arc<dyn Model>>,
+    pub(super) model: Option<Arc<dyn Model>>,
+    pub(super) limits: Limits,
+    pub(super) events: Events,
+    pub(super) cancel: CancellationToken,
+    names: Mutex<HashMap<String, Arc<AtomicU32>>>,
+}
+
+impl Shared {
+    /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader-2`, ….
+    pub(super) fn path(&self, parent: Option<&str>, role: &str) -> String {
+        let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
+        let count = self.names.lock().unwrap_or_else(PoisonError::into_inner).entry(base.clone()).or_default().clone();
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => base,
+            // `.` is in no role, so a numbered path is nobody else's first one.
+            before => format!("{base}.{}", before + 1),
+        }
+    }
+
+    /// The model for a role.
+    pub(super) fn model(&self, role: &str) -> Option<Arc<dyn Model>> {
+        self.models.get(role).or(self.model.as_ref()).cloned()
+    }
+}
+
+/// Sets up an [`Orchestrator`].
+pub struct OrchestratorBuilder {
+    authority: Authority,
+    tools: ToolboxBuilder,
+    guard: crate::guard::GuardBuilder,
+    models: HashMap<String, Arc<dyn Model>>,
+    model: Option<Arc<dyn Model>>,
+    limits: Limits,
+}
+
+/// Why an orchestrator cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The tools do not fit together.
+    #[error(transparent)]
+    Toolbox(#[from] ToolboxError),
+}
+
+impl fmt::Debug for Orchestrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Orchestrator").field("gate", &self.shared.gate).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OrchestratorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrchestratorBuilder").field("tools", &self.tools).finish_non_exhaustive()
+    }
+}
+
+impl OrchestratorBuilder {
+    /// Adds a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: impl Tool) -> Self {
+        self.tools = self.tools.tool(tool);
+        self
+    }
+
+    /// Provides state of a type, for the tools that ask for it.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.tools = self.tools.state(state);
+        self
+    }
+
+    /// The model of every agent whose role has none of its own.
+    #[must_use]
+    pub fn model(mut self, model: impl Model) -> Self {
+        self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// The model of every agent with this role.
+    #[must_use]
+    pub fn model_for(mut self, role: impl Into<String>, model: impl Model) -> Self {
+        self.models.insert(role.into(), Arc::new(model));
+        self
+    }
+
+    /// How far a run goes unless its spawn says otherwise.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where budgets, spent calls and the record are kept; in memory unless set.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.guard = self.guard.store(store);
+        self
+    }
+
+    /// The source of now; the system's clock unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.guard = self.guard.clock(clock);
+        self
+    }
+
+    /// A policy that every call and every spawn must pass too.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.guard = self.guard.policy(policy);
+        self
+    }
+
+    /// What is revoked beside the agents whose tasks ended.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.guard = self.guard.revocations(revocations);
+        self
+    }
+
+    /// The name of this process, which tokens may be bound to.
+    #[must_use]
+    pub fn audience(mut self, name: impl Into<String>) -> Self {
+        self.guard = self.guard.audience(name);
+        self
+    }
+
+    /// The orchestrator.
+    ///
+    /// # Errors
+    ///
+    /// When two tools share a capability, or a tool's state is missing.
+    pub fn build(self) -> Result<Orchestrator, BuildError> {
+        let audit = Audit::new();
+        let guard = self.guard.recorder(Arc::new(audit.clone())).build();
+        Ok(Orchestrator {
+            shared: Arc::new(Shared {
+                authority: self.authority,
+                gate: Gate::new(Arc::new(guard), self.tools.build()?, audit),
+                models: self.models,
+                model: self.model,
+                limits: self.limits,
+                events: Events::new(),
+                cancel: CancellationToken::new(),
+                names: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl Orchestrator {
+    /// Starts an orchestrator whose tokens `authority` signs and whose guard trusts it.
+    #[must_use]
+    pub fn builder(authority: &Authority) -> OrchestratorBuilder {
+        OrchestratorBuilder {
+            authority: authority.share(),
+            tools: Toolbox::builder(),
+            guard: Guard::builder(KeyRing::new([authority.root()])),
+            models: HashMap::new(),
+            model: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Mints a token with `scope` for a first agent.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] when the scope is at fault, the role is none, or the record cannot be written.
+    pub async fn agent(&self, role: &str, scope: Scope) -> Result<Agent, SpawnError> {
+        self.agent_for(role, scope, Mandate::default()).await
+    }
+
+    /// As [`Orchestrator::agent`], saying for whom and what for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Orchestrator::agent`].
+    pub async fn agent_for(&self, role: &str, scope: Scope, mandate: Mandate) -> Result<Agent, SpawnError> {
+        if !crate::capability::is_role(role) {
+            return Err(SpawnError::role(role));
+        }
+        let now = self.guard().now().map_err(SpawnError::unavailable)?;
+        let key = AgentKey::generate();
+        let chain = self.shared.authority.mint(&scope, &mandate, key.public(), now)?;
+        let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
+        let member = Member::first(&self.shared, role, held, mandate.intent);
+        member.begin(now).await?;
+        Ok(Agent::new(member))
+    }
+
+    /// The guard that decides every call of this tree.
+    #[must_use]
+    pub fn guard(&self) -> &Arc<Guard> {
+        self.shared.gate.guard()
+    }
+
+    /// The one road to a tool.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.shared.gate
+    }
+
+    /// The news of this tree.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.shared.events
+    }
+
+    /// Cancels every agent of this orchestrator.
+    pub fn cancel(&self) {
+        self.shared.cancel.cancel();
+    }
+}

@@ -1,0 +1,163 @@
+//! The one road to a child: ask the guard, narrow, make a key, sign the hop, record it.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::member::{Agent, Member};
+use super::run::Limits;
+use crate::capability::{AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Widens};
+use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
+use crate::model::Model;
+use crate::store::StoreError;
+
+/// Why there is no child.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The parent may not spawn this role, or not now.
+    #[error("{0}")]
+    Denied(Box<Denial>),
+    /// The spawn needs an approval that is missing.
+    #[error("the spawn needs an approval: {}", .0.missing)]
+    Pending(Box<Pending>),
+    /// The scope is wider than the parent's; each way is listed.
+    #[error("{0}")]
+    Widens(Widens),
+    /// The scope itself is at fault.
+    #[error("the scope cannot be used: {0}")]
+    Scope(ScopeError),
+    /// The token would not be in profile.
+    #[error("{0}")]
+    Profile(String),
+    /// The clock, the keyring or the record cannot be used, so nothing begins.
+    #[error("the agent does not begin: {0}")]
+    Unavailable(String),
+}
+
+impl SpawnError {
+    pub(super) fn role(role: &str) -> Self {
+        Self::Profile(format!("the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`", crate::guard::printable(role)))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+    pub(super) fn unavailable(refusal: Refusal) -> Self {
+        Self::Unavailable(refusal.to_string())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+    pub(super) fn unrecorded(error: StoreError) -> Self {
+        Self::Unavailable(format!("it cannot be recorded: {error}"))
+    }
+}
+
+impl From<MintError> for SpawnError {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Scope(error) => Self::Scope(error),
+            MintError::Widens(widens) => Self::Widens(widens),
+            other => Self::Profile(other.to_string()),
+        }
+    }
+}
+
+/// A child that is being described; await it to spawn it.
+#[must_use = "a spawn does nothing until it is awaited"]
+pub struct Spawn {
+    parent: Arc<Member>,
+    role: String,
+    scope: Scope,
+    model: Option<Arc<dyn Model>>,
+    limits: Option<Limits>,
+    system: Option<String>,
+}
+
+impl std::fmt::Debug for Spawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Spawn({} by {})", self.role, self.parent.path)
+    }
+}
+
+impl Spawn {
+    pub(super) const fn new(parent: Arc<Member>, role: String) -> Self {
+        Self { parent, role, scope: Scope::new(), model: None, limits: None, system: None }
+    }
+
+    /// What the child may do; without it, nothing.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The child's model, if not that of its role.
+    pub fn model(mut self, model: impl Model) -> Self {
+        self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// How far the child's run goes.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// What the child's model is told before its task.
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        self.system = Some(text.into());
+        self
+    }
+
+    async fn begin(self) -> Result<Agent, SpawnError> {
+        if !crate::capability::is_role(&self.role) {
+            return Err(SpawnError::role(&self.role));
+        }
+        let (parent, key) = (&self.parent, AgentKey::generate());
+        let guard = parent.shared.gate.guard();
+        let now = guard.now().map_err(SpawnError::unavailable)?;
+        let mut arguments = Map::new();
+        arguments.insert("role".to_owned(), Value::from(self.role.as_str()));
+        arguments.insert("scope".to_owned(), self.scope.to_json());
+        arguments.insert("key".to_owned(), Value::from(key.public().to_string()));
+        let situation = parent.situation();
+        let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
+        context.facts.task = situation.task;
+        context.facts.taint = Some(situation.taint);
+        context.facts.sensitivity = situation.sensitivity;
+        context.intent = situation.intent;
+        let asked = Call::new(SPAWN, arguments);
+        let call = asked.map_err(|refusal| SpawnError::Denied(Box::new(Denial::new(&parent.path, SPAWN, refusal))))?;
+        let reservation = match guard.authorize(Presented::Held(&parent.held), call, context).await {
+            Verdict::Permit(_, reservation) => reservation,
+            Verdict::Denied(denial) => return Err(SpawnError::Denied(Box::new(denial))),
+            Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
+        };
+        let held = derive(&parent.held, &self.role, &self.scope, key, now);
+        let entry = parent.shared.gate.audit().outcome(&reservation, held.as_ref().err());
+        guard.store().commit(entry).await.map_err(SpawnError::unrecorded)?;
+        let mut member = Member::child(parent, &self.role, held?);
+        if let Some(model) = self.model {
+            member.model = Some(model);
+        }
+        member.limits = self.limits.unwrap_or(member.limits);
+        member.system = self.system;
+        member.begin(now).await?;
+        Ok(Agent::new(member))
+    }
+}
+
+/// Narrows, signs, and joins the token with its key.
+fn derive(parent: &Held, role: &str, scope: &Scope, key: AgentKey, now: crate::id::Timestamp) -> Result<Held, SpawnError> {
+    let chain = parent.delegate(role, scope, key.public(), now)?;
+    chain.held_by(key).map_err(SpawnError::unavailable)
+}
+
+impl IntoFuture for Spawn {
+    type Output = Result<Agent, SpawnError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.begin())
+    }
+}

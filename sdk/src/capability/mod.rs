@@ -4,31 +4,44 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod bounds;
+mod cache;
 mod call;
 pub mod canonical;
+mod chain;
+mod compiled;
 mod constraint;
+mod datalog;
 mod cover;
 mod decimal;
 mod facts;
+mod keyring;
 mod keys;
+mod mint;
 mod meet;
 mod narrow;
 pub(crate) mod normal;
 mod refusal;
 mod scope;
+mod wire;
 mod words;
 mod written;
 
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
+pub use chain::{Chain, Held, Hop, WireCall};
+pub use compiled::Apart;
 pub use constraint::{
     Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches, one_of,
     path_under, prefix, range, subset_of, url,
 };
+pub use datalog::stock_facts;
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
+pub use keyring::{KeyRing, MAX_ROOTS};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
 pub use meet::{MeetError, meet};
 pub use narrow::{Way, Widens, narrow};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
+pub use wire::{from_text, to_text};

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use biscuit_auth::format::schema::{Op, Rule, term::Content};
 
 use super::super::bounds::Grant;
-use super::super::call::{Atom, AtomType};
+use super::super::call::AtomType;
 use super::super::constraint::{Cidr, Constraint, UrlPattern, wrap_pattern};
 use super::super::decimal::Decimal;
-use super::query::{Bin, Comparison, Query, bytes, compare, comparisons, int, join, of, set_of, value};
+use super::query::{Bin, Comparison, Query, compare, comparisons, int, join, set_of, value};
 use super::read::{Body, atoms, str_of, strs};
 use super::table::Table;
 
@@ -211,12 +211,8 @@ pub(super) fn read(rule: &Rule, table: &Table) -> Option<Grant> {
     let [Content::Variable(n)] = predicates.next().filter(|(name, _)| *name == "arg_names")?.1.as_slice() else { return None };
     let mut grant = Grant::new(str_of(capability, table)?);
     let compared: Vec<Comparison<'_>> = rule.expressions.iter().flat_map(comparisons).collect();
-    let of_var = |var: &u32| {
-        compared.iter().filter(move |found| {
-            matches!(found.left, Content::Variable(v) if v == var) || matches!(found.right, Content::Variable(v) if v == var)
-        })
-    };
-    let listed = of_var(n).find(|found| found.kind == Bin::Contains)?;
+    let found = Found(&compared);
+    let listed = found.about(*n).into_iter().find(|found| found.kind == Bin::Contains)?;
     for name in strs(listed.left, table)? {
         grant.args.insert(name, Constraint::Any);
     }
@@ -226,7 +222,7 @@ pub(super) fn read(rule: &Rule, table: &Table) -> Option<Grant> {
             (_, [label, terms @ ..]) => (str_of(label, table)?, terms),
             _ => return None,
         };
-        let constraint = constraint(predicate, terms, table, &of_var)?;
+        let constraint = constraint(predicate, terms, table, &found)?;
         grant.args.insert(label.to_owned(), constraint);
     }
     if let Some(key) = body.trusting {
@@ -235,14 +231,20 @@ pub(super) fn read(rule: &Rule, table: &Table) -> Option<Grant> {
     Some(grant)
 }
 
-fn constraint<'a, I: Iterator<Item = &'a Comparison<'a>>>(
-    predicate: &str,
-    terms: &[&Content],
-    table: &Table,
-    of_var: &impl Fn(&u32) -> I,
-) -> Option<Constraint> {
+/// The comparisons of one alternative.
+struct Found<'a>(&'a [Comparison<'a>]);
+
+impl<'a> Found<'a> {
+    /// Those that a variable takes part in.
+    fn about(&self, var: u32) -> Vec<&'a Comparison<'a>> {
+        let is = |term: &Content| matches!(term, Content::Variable(v) if *v == var);
+        self.0.iter().filter(|found| is(found.left) || is(found.right)).collect()
+    }
+}
+
+fn constraint(predicate: &str, terms: &[&Content], table: &Table, found: &Found<'_>) -> Option<Constraint> {
     let found = |term: &Content| match term {
-        Content::Variable(var) => Some(of_var(var).collect::<Vec<_>>()),
+        Content::Variable(var) => Some(found.about(*var)),
         _ => None,
     };
     match (predicate, terms) {

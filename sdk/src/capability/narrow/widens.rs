@@ -22,6 +22,16 @@ impl Widens {
         Self { ways }
     }
 
+    /// The chain may not grow to `hop` hops, whatever the scope of the next.
+    pub(crate) fn depth(most: u32, hop: u32) -> Self {
+        let parent = if most.checked_add(1) == Some(hop) {
+            format!("the token ends at {most} hops: it does not grant `agent.spawn`, or `max_depth` is reached")
+        } else {
+            format!("the token ends at {most} hops")
+        };
+        Self::new(vec![Way::new("max_depth", format!("hop {hop}"), parent)])
+    }
+
     /// The ways, grants first; there is at least one.
     #[must_use]
     pub fn ways(&self) -> &[Way] {

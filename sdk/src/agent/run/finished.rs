@@ -1,0 +1,64 @@
+//! How a run ended.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{StopReason, Usage};
+
+/// Why a run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ended {
+    /// The model gave its final answer.
+    Answer,
+    /// All its turns are used.
+    TurnLimit,
+    /// It made the same refused call again and again.
+    Repeated,
+    /// It was told to stop.
+    Cancelled,
+    /// The model gave no completion.
+    ModelFailed,
+}
+
+/// A call that the guard refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DenialNote {
+    /// The turn in which it was asked for, from 1.
+    pub turn: u32,
+    /// The id of the call.
+    pub call_id: String,
+    /// The tool as the model named it.
+    pub tool: String,
+    /// The stable name of the reason.
+    pub kind: String,
+    /// Which call it was, whatever its id: see [`CallOutcome::Denied`](super::CallOutcome::Denied).
+    pub fingerprint: String,
+}
+
+/// What a run leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finished {
+    /// Why it is over.
+    pub ended: Ended,
+    /// The answer, or in words why there is none. An answer is the model's text as it is: escape it
+    /// before it reaches a terminal.
+    pub text: String,
+    /// Why the model last stopped; an answer after [`StopReason::MaxTokens`] may be cut short.
+    pub stop: Option<StopReason>,
+    /// Completions it had.
+    pub turns: u32,
+    /// What they cost.
+    pub usage: Usage,
+    /// What its data is tainted with; whoever takes the answer takes this too.
+    pub taint: BTreeSet<String>,
+    /// How sensitive the most sensitive data was that it read.
+    pub sensitivity: u8,
+    /// What the guard refused, in the order of the calls.
+    pub denials: Vec<DenialNote>,
+}

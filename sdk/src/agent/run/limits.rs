@@ -1,0 +1,33 @@
+//! How far a run may go, whatever its token allows.
+
+use serde::{Deserialize, Serialize};
+
+/// How far a run may go; zero is none.
+///
+/// Write what differs: `Limits { max_turns: 5, ..Limits::default() }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Completions. The calls of the last one are still made, and then the run ends. 25 at first.
+    pub max_turns: u32,
+    /// Calls of one completion that are made; the rest are answered with an error. 16 at first.
+    pub max_calls: usize,
+    /// How often the same call may be refused; once more ends the run. 3 at first.
+    pub max_refusals: u32,
+    /// Bytes of one result that the model is shown. 64 KiB at first.
+    pub max_result_bytes: usize,
+    /// Tokens that one completion may have; the provider's own limit where there is none.
+    pub max_output_tokens: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_turns: 25,
+            max_calls: 16,
+            max_refusals: 3,
+            max_result_bytes: 64 * 1024,
+            max_output_tokens: None,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The machine: what a run waits for, and what it makes of what it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::calls::with_unique_ids;
+use super::settle::cleaned;
+use super::state::{Phase, State, VERSION};
+use super::text::escaped;
+use super::{CallOutcome, Ended, Limits, RunError, Step};
+use crate::id::RunId;
+use crate::model::{Completion, Message, Request, ToolSpec, Usage};
+
+/// One agent at its task.
+///
+/// Serialises whole, with a version; a run of another version is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Run {
+    state: State,
+}
+
+impl Run {
+    /// The run of `agent`, named by its path from the root as in `lead/reader`, at `task`.
+    pub fn new(id: RunId, agent: impl Into<String>, task: impl Into<String>) -> Self {
+        let task = task.into();
+        Self {
+            state: State {
+                version: VERSION,
+                id,
+                agent: agent.into(),
+                messages: vec![Message::User { text: task.clone() }],
+                task,
+                system: None,
+                tools: Vec::new(),
+                limits: Limits::default(),
+                turns: 0,
+                usage: Usage::default(),
+                stop: None,
+                taint: BTreeSet::new(),
+                sensitivity: 0,
+                denials: Vec::new(),
+                refusals: BTreeMap::new(),
+                phase: Phase::Asking {},
+            },
+        }
+    }
+
+    /// The same run with what its model is to hold to.
+    #[must_use]
+    pub fn with_system(mut self, text: impl Into<String>) -> Self {
+        self.state.system = Some(text.into());
+        self
+    }
+
+    /// The same run with these tools shown to its model. A resumed run is given them anew: its token
+    /// may allow fewer.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Vec<ToolSpec>) -> Self {
+        self.state.tools = tools;
+        self
+    }
+
+    /// The same run within these limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.state.limits = limits;
+        self
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub const fn id(&self) -> RunId {
+        self.state.id
+    }
+
+    /// The agent's path from the root.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        &self.state.agent
+    }
+
+    /// What the agent was asked to do.
+    #[must_use]
+    pub fn task(&self) -> &str {
+        &self.state.task
+    }
+
+    /// The conversation so far.
+    #[must_use]
+    pub fn messages(&self) -> &[Message] {
+        &self.state.messages
+    }
+
+    /// What the run's data is tainted with.
+    #[must_use]
+    pub const fn taint(&self) -> &BTreeSet<String> {
+        &self.state.taint
+    }
+
+    /// How sensitive the most sensitive data is that the run has read.
+    #[must_use]
+    pub const fn sensitivity(&self) -> u8 {
+        self.state.sensitivity
+    }
+
+    /// What is to be done now. Asking changes nothing.
+    #[must_use]
+    pub fn next(&self) -> Step {
+        let state = &self.state;
+        if let Some((ended, text)) = self.state.end() {
+            return Step::Done(self.state.finished(ended, text));
+        }
+        match &state.phase {
+            Phase::Calling { .. } => Step::Dispatch(state.open()),
+            _ => Step::AskModel(Request {
+                system: state.system.clone(),
+                messages: state.messages.clone(),
+                tools: state.tools.clone(),
+                max_output_tokens: state.limits.max_output_tokens,
+            }),
+        }
+    }
+
+    /// Records what the model answered: its calls are open from here on, or the run is over.
+    ///
+    /// # Errors
+    ///
+    /// When the run did not ask its model.
+    pub fn completed(&mut self, completion: Completion) -> Result<(), RunError> {
+        self.expect_asking()?;
+        let used = self.state.call_ids();
+        let state = &mut self.state;
+        state.turns = state.turns.saturating_add(1);
+        state.usage = state.usage.plus(completion.usage);
+        state.stop = Some(completion.stop);
+        let calls = with_unique_ids(completion.calls, state.turns, used);
+        let max = state.limits.max_calls;
+        let too_many = || {
+            CallOutcome::Failed(format!(
+                "not made: at most {max} calls are made in one turn"
+            ))
+        };
+        let outcomes: BTreeMap<_, _> = calls
+            .iter()
+            .skip(max)
+            .map(|call| (call.id.clone(), too_many()))
+            .collect();
+        state.phase = if calls.is_empty() {
+            Phase::Done {
+                ended: Ended::Answer,
+                text: completion.text.clone().unwrap_or_default(),
+            }
+        } else {
+            Phase::Calling { outcomes }
+        };
+        state.messages.push(Message::Assistant {
+            text: completion.text,
+            calls,
+        });
+        self.state.settle_if_complete();
+        Ok(())
+    }
+
+    /// Records what came of one call. With the last of a turn, the turn is over.
+    ///
+    /// What the outcome taints is told before, with [`Run::absorb`].
+    ///
+    /// # Errors
+    ///
+    /// When the call is not one of this run's or has an outcome, and when the run has ended.
+    pub fn resolved(&mut self, call_id: &str, outcome: CallOutcome) -> Result<(), RunError> {
+        if self.state.end().is_some() {
+            return Err(RunError::Ended);
+        }
+        let is_asked = self.state.asked().iter().any(|call| call.id == call_id);
+        let is_known = is_asked || self.state.call_ids().contains(call_id);
+        let max = self.state.limits.max_result_bytes;
+        match &mut self.state.phase {
+            Phase::Calling { outcomes } if is_asked && !outcomes.contains_key(call_id) => {
+                outcomes.insert(call_id.to_owned(), cleaned(outcome, max));
+            }
+            _ if is_known => {
+                return Err(RunError::AlreadyResolved {
+                    id: escaped(call_id),
+                });
+            }
+            _ => {
+                return Err(RunError::UnknownCall {
+                    id: escaped(call_id),
+                });
+            }
+        }
+        self.state.settle_if_complete();
+        Ok(())
+    }
+
+    /// Adds to what the run's data is tainted with and to how sensitive it is. Neither ever falls.
+    pub fn absorb(&mut self, taint: impl IntoIterator<Item = String>, sensitivity: u8) {
+        self.state.taint.extend(taint);
+        self.state.sensitivity = self.state.sensitivity.max(sensitivity);
+    }
+
+    /// Ends the run because its model gave no completion; `text` says why.
+    ///
+    /// # Errors
+    ///
+    /// When the run did not ask its model.
+    pub fn failed(&mut self, text: impl AsRef<str>) -> Result<(), RunError> {
+        self.expect_asking()?;
+        self.state.finish(Ended::ModelFailed, text.as_ref());
+        Ok(())
+    }
+
+    /// Ends the run. Calls still open are recorded as stopped; the driver lets go of them.
+    ///
+    /// # Errors
+    ///
+    /// When the run has ended.
+    pub fn cancel(&mut self, reason: impl AsRef<str>) -> Result<(), RunError> {
+        if self.state.end().is_some() {
+            return Err(RunError::Ended);
+        }
+        let open = self.state.open();
+        if let Phase::Calling { outcomes } = &mut self.state.phase {
+            let stopped =
+                "the run was cancelled before this call had an outcome; it may have had an effect";
+            outcomes.extend(
+                open.into_iter()
+                    .map(|call| (call.id, CallOutcome::Failed(stopped.to_owned()))),
+            );
+        }
+        self.state.settle_if_complete();
+        self.state.finish(Ended::Cancelled, reason.as_ref());
+        Ok(())
+    }
+
+    fn expect_asking(&self) -> Result<(), RunError> {
+        match &self.state.phase {
+            _ if self.state.end().is_some() => Err(RunError::Ended),
+            Phase::Calling { outcomes } => Err(RunError::NotAsked {
+                open: self.state.asked().len().saturating_sub(outcomes.len()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Run {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        State::read(deserializer).map(|state| Self { state })
+    }
+}

@@ -1,0 +1,30 @@
+//! One agent at its task: a machine of turns that does no I/O.
+//!
+//! [`Run::next`] says what is to be done, whoever drives the run does it and says what came of it.
+//! `next` changes nothing and the run is stored whole, so a run read back after a crash goes on with
+//! the same step. A completion becomes part of the run before any call in it can be dispatched: a
+//! driver that stores the run before it follows the next step never asks a model twice.
+//!
+//! ```text
+//!             completed(calls)             completed(no calls)
+//!   AskModel ------------------> Dispatch      AskModel ------> Done
+//!      ^                            |
+//!      +---- resolved(last call) ---+----> Done (turn limit, repeated refusals)
+//! ```
+
+mod calls;
+mod finished;
+mod limits;
+mod machine;
+mod settle;
+mod state;
+mod step;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use finished::{DenialNote, Ended, Finished};
+pub use limits::Limits;
+pub use machine::Run;
+pub use step::{CallOutcome, RunError, Step};

@@ -1,0 +1,154 @@
+//! How a turn is taken in, and how a run ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::state::{Phase, State};
+use super::text::shown;
+use super::{CallOutcome, DenialNote, Ended, Finished};
+use crate::model::{Message, ToolCall};
+
+impl State {
+    /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and
+    /// given more turns goes on.
+    pub(super) fn end(&self) -> Option<(Ended, String)> {
+        let max = self.limits.max_turns;
+        match &self.phase {
+            Phase::Done { ended, text } => Some((*ended, text.clone())),
+            Phase::Asking {} if self.turns >= max => Some((
+                Ended::TurnLimit,
+                format!("the run has used all its {max} turns without an answer"),
+            )),
+            _ => None,
+        }
+    }
+
+    /// The calls of the last completion.
+    pub(super) fn asked(&self) -> &[ToolCall] {
+        match self.messages.last() {
+            Some(Message::Assistant { calls, .. }) => calls,
+            _ => &[],
+        }
+    }
+
+    /// The calls of the last completion that have no outcome.
+    pub(super) fn open(&self) -> Vec<ToolCall> {
+        match &self.phase {
+            Phase::Calling { outcomes } => self
+                .asked()
+                .iter()
+                .filter(|call| !outcomes.contains_key(&call.id))
+                .cloned()
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The ids of all calls of the run.
+    pub(super) fn call_ids(&self) -> BTreeSet<String> {
+        let calls = self.messages.iter().flat_map(|message| match message {
+            Message::Assistant { calls, .. } => calls.as_slice(),
+            _ => &[],
+        });
+        calls.map(|call| call.id.clone()).collect()
+    }
+
+    /// Once every call of the turn has its outcome, takes them in the order of the calls.
+    pub(super) fn settle_if_complete(&mut self) {
+        let asked = self.asked().len();
+        let outcomes = match &mut self.phase {
+            Phase::Calling { outcomes } if outcomes.len() == asked => std::mem::take(outcomes),
+            _ => return,
+        };
+        let calls = self.asked().to_vec();
+        self.phase = Phase::Asking {};
+        self.take_in(&calls, outcomes);
+    }
+
+    fn take_in(&mut self, calls: &[ToolCall], mut outcomes: BTreeMap<String, CallOutcome>) {
+        for call in calls {
+            let Some(outcome) = outcomes.remove(&call.id) else {
+                continue;
+            };
+            let (outcome, is_error, refusal) = match outcome {
+                CallOutcome::Value(text) => (text, false, None),
+                CallOutcome::Failed(text) => (text, true, None),
+                // Inventing the same tool again and again is stopped like any other refusal.
+                CallOutcome::UnknownTool(text) => (
+                    text,
+                    true,
+                    Some(format!("unknown_tool {} {}", call.name, call.arguments)),
+                ),
+                CallOutcome::Denied {
+                    kind,
+                    text,
+                    fingerprint,
+                } => {
+                    let (call_id, tool) = (call.id.clone(), call.name.clone());
+                    let turn = self.turns;
+                    self.denials.push(DenialNote {
+                        turn,
+                        call_id,
+                        tool,
+                        kind,
+                        fingerprint: fingerprint.clone(),
+                    });
+                    (text, true, Some(fingerprint))
+                }
+            };
+            self.messages.push(Message::Tool {
+                call_id: call.id.clone(),
+                tool: call.name.clone(),
+                outcome,
+                is_error,
+            });
+            let Some(refusal) = refusal else { continue };
+            let times = self.refusals.entry(refusal).or_default();
+            *times = times.saturating_add(1);
+            if *times > self.limits.max_refusals {
+                let text = format!(
+                    "the agent made the same call {times} times, though it was refused each time"
+                );
+                self.phase = Phase::Done {
+                    ended: Ended::Repeated,
+                    text,
+                };
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, ended: Ended, text: &str) {
+        let text = shown(text, self.limits.max_result_bytes);
+        self.phase = Phase::Done { ended, text };
+    }
+
+    pub(super) fn finished(&self, ended: Ended, text: String) -> Finished {
+        Finished {
+            ended,
+            text,
+            stop: self.stop,
+            turns: self.turns,
+            usage: self.usage,
+            taint: self.taint.clone(),
+            sensitivity: self.sensitivity,
+            denials: self.denials.clone(),
+        }
+    }
+}
+
+/// The outcome with its text as the model will see it.
+pub(super) fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome {
+    match outcome {
+        CallOutcome::Value(text) => CallOutcome::Value(shown(&text, max)),
+        CallOutcome::Failed(text) => CallOutcome::Failed(shown(&text, max)),
+        CallOutcome::UnknownTool(text) => CallOutcome::UnknownTool(shown(&text, max)),
+        CallOutcome::Denied {
+            kind,
+            text,
+            fingerprint,
+        } => CallOutcome::Denied {
+            kind,
+            text: shown(&text, max),
+            fingerprint,
+        },
+    }
+}

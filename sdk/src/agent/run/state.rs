@@ -1,0 +1,94 @@
+//! What is stored of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::{CallOutcome, DenialNote, Ended, Limits};
+use crate::id::RunId;
+use crate::model::{Message, StopReason, ToolSpec, Usage};
+
+/// The format written by this build, and the only one it reads.
+pub(super) const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) version: u32,
+    pub(super) id: RunId,
+    pub(super) agent: String,
+    pub(super) task: String,
+    pub(super) system: Option<String>,
+    pub(super) tools: Vec<ToolSpec>,
+    pub(super) limits: Limits,
+    pub(super) messages: Vec<Message>,
+    pub(super) turns: u32,
+    pub(super) usage: Usage,
+    pub(super) stop: Option<StopReason>,
+    pub(super) taint: BTreeSet<String>,
+    pub(super) sensitivity: u8,
+    pub(super) denials: Vec<DenialNote>,
+    /// How often each call was refused, by fingerprint. No other call in between resets it.
+    pub(super) refusals: BTreeMap<String, u32>,
+    pub(super) phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Phase {
+    /// Waits for the model.
+    Asking {},
+    /// Waits for the calls of the last message. Outcomes stay here until all are in, because the
+    /// run takes them in the order of the calls, whichever came first.
+    Calling {
+        outcomes: BTreeMap<String, CallOutcome>,
+    },
+    /// Over.
+    Done { ended: Ended, text: String },
+}
+
+impl State {
+    /// Reads a stored run. The version is looked at first, so that a newer format is called that,
+    /// and not by the first of its fields that is unknown here.
+    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match value.get("version") {
+            Some(version) if version.as_u64() == Some(u64::from(VERSION)) => {}
+            Some(version) => {
+                return Err(D::Error::custom(format!(
+                    "the stored run has version `{}`, and this build reads version `{VERSION}`; use the build that wrote it",
+                    super::text::escaped(&version.to_string()),
+                )));
+            }
+            None => {
+                return Err(D::Error::custom(
+                    "the stored run has no `version`, so it is not read",
+                ));
+            }
+        }
+        let state: Self = serde_json::from_value(value)
+            .map_err(|error| D::Error::custom(format!("the stored run is damaged: {error}")))?;
+        if !state.is_coherent() {
+            return Err(D::Error::custom(
+                "the stored run is damaged: it waits for calls that its last message does not make",
+            ));
+        }
+        Ok(state)
+    }
+
+    /// Whether a run that waits for calls made them; one that did not would wait forever.
+    fn is_coherent(&self) -> bool {
+        match (&self.phase, self.messages.last()) {
+            (Phase::Calling { outcomes }, Some(Message::Assistant { calls, .. })) => {
+                let ids: BTreeSet<&String> = calls.iter().map(|call| &call.id).collect();
+                ids.len() == calls.len()
+                    && outcomes.len() < ids.len()
+                    && outcomes.keys().all(|id| ids.contains(id))
+            }
+            (Phase::Calling { .. }, _) => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a run asks of its driver, and what it is told.
+
+use serde::{Deserialize, Serialize};
+
+use super::Finished;
+use crate::model::{Request, ToolCall};
+
+/// What a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask the model; then [`Run::completed`](super::Run::completed) or
+    /// [`Run::failed`](super::Run::failed).
+    AskModel(Request),
+    /// Make these calls, in any order or at once, and tell the run of each with
+    /// [`Run::resolved`](super::Run::resolved).
+    ///
+    /// They are the calls without an outcome, so asking again names those in flight again. No two
+    /// calls of a run have the same id.
+    Dispatch(Vec<ToolCall>),
+    /// Nothing: the run has ended.
+    Done(Finished),
+}
+
+/// What came of a call. Texts are for the model, which is shown them cleaned and capped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum CallOutcome {
+    /// The tool returned this.
+    Value(String),
+    /// The guard refused.
+    Denied {
+        /// The stable name of the reason.
+        kind: String,
+        /// What the model may know: never what would have been allowed.
+        text: String,
+        /// The same for calls that are the same once their arguments are in canonical form.
+        fingerprint: String,
+    },
+    /// The tool was called and failed, or its arguments could not be read.
+    Failed(String),
+    /// There is no tool of that name.
+    UnknownTool(String),
+}
+
+/// A run was told something that does not fit what it waits for; it is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The run has ended.
+    #[error("the run has ended; ask `next` for how")]
+    Ended,
+    /// A completion or a failure of the model, while calls are open.
+    #[error("the run did not ask its model: it waits for the outcomes of {open} calls")]
+    NotAsked {
+        /// How many calls have no outcome yet.
+        open: usize,
+    },
+    /// No such call was ever made by this run.
+    #[error("this run made no call `{id}`; use the id from its `Dispatch` step")]
+    UnknownCall {
+        /// The id, escaped.
+        id: String,
+    },
+    /// The call has its outcome.
+    #[error("call `{id}` already has an outcome, and a second one is not recorded")]
+    AlreadyResolved {
+        /// The id, escaped.
+        id: String,
+    },
+}

@@ -1,0 +1,72 @@
+//! Links that were verified before, by their signature.
+//!
+//! Only links of fully verified chains get in, and only authority blocks and hops: a call, its seal
+//! and its approvals are checked at every presentation. Failures and verdicts are not kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::chain::Link;
+use super::keys::PublicKey;
+use super::wire::SignedBlock;
+
+/// How many links each of the two generations holds.
+const GENERATION: usize = 4096;
+
+/// Two generations of links: when the young one is full, the old one is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    young: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
+    old: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
+}
+
+impl Cache {
+    /// The longest known prefix of `blocks`, compared block by block, and the root that signed it.
+    pub(crate) fn prefix(&mut self, blocks: &[SignedBlock]) -> Option<(PublicKey, Vec<Arc<Link>>)> {
+        (1..=blocks.len()).rev().find_map(|length| {
+            let prefix = blocks.get(..length)?;
+            let signature = &prefix.last()?.signature;
+            let (root, link) = self.young.get(signature).or_else(|| self.old.get(signature))?;
+            let links = same(link, prefix)?;
+            let (root, link) = (*root, link.clone());
+            self.insert(root, &link);
+            Some((root, links))
+        })
+    }
+
+    /// Keeps a link and those before it.
+    pub(crate) fn insert(&mut self, root: PublicKey, last: &Arc<Link>) {
+        let mut next = Some(last);
+        while let Some(link) = next {
+            if self.young.contains_key(&link.signed.signature) {
+                break;
+            }
+            if self.young.len() >= GENERATION {
+                self.old = std::mem::take(&mut self.young);
+            }
+            self.young.insert(link.signed.signature, (root, link.clone()));
+            next = link.parent.as_ref();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
+/// The links up to `last`, if they are these blocks to the byte.
+fn same(last: &Arc<Link>, blocks: &[SignedBlock]) -> Option<Vec<Arc<Link>>> {
+    let mut links = Vec::with_capacity(blocks.len());
+    let mut next = Some(last);
+    for block in blocks.iter().rev() {
+        let link = next?;
+        if link.signed != *block {
+            return None;
+        }
+        links.push(link.clone());
+        next = link.parent.as_ref();
+    }
+    links.reverse();
+    next.is_none().then_some(links)
+}

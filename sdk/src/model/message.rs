@@ -1,0 +1,222 @@
+//! What a model is asked and what it answers.
+//!
+//! These types are stored with a run; the run's version covers them, and an unknown field is refused.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Message {
+    /// What the model is to hold to, said by whoever runs it.
+    System {
+        /// The words.
+        text: String,
+    },
+    /// What the model is asked.
+    User {
+        /// The words.
+        text: String,
+    },
+    /// What the model answered.
+    Assistant {
+        /// Its words, if it said any.
+        text: Option<String>,
+        /// The calls it asks for.
+        calls: Vec<ToolCall>,
+    },
+    /// What came of one call.
+    Tool {
+        /// The id of the call.
+        call_id: String,
+        /// The tool as the model named it, which need not exist.
+        tool: String,
+        /// The result, or why there is none.
+        outcome: String,
+        /// Whether the call was refused or failed.
+        is_error: bool,
+    },
+}
+
+/// A call that a model asks for; nothing about it was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolCall {
+    /// The provider's id for the call; providers leave it empty or repeat it.
+    pub id: String,
+    /// The tool as the model named it.
+    pub name: String,
+    /// The argument text exactly as it arrived. It is read once, by the gate: what is parsed here
+    /// and again there could be read as two different things (attack 14).
+    pub arguments: String,
+}
+
+impl ToolCall {
+    /// A call of `name` with the raw argument text.
+    pub fn new(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        arguments: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+        }
+    }
+}
+
+/// The tokens that a completion cost, as the provider counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    /// Tokens read, those from the provider's cache not among them.
+    pub input: u64,
+    /// Tokens written.
+    pub output: u64,
+    /// Tokens read from the provider's cache.
+    pub cached: u64,
+}
+
+impl Usage {
+    /// The sum of two costs; it stops at the largest number there is.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cached: self.cached.saturating_add(other.cached),
+        }
+    }
+
+    /// All tokens together.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.input
+            .saturating_add(self.output)
+            .saturating_add(self.cached)
+    }
+}
+
+/// Why a model stopped writing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StopReason {
+    /// It was done.
+    #[default]
+    End,
+    /// It waits for the results of its calls.
+    ToolCalls,
+    /// It reached the limit of tokens, so its text or arguments may be cut short.
+    MaxTokens,
+    /// The provider or the model refused to answer.
+    Refused,
+    /// The provider gave another reason, or none.
+    Other,
+}
+
+/// What a model answered to one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Completion {
+    /// Its words, if it said any.
+    pub text: Option<String>,
+    /// The calls it asks for, in its order; none means that this is the final answer.
+    pub calls: Vec<ToolCall>,
+    /// What the turn cost.
+    pub usage: Usage,
+    /// Why it stopped.
+    pub stop: StopReason,
+}
+
+impl Completion {
+    /// A final answer.
+    pub fn answer(text: impl Into<String>) -> Self {
+        Self {
+            text: Some(text.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A turn that asks for calls.
+    pub fn calling(calls: impl IntoIterator<Item = ToolCall>) -> Self {
+        Self {
+            calls: calls.into_iter().collect(),
+            stop: StopReason::ToolCalls,
+            ..Self::default()
+        }
+    }
+
+    /// The same with words beside the calls.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// The same at this cost.
+    #[must_use]
+    pub const fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
+        self
+    }
+
+    /// The same, stopped for this reason.
+    #[must_use]
+    pub const fn with_stop(mut self, stop: StopReason) -> Self {
+        self.stop = stop;
+        self
+    }
+}
+
+/// A tool as a model is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolSpec {
+    /// The name to call it by.
+    pub name: String,
+    /// What it does, for the model to read.
+    pub description: String,
+    /// The JSON schema of its arguments object.
+    pub parameters: Value,
+}
+
+impl ToolSpec {
+    /// A tool whose arguments have this JSON schema.
+    pub fn new(name: impl Into<String>, description: impl Into<String>, parameters: Value) -> Self {
+        Self {
+            name: name.into(),
+            description: description.into(),
+            parameters,
+        }
+    }
+}
+
+/// What a model is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Request {
+    /// What it is to hold to, before all messages.
+    pub system: Option<String>,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// The tools it may ask for.
+    pub tools: Vec<ToolSpec>,
+    /// The most tokens it may write; the provider's own limit where there is none.
+    pub max_output_tokens: Option<u32>,
+}
+
+impl Request {
+    /// A request to continue this conversation, without tools.
+    pub fn new(messages: impl IntoIterator<Item = Message>) -> Self {
+        Self {
+            messages: messages.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}

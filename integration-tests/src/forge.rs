@@ -2,7 +2,7 @@
 //!
 //! Nothing here asks what the profile allows; it only knows how Biscuit lays out and signs bytes.
 
-use bailiwick::capability::AgentKey;
+use bailiwick::capability::{AgentKey, Authority};
 use biscuit_auth::Biscuit;
 use biscuit_auth::builder::{Algorithm, BiscuitBuilder, BlockBuilder};
 use biscuit_auth::format::schema;
@@ -27,6 +27,12 @@ pub fn key(seed: u8) -> SigningKey {
 pub fn agent(key: &SigningKey) -> AgentKey {
     use ed25519_dalek::pkcs8::EncodePrivateKey;
     AgentKey::from_pem(&key.to_pkcs8_pem(Default::default()).unwrap()).unwrap()
+}
+
+/// The key as a root's, for the public API.
+#[must_use]
+pub fn authority(key: &SigningKey) -> Authority {
+    Authority::from_pem(&agent(key).danger_to_pem().unwrap()).unwrap()
 }
 
 /// The public half, as the schema writes it.

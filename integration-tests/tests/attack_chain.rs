@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use bailiwick::capability::{
-    AgentKey, Apart, Authority, Call, Chain, Facts, Grant, KeyRing, Kind, Mandate, PublicKey, Refusal, RootKey, Scope,
+    AgentKey, Authority, Call, Chain, Facts, Grant, KeyRing, Kind, Mandate, PublicKey, Refusal, RootKey, Scope,
     matches, path_under,
 };
 use bailiwick::id::Timestamp;
@@ -210,16 +210,14 @@ fn attack_08_the_seal_of_a_call_is_the_call_keys() {
     assert_eq!(kind(set.ring.wire_call(&hop.sealed())), Kind::Malformed);
 }
 
-const GRANTS: &str = "bailiwick(1, hex:00000000000000000000000000000000); grants({\"ping\"}); ends(2030-01-01T00:00:00Z);
-    check if tool(\"ping\"), arg_names($n), {,}.contains($n), $n.union($n) === $n;
-    check if time($x), $x < 2030-01-01T00:00:00Z; check if depth($x), $x <= 0";
-
 #[test]
 fn attack_09_a_root_comes_from_configuration_alone() {
     let genuine = Authority::generate().with_key_id(1);
     let ring = KeyRing::new([genuine.root()]);
     let mallory = forge::key(7);
-    let forged = Forge::root(&mallory, GRANTS);
+    let theirs = forge::authority(&mallory);
+    let forged = theirs.mint(&reader("/"), &Mandate::default(), agent(&forge::key(8)).public(), now()).unwrap();
+    let forged = Forge::after(&forged.to_bytes(), &agent(&forge::key(8)));
     // In profile to the byte, so that it is the root alone that is refused.
     KeyRing::new([agent(&mallory).public()]).chain(&forged.token()).unwrap();
     assert_eq!(kind(ring.chain(&forged.token())), Kind::UntrustedRoot);
@@ -435,21 +433,45 @@ fn attack_12_bombs_are_refused_before_any_engine() {
     let start = Forge::after(&set.chains[2].to_bytes(), &agent(&set.keys[2]));
     let many = |count: usize, text: &dyn Fn(usize) -> String| (0..count).map(text).collect::<Vec<_>>().join("");
     let vars = |count: usize| (0..count).map(|index| format!("tool($x{index})")).collect::<Vec<_>>().join(", ");
+    let grant = "tool(\"t\"), arg_names($n), {\"x\"}.contains($n), $n.union($n) === $n";
     let bombs = [
-        ("join by rule", format!("{}; tool($x0) <- {}", many(20, &|n| format!("tool(\"{n}\");")), vars(12))),
-        ("join by check", format!("agent(\"a\"); check if {}", vars(12))),
-        ("join of facts of its own", format!("{} check if {}", many(40, &|n| format!("f({n});")), "f($a), f($b), f($c), f($d), f($e)")),
-        ("closure over a regex", "agent(\"a\"); check if arg_set(\"a\", $s), $s.all($x -> $x.matches(\"(a*)*b\"))".to_owned()),
-        ("thousands of facts", many(1500, &|n| format!("f({n});"))),
-        ("hundreds of checks", format!("agent(\"a\"); {}", many(300, &|_| CHECK.to_owned()))),
-        ("hundreds of grants", format!("agent(\"a\"); check if {}; {CHECK}", many(65, &|n| format!("{}tool(\"t\"), arg_names($n), {{,}}.contains($n), $n.union($n) === $n", if n == 0 { "" } else { " or " })))),
-        ("a quorum of forty keys", format!("agent(\"a\"); {CHECK} {}", many(40, &|n| quorum(&[n])))),
-        ("a quorum of six", format!("agent(\"a\"); {CHECK} {}", many(6, &|n| quorum(&[n])))),
-        ("one check of forty keys", format!("agent(\"a\"); {CHECK} {}", quorum(&(0..40).collect::<Vec<_>>()))),
+        ("join by rule", format!("{}tool($x0) <- {}", many(20, &|n| format!("tool(\"{n}\");")), vars(12))),
+        ("join by check", format!("check if {}", vars(12))),
+        ("join of its own facts", format!("{}check if {}", many(40, &|n| format!("f({n});")), "f($a), f($b), f($c), f($d), f($e)")),
+        ("closure over a regex", "check if arg_set(\"a\", $s), $s.all($x -> $x.matches(\"(a*)*b\"))".to_owned()),
+        ("thousands of facts", many(1100, &|n| format!("f({n});"))),
+        ("hundreds of checks", many(300, &|_| CHECK.to_owned())),
+        ("hundreds of grants", format!("check if {}", (0..150).map(|_| grant).collect::<Vec<_>>().join(" or "))),
+        ("a quorum of forty keys", many(40, &|n| quorum(&[n]))),
+        ("a quorum of six", many(6, &|n| quorum(&[n]))),
+        ("one check of forty keys", quorum(&(0..40).collect::<Vec<_>>())),
     ];
     for (what, text) in bombs {
-        let forged = start.clone().append(&text).token();
+        let forged = start.clone().merged(&format!("agent(\"reader\"); {CHECK}"), &text, false).token();
+        assert!(forged.len() <= 16 * 1024, "{what} is too large to be read: {}", forged.len());
         assert_eq!(kind(set.ring.chain(&forged)), Kind::Malformed, "{what}, {} bytes", forged.len());
+    }
+}
+
+#[test]
+fn attack_12_grants_are_counted() {
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    let key = AgentKey::generate();
+    let chain = root.mint(&reader("/"), &Mandate::default(), key.public(), now()).unwrap();
+    let held = chain.clone().held_by(agent(&forge::secret(&key))).unwrap();
+    let child = held.delegate("reader", &reader("/a"), AgentKey::generate().public(), now()).unwrap();
+    let block = forge::block(&forge::parts(&child.to_bytes()).blocks[0]);
+    for (count, fine) in [(2, true), (64, true), (65, false), (150, false)] {
+        let forged = Forge::after(&chain.to_bytes(), &key).edited(&block, |block| {
+            let grant = block.checks[0].queries[0].clone();
+            block.checks[0].queries = vec![grant; count];
+            // The other grant was for spawning, without which the chain must end.
+        });
+        let read = ring.chain(&forged.token());
+        assert!(read.is_ok() || kind(read.clone()) == Kind::Malformed);
+        let more = read.err().is_some_and(|refusal| refusal.detail().contains("more than 64 grants"));
+        assert_eq!(more, !fine, "{count}");
     }
 }
 
@@ -464,10 +486,11 @@ fn quorum(keys: &[usize]) -> String {
 
 #[test]
 fn attack_12_blocks_and_patterns_are_counted() {
-    let root = forge::key(3);
+    let root = forge::key(200);
     let ring = KeyRing::new([agent(&root).public()]);
-    let text = GRANTS.replace("; check if depth($x), $x <= 0", "").replace("\"ping\"", "\"agent.spawn\"");
-    let mut forge = Forge::root(&root, &text);
+    let first = AgentKey::generate();
+    let chain = forge::authority(&root).mint(&reader("/"), &Mandate::default(), first.public(), now()).unwrap();
+    let mut forge = Forge::after(&chain.to_bytes(), &first);
     ring.chain(&forge.token()).unwrap();
     // A hop of few bytes, again and again: it names the same strings, so it is the same bytes.
     let hop = format!("agent(\"a\"); {CHECK}");
@@ -515,5 +538,4 @@ fn attack_12_blocks_and_patterns_are_counted() {
         );
         assert_eq!(kind(ring.chain(&Forge::after(&token, &key).append(&text).token())), Kind::Malformed, "{bad}");
     }
-    let _ = Apart::default();
 }

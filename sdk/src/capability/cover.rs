@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::call::{Atom, Reading};
-use super::constraint::{
-    Cidr, Constraint, UrlPattern, compile_pattern, host_in, strip_slash,
-};
+use super::constraint::{Cidr, Constraint, UrlPattern, compile_pattern, host_in, strip_slash};
 
 /// The answer to "is all that the child allows allowed by the parent?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +41,25 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         }
         (_, C::Any) | (C::Absent, _) => Cover::Yes,
         (C::Any, _) | (_, C::Absent) => Cover::No,
-        (C::Range { min, max }, C::Range { min: low, max: high }) => {
+        (
+            C::Range { min, max },
+            C::Range {
+                min: low,
+                max: high,
+            },
+        ) => {
             let above = low.is_none_or(|low| min.is_some_and(|min| low <= min));
             let below = high.is_none_or(|high| max.is_some_and(|max| max <= high));
             (above && below).into()
         }
         // A range of one value; wider ones hold more values than a list is ever written with.
-        (C::Range { min: Some(min), max: Some(max) }, C::Eq(_) | C::OneOf(_)) if min == max => {
-            satisfies(&Atom::Num(*min), parent)
-        }
+        (
+            C::Range {
+                min: Some(min),
+                max: Some(max),
+            },
+            C::Eq(_) | C::OneOf(_),
+        ) if min == max => satisfies(&Atom::Num(*min), parent),
         (C::SubsetOf(few), C::SubsetOf(many)) => few.is_subset(many).into(),
         (C::Prefix(few), C::Prefix(many)) | (C::PathUnder(few), C::PathUnder(many)) => {
             under(few, many).into()
@@ -60,12 +68,18 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         // A string is under a root when it is the root without its slash, or goes on after it.
         (C::PathUnder(roots), C::Prefix(prefixes)) => roots
             .iter()
-            .all(|root| prefixes.iter().any(|prefix| strip_slash(root).starts_with(prefix.as_str())))
+            .all(|root| {
+                prefixes
+                    .iter()
+                    .any(|prefix| strip_slash(root).starts_with(prefix.as_str()))
+            })
             .into(),
         // Some string with that beginning is no path, URL, host or address.
         (C::Prefix(_), C::PathUnder(_) | C::Url(_) | C::Host(_) | C::Cidr(_)) => Cover::No,
         (C::Host(few), C::Host(many)) => few.iter().all(|host| host_under(host, many)).into(),
-        (C::Cidr(few), C::Cidr(many)) => few.iter().all(|network| network_in(*network, many)).into(),
+        (C::Cidr(few), C::Cidr(many)) => {
+            few.iter().all(|network| network_in(*network, many)).into()
+        }
         (C::Url(few), C::Url(many)) => url_in(few, many).into(),
         (C::Matches(few), C::Matches(many)) if few.is_subset(many) => Cover::Yes,
         // Finitely many strings, or a number of them that is not known, against a list.
@@ -79,10 +93,19 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
 pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
     let reading = match atom {
         Atom::Str(text) => Reading::of(&Value::String(text.clone())),
-        Atom::Bool(truth) => Reading { bool: Some(*truth), ..Reading::default() },
-        Atom::Num(number) => Reading { num: Some(*number), ..Reading::default() },
+        Atom::Bool(truth) => Reading {
+            bool: Some(*truth),
+            ..Reading::default()
+        },
+        Atom::Num(number) => Reading {
+            num: Some(*number),
+            ..Reading::default()
+        },
         Atom::Hash(_) if matches!(constraint, Constraint::SubsetOf(_)) => return Cover::Undecided,
-        Atom::Hash(hash) => Reading { json: Some(*hash), ..Reading::default() },
+        Atom::Hash(hash) => Reading {
+            json: Some(*hash),
+            ..Reading::default()
+        },
     };
     constraint.allows(&reading, pattern_matches).into()
 }
@@ -124,13 +147,16 @@ pub(crate) const fn reads_text(constraint: &Constraint) -> bool {
 }
 
 fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {
-    few.iter().all(|text| many.iter().any(|start| text.starts_with(start.as_str())))
+    few.iter()
+        .all(|text| many.iter().any(|start| text.starts_with(start.as_str())))
 }
 
 /// Whether all hosts of one pattern are allowed by `patterns`.
 pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     if pattern.starts_with('.') {
-        patterns.iter().any(|wider| wider.starts_with('.') && pattern.ends_with(wider.as_str()))
+        patterns
+            .iter()
+            .any(|wider| wider.starts_with('.') && pattern.ends_with(wider.as_str()))
     } else {
         host_in(patterns, &format!(".{pattern}"))
     }
@@ -139,11 +165,18 @@ pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
 /// Whether all addresses of `network` are in `networks`, several of which may share it.
 fn network_in(network: Cidr, networks: &BTreeSet<Cidr>) -> bool {
     let wide = |network: Cidr| {
-        let four = network.v4_range().map(|(low, high)| (4, u128::from(low), u128::from(high)));
+        let four = network
+            .v4_range()
+            .map(|(low, high)| (4, u128::from(low), u128::from(high)));
         four.or_else(|| network.v6_range().map(|(low, high)| (6, low, high)))
     };
-    let Some((family, mut next, last)) = wide(network) else { return false };
-    let mut ranges: Vec<_> = networks.iter().filter_map(|network| wide(*network)).collect();
+    let Some((family, mut next, last)) = wide(network) else {
+        return false;
+    };
+    let mut ranges: Vec<_> = networks
+        .iter()
+        .filter_map(|network| wide(*network))
+        .collect();
     ranges.sort_unstable();
     for (_, low, high) in ranges.into_iter().filter(|(of, ..)| *of == family) {
         if low <= next && next <= high {
@@ -160,8 +193,11 @@ fn url_in(few: &UrlPattern, many: &UrlPattern) -> bool {
     fn part<T>(few: Option<&T>, many: Option<&T>, inside: impl Fn(&T, &T) -> bool) -> bool {
         many.is_none_or(|many| few.is_some_and(|few| inside(few, many)))
     }
-    part(few.schemes.as_ref(), many.schemes.as_ref(), BTreeSet::is_subset)
-        && part(few.ports.as_ref(), many.ports.as_ref(), BTreeSet::is_subset)
+    part(
+        few.schemes.as_ref(),
+        many.schemes.as_ref(),
+        BTreeSet::is_subset,
+    ) && part(few.ports.as_ref(), many.ports.as_ref(), BTreeSet::is_subset)
         && part(few.paths.as_ref(), many.paths.as_ref(), under)
         && part(few.hosts.as_ref(), many.hosts.as_ref(), |few, many| {
             few.iter().all(|host| host_under(host, many))

@@ -24,7 +24,10 @@ pub struct MeetError {
 
 impl MeetError {
     fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into() }
+        Self {
+            place: place.into(),
+            what: what.into(),
+        }
     }
 
     /// What the two differ about, such as `fs.read.path`.
@@ -86,7 +89,9 @@ impl Bounds {
     ///
     /// As [`meet`].
     pub fn effective(blocks: &[&Self]) -> Result<Self, MeetError> {
-        blocks.iter().try_fold(Self::unlimited(), |all, block| meet(&all, block))
+        blocks
+            .iter()
+            .try_fold(Self::unlimited(), |all, block| meet(&all, block))
     }
 
     /// The bounds that meet any others in those others.
@@ -115,7 +120,9 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
     let mut grants: Vec<Grant> = Vec::new();
     for one in a {
         for other in b.iter().filter(|other| other.capability == one.capability) {
-            let Some(both) = pair(one, other)? else { continue };
+            let Some(both) = pair(one, other)? else {
+                continue;
+            };
             let mut parts = Vec::new();
             split(&both, &mut parts);
             for part in parts {
@@ -125,16 +132,25 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
                 }
             }
             if grants.len() > MAX_GRANTS {
-                return Err(MeetError::new("grants", format!("the two have more than {MAX_GRANTS} grants in common")));
+                return Err(MeetError::new(
+                    "grants",
+                    format!("the two have more than {MAX_GRANTS} grants in common"),
+                ));
             }
         }
     }
-    let patterns = grants.iter().flat_map(|grant| grant.args.values()).map(|one| match one {
-        Constraint::Matches(sources) => sources.len(),
-        _ => 0,
-    });
+    let patterns = grants
+        .iter()
+        .flat_map(|grant| grant.args.values())
+        .map(|one| match one {
+            Constraint::Matches(sources) => sources.len(),
+            _ => 0,
+        });
     if patterns.sum::<usize>() > MAX_PATTERNS {
-        return Err(MeetError::new("grants", format!("the two have more than {MAX_PATTERNS} patterns in common")));
+        return Err(MeetError::new(
+            "grants",
+            format!("the two have more than {MAX_PATTERNS} patterns in common"),
+        ));
     }
     Ok(grants)
 }
@@ -158,7 +174,10 @@ fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
                 Ok(None) => return Ok(None),
                 Err(constraints::Inexpressible) => {
                     let place = format!("{}.{}", Plain(&a.capability), Plain(name));
-                    fault = Some(MeetError::new(place, format!("one constraint cannot say that it {one} and {other}")));
+                    fault = Some(MeetError::new(
+                        place,
+                        format!("one constraint cannot say that it {one} and {other}"),
+                    ));
                     continue;
                 }
             },
@@ -170,11 +189,18 @@ fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
         true => (&a.approvers, &b.approvers),
         false => (&b.approvers, &a.approvers),
     };
-    both.approvers = if few.is_empty() { many.clone() } else { few.clone() };
+    both.approvers = if few.is_empty() {
+        many.clone()
+    } else {
+        few.clone()
+    };
     if !few.is_subset(many) {
         fault = fault.or_else(|| {
             let place = format!("{}.approved_by", Plain(&a.capability));
-            Some(MeetError::new(place, "one grant cannot ask for the approval of two different keys"))
+            Some(MeetError::new(
+                place,
+                "one grant cannot ask for the approval of two different keys",
+            ))
         });
     }
     fault.map_or(Ok(Some(both)), Err)
@@ -200,7 +226,9 @@ fn budgets(a: &[Budget], b: &[Budget]) -> Vec<Budget> {
     let mut all: Vec<Budget> = a.iter().chain(b).cloned().collect();
     // The limit is last in the order, so the lower of two comes first and stays.
     all.sort();
-    all.dedup_by(|next, kept| (&next.kind, next.signer, &next.label) == (&kept.kind, kept.signer, &kept.label));
+    all.dedup_by(|next, kept| {
+        (&next.kind, next.signer, &next.label) == (&kept.kind, kept.signer, &kept.label)
+    });
     all
 }
 
@@ -208,7 +236,10 @@ fn budgets(a: &[Budget], b: &[Budget]) -> Vec<Budget> {
 fn quorums(a: &[Quorum], b: &[Quorum]) -> Result<Vec<Quorum>, MeetError> {
     let mut all = a.to_vec();
     for quorum in b {
-        match all.iter_mut().find(|other| other.capabilities == quorum.capabilities) {
+        match all
+            .iter_mut()
+            .find(|other| other.capabilities == quorum.capabilities)
+        {
             None => all.push(quorum.clone()),
             Some(other) if meets(other, quorum) => {}
             Some(other) if meets(quorum, other) => other.clone_from(quorum),

@@ -45,7 +45,12 @@ impl Widens {
 
 impl Way {
     fn new(place: impl Into<String>, child: impl Into<String>, parent: impl Into<String>) -> Self {
-        Self { place: place.into(), child: child.into(), parent: parent.into(), undecided: false }
+        Self {
+            place: place.into(),
+            child: child.into(),
+            parent: parent.into(),
+            undecided: false,
+        }
     }
 
     /// Where in the child's bounds, such as `grants[1].args.path`.
@@ -75,7 +80,12 @@ impl Way {
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, child, parent, undecided } = self;
+        let Self {
+            place,
+            child,
+            parent,
+            undecided,
+        } = self;
         write!(f, "{place}: the child's {child}; the parent's {parent}")?;
         if *undecided {
             f.write_str(" (whether that is narrower cannot be decided; restate the parent's, or list values)")?;
@@ -124,18 +134,40 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     // Several blocks refuse one place for the same reason; the first is enough.
     let mut seen = BTreeSet::new();
     ways.retain(|way| seen.insert(way.place.clone()));
-    ways.extend(child.caveats.budgets.iter().filter_map(|budget| budget_way(budget, parents)));
-    if ways.is_empty() { Ok(()) } else { Err(Widens { ways }) }
+    ways.extend(
+        child
+            .caveats
+            .budgets
+            .iter()
+            .filter_map(|budget| budget_way(budget, parents)),
+    );
+    if ways.is_empty() {
+        Ok(())
+    } else {
+        Err(Widens { ways })
+    }
 }
 
 /// The ways in which `child` is wider than the union of `allowed`.
 fn grant_ways(place: &str, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
-    let same: Vec<&Grant> = allowed.iter().filter(|grant| grant.capability == child.capability).collect();
+    let same: Vec<&Grant> = allowed
+        .iter()
+        .filter(|grant| grant.capability == child.capability)
+        .collect();
     let faults = same.iter().map(|parent| grant_faults(place, child, parent));
-    let Some(nearest) = faults.min_by_key(|ways| (ways.len(), ways.iter().any(|way| way.undecided))) else {
-        let names: BTreeSet<&str> = allowed.iter().map(|grant| grant.capability.as_str()).collect();
+    let Some(nearest) =
+        faults.min_by_key(|ways| (ways.len(), ways.iter().any(|way| way.undecided)))
+    else {
+        let names: BTreeSet<&str> = allowed
+            .iter()
+            .map(|grant| grant.capability.as_str())
+            .collect();
         let parent = format!("grants are of {}", texts(names));
-        return vec![Way::new(format!("{place}.tool"), format!("tool is {}", Plain(&child.capability)), parent)];
+        return vec![Way::new(
+            format!("{place}.tool"),
+            format!("tool is {}", Plain(&child.capability)),
+            parent,
+        )];
     };
     if !nearest.is_empty() && same.len() > 1 {
         let mut pieces = pieces(child);
@@ -153,7 +185,10 @@ pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
 }
 
 fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
-    grant.args.get(name).filter(|one| !matches!(one, Constraint::Absent))
+    grant
+        .args
+        .get(name)
+        .filter(|one| !matches!(one, Constraint::Absent))
 }
 
 /// The ways in which `child` is wider than `parent`, a grant of the same capability.
@@ -196,7 +231,12 @@ fn wider_part(child: &Constraint, parent: &Constraint) -> Constraint {
     match child {
         Constraint::OneOf(_) => {
             let atoms = values(child).into_iter().flatten();
-            Constraint::OneOf(atoms.filter(|atom| satisfies(atom, parent) != Cover::Yes).cloned().collect())
+            Constraint::OneOf(
+                atoms
+                    .filter(|atom| satisfies(atom, parent) != Cover::Yes)
+                    .cloned()
+                    .collect(),
+            )
         }
         other => other.clone(),
     }
@@ -212,7 +252,11 @@ fn pieces(grant: &Grant) -> Vec<Grant> {
         }
         pieces = pieces
             .into_iter()
-            .flat_map(|piece| parts.iter().map(move |part| piece.clone().arg(name.as_str(), part.clone())))
+            .flat_map(|piece| {
+                parts
+                    .iter()
+                    .map(move |part| piece.clone().arg(name.as_str(), part.clone()))
+            })
             .collect();
     }
     pieces
@@ -222,11 +266,23 @@ fn alternatives(constraint: &Constraint) -> Vec<Constraint> {
     use Constraint as C;
     match constraint {
         C::OneOf(set) => set.iter().cloned().map(C::Eq).collect(),
-        C::Prefix(set) => set.iter().map(|one| C::Prefix([one.clone()].into())).collect(),
-        C::PathUnder(set) => set.iter().map(|one| C::PathUnder([one.clone()].into())).collect(),
-        C::Host(set) => set.iter().map(|one| C::Host([one.clone()].into())).collect(),
+        C::Prefix(set) => set
+            .iter()
+            .map(|one| C::Prefix([one.clone()].into()))
+            .collect(),
+        C::PathUnder(set) => set
+            .iter()
+            .map(|one| C::PathUnder([one.clone()].into()))
+            .collect(),
+        C::Host(set) => set
+            .iter()
+            .map(|one| C::Host([one.clone()].into()))
+            .collect(),
         C::Cidr(set) => set.iter().map(|one| C::Cidr([*one].into())).collect(),
-        C::Matches(set) => set.iter().map(|one| C::Matches([one.clone()].into())).collect(),
+        C::Matches(set) => set
+            .iter()
+            .map(|one| C::Matches([one.clone()].into()))
+            .collect(),
         other => vec![other.clone()],
     }
 }
@@ -243,33 +299,73 @@ fn caveat_ways(child: &Caveats, parent: &Caveats, ways: &mut Vec<Way>) {
         if let (Some(child), Some(parent)) = (child, parent) {
             let more: BTreeSet<_> = child.difference(parent).collect();
             if !more.is_empty() {
-                ways.push(Way::new(name, format!("{name} is {}", texts(more)), format!("is {}", texts(parent))));
+                ways.push(Way::new(
+                    name,
+                    format!("{name} is {}", texts(more)),
+                    format!("is {}", texts(parent)),
+                ));
             }
         }
     }
     let mut most = |place: &str, wider: bool, child: String, parent: String| {
         if wider {
-            ways.push(Way::new(place, format!("{place} is {child}"), format!("is {parent}")));
+            ways.push(Way::new(
+                place,
+                format!("{place} is {child}"),
+                format!("is {parent}"),
+            ));
         }
     };
-    most("expires_at", child.expires > parent.expires, child.expires.to_string(), parent.expires.to_string());
+    most(
+        "expires_at",
+        child.expires > parent.expires,
+        child.expires.to_string(),
+        parent.expires.to_string(),
+    );
     if let (Some(child), Some(parent)) = (child.not_before, parent.not_before) {
-        most("not_before", child < parent, child.to_string(), parent.to_string());
+        most(
+            "not_before",
+            child < parent,
+            child.to_string(),
+            parent.to_string(),
+        );
     }
     if let (Some(child), Some(parent)) = (child.risk, parent.risk) {
-        most("max_risk", child > parent, child.to_string(), parent.to_string());
+        most(
+            "max_risk",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
     }
     if let (Some(child), Some(parent)) = (child.sensitivity, parent.sensitivity) {
-        most("max_sensitivity", child > parent, child.to_string(), parent.to_string());
+        most(
+            "max_sensitivity",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
     }
     if let (Some(child), Some(parent)) = (child.depth, parent.depth) {
-        most("max_depth", child > parent, child.to_string(), parent.to_string());
+        most(
+            "max_depth",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
     }
     for (index, quorum) in child.quorums.iter().enumerate() {
-        let same = parent.quorums.iter().find(|other| other.capabilities == quorum.capabilities);
+        let same = parent
+            .quorums
+            .iter()
+            .find(|other| other.capabilities == quorum.capabilities);
         if let Some(stronger) = same.filter(|same| meets(same, quorum) && !meets(quorum, same)) {
             let place = format!("approvals[{index}]");
-            ways.push(Way::new(place, format!("demand is that {quorum}"), format!("is that {stronger}")));
+            ways.push(Way::new(
+                place,
+                format!("demand is that {quorum}"),
+                format!("is that {stronger}"),
+            ));
         }
     }
 }
@@ -285,14 +381,26 @@ fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
     let place = format!("budget.{}", budget.kind);
     let named = || {
         let budgets = parents.iter().flat_map(|parent| &parent.caveats.budgets);
-        budgets.filter(|other| (&other.kind, other.signer, &other.label) == (&budget.kind, Some(signer), &budget.label))
+        budgets.filter(|other| {
+            (&other.kind, other.signer, &other.label) == (&budget.kind, Some(signer), &budget.label)
+        })
     };
     match named().map(|other| other.max).min() {
         Some(max) if budget.max <= max => None,
-        Some(max) => Some(Way::new(place, format!("budget is {budget}"), format!("is at most {max}"))),
+        Some(max) => Some(Way::new(
+            place,
+            format!("budget is {budget}"),
+            format!("is at most {max}"),
+        )),
         None => {
-            let named = parents.iter().flat_map(|parent| &parent.caveats.budgets).map(|other| format!("`{other}`"));
-            let what = format!("budgets are {}: no block before names that one", either(named));
+            let named = parents
+                .iter()
+                .flat_map(|parent| &parent.caveats.budgets)
+                .map(|other| format!("`{other}`"));
+            let what = format!(
+                "budgets are {}: no block before names that one",
+                either(named)
+            );
             Some(Way::new(place, format!("budget is {budget}"), what))
         }
     }

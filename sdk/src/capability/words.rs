@@ -11,8 +11,16 @@ pub(crate) struct Plain<'a>(pub(crate) &'a str);
 
 impl Display for Plain<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let plain = !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-        if plain { f.write_str(self.0) } else { write!(f, "{:?}", self.0) }
+        let plain = !self.0.is_empty()
+            && self
+                .0
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if plain {
+            f.write_str(self.0)
+        } else {
+            write!(f, "{:?}", self.0)
+        }
     }
 }
 
@@ -27,7 +35,9 @@ pub(crate) fn either(items: impl IntoIterator<Item = impl Display>) -> String {
 }
 
 /// As [`either`], for names and other text.
-pub(crate) fn texts<'a, S: AsRef<str> + 'a + ?Sized>(items: impl IntoIterator<Item = &'a S>) -> String {
+pub(crate) fn texts<'a, S: AsRef<str> + 'a + ?Sized>(
+    items: impl IntoIterator<Item = &'a S>,
+) -> String {
     either(items.into_iter().map(|text| Plain(text.as_ref())))
 }
 
@@ -42,13 +52,29 @@ impl Display for Constraint {
             Self::Eq(atom) => write!(f, "is {atom:?}"),
             Self::OneOf(set) => write!(f, "is {}", atoms(set)),
             Self::Prefix(set) => write!(f, "starts with {}", texts(set)),
-            Self::Range { min: Some(min), max: Some(max) } => write!(f, "is {min} to {max}"),
-            Self::Range { min: Some(min), max: None } => write!(f, "is at least {min}"),
-            Self::Range { min: None, max: Some(max) } => write!(f, "is at most {max}"),
-            Self::Range { min: None, max: None } => f.write_str("is a number"),
+            Self::Range {
+                min: Some(min),
+                max: Some(max),
+            } => write!(f, "is {min} to {max}"),
+            Self::Range {
+                min: Some(min),
+                max: None,
+            } => write!(f, "is at least {min}"),
+            Self::Range {
+                min: None,
+                max: Some(max),
+            } => write!(f, "is at most {max}"),
+            Self::Range {
+                min: None,
+                max: None,
+            } => f.write_str("is a number"),
             Self::SubsetOf(set) => write!(f, "is a list of {}", atoms(set)),
             Self::PathUnder(set) => {
-                write!(f, "is under {}", texts(set.iter().map(|root| super::constraint::strip_slash(root))))
+                write!(
+                    f,
+                    "is under {}",
+                    texts(set.iter().map(|root| super::constraint::strip_slash(root)))
+                )
             }
             Self::Url(pattern) => pattern.fmt(f),
             Self::Host(set) => write!(f, "is the host {}", hosts(set)),
@@ -91,13 +117,24 @@ impl Display for Grant {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Plain(&self.capability))?;
         let mut word = " where";
-        for (name, constraint) in self.args.iter().filter(|(_, one)| !matches!(one, Constraint::Any)) {
+        for (name, constraint) in self
+            .args
+            .iter()
+            .filter(|(_, one)| !matches!(one, Constraint::Any))
+        {
             write!(f, "{word} {} {constraint}", Plain(name))?;
             word = " and";
         }
-        let free: Vec<_> = self.args.iter().filter(|(_, one)| matches!(one, Constraint::Any)).collect();
+        let free: Vec<_> = self
+            .args
+            .iter()
+            .filter(|(_, one)| matches!(one, Constraint::Any))
+            .collect();
         if !free.is_empty() {
-            let names: Vec<_> = free.iter().map(|(name, _)| Plain(name).to_string()).collect();
+            let names: Vec<_> = free
+                .iter()
+                .map(|(name, _)| Plain(name).to_string())
+                .collect();
             write!(f, " with any {}", names.join(", "))?;
         }
         if self.args.is_empty() {
@@ -116,13 +153,20 @@ impl Display for Budget {
         if let Some(label) = &self.label {
             write!(f, ", counted as {}", Plain(label))?;
         }
-        self.signer.map_or(Ok(()), |signer| write!(f, ", set by {signer}"))
+        self.signer
+            .map_or(Ok(()), |signer| write!(f, ", set by {signer}"))
     }
 }
 
 impl Display for Quorum {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} must approve {}", self.need, either(&self.of), texts(&self.capabilities))
+        write!(
+            f,
+            "{} of {} must approve {}",
+            self.need,
+            either(&self.of),
+            texts(&self.capabilities)
+        )
     }
 }
 
@@ -136,7 +180,11 @@ impl Bounds {
             Grants::Only(grants) => grants.iter().map(ToString::to_string).collect(),
         };
         let caveats = &self.caveats;
-        lines.extend(caveats.not_before.map(|start| format!("not before {start}")));
+        lines.extend(
+            caveats
+                .not_before
+                .map(|start| format!("not before {start}")),
+        );
         lines.push(format!("before {}", caveats.expires));
         let sets = [
             ("only for the audience", &caveats.audience),
@@ -145,10 +193,21 @@ impl Bounds {
             ("only with the data of", &caveats.dataset),
             ("only with the taint", &caveats.taint),
         ];
-        lines.extend(sets.into_iter().filter_map(|(what, set)| Some(format!("{what} {}", texts(set.as_ref()?)))));
+        lines.extend(
+            sets.into_iter()
+                .filter_map(|(what, set)| Some(format!("{what} {}", texts(set.as_ref()?)))),
+        );
         lines.extend(caveats.risk.map(|risk| format!("a risk of at most {risk}")));
-        lines.extend(caveats.sensitivity.map(|level| format!("data that is at most {level}")));
-        lines.extend(caveats.depth.map(|hops| format!("at most {hops} hops from the root")));
+        lines.extend(
+            caveats
+                .sensitivity
+                .map(|level| format!("data that is at most {level}")),
+        );
+        lines.extend(
+            caveats
+                .depth
+                .map(|hops| format!("at most {hops} hops from the root")),
+        );
         lines.extend(caveats.budgets.iter().map(ToString::to_string));
         lines.extend(caveats.quorums.iter().map(ToString::to_string));
         lines

@@ -22,10 +22,17 @@ pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>,
         (C::Eq(atom), other) | (other, C::Eq(atom)) => {
             Ok(filtered([atom], other)?.pop().map(C::Eq))
         }
-        (C::OneOf(atoms), other) | (other, C::OneOf(atoms)) => {
-            Ok(some(filtered(atoms, other)?.into_iter().collect(), C::OneOf))
-        }
-        (C::Range { min: low, max: high }, C::Range { min, max }) => {
+        (C::OneOf(atoms), other) | (other, C::OneOf(atoms)) => Ok(some(
+            filtered(atoms, other)?.into_iter().collect(),
+            C::OneOf,
+        )),
+        (
+            C::Range {
+                min: low,
+                max: high,
+            },
+            C::Range { min, max },
+        ) => {
             let min = (*low).max(*min);
             let max = high.iter().chain(max).min().copied();
             let empty = matches!((min, max), (Some(min), Some(max)) if min > max);
@@ -35,7 +42,12 @@ pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>,
         (C::Prefix(a), C::Prefix(b)) => Ok(some(longer(a, b), C::Prefix)),
         (C::PathUnder(a), C::PathUnder(b)) => Ok(some(longer(a, b), C::PathUnder)),
         (C::Host(a), C::Host(b)) => Ok(some(hosts(a, b), C::Host)),
-        (C::Cidr(a), C::Cidr(b)) => Ok(some(nested(a, b, |x, y| cover(&C::Cidr([*x].into()), &C::Cidr([*y].into())) == Cover::Yes), C::Cidr)),
+        (C::Cidr(a), C::Cidr(b)) => Ok(some(
+            nested(a, b, |x, y| {
+                cover(&C::Cidr([*x].into()), &C::Cidr([*y].into())) == Cover::Yes
+            }),
+            C::Cidr,
+        )),
         (C::Url(a), C::Url(b)) => Ok(urls(a, b).map(C::Url)),
         (C::PathUnder(roots), C::Prefix(prefixes)) | (C::Prefix(prefixes), C::PathUnder(roots)) => {
             Ok(some(roots_with_prefix(roots, prefixes)?, C::PathUnder))
@@ -75,10 +87,20 @@ fn filtered<'a>(
 }
 
 /// Of sets whose elements nest or are disjoint, the inner ones of each pair.
-fn nested<T: Ord + Clone>(a: &BTreeSet<T>, b: &BTreeSet<T>, inside: impl Fn(&T, &T) -> bool) -> BTreeSet<T> {
+fn nested<T: Ord + Clone>(
+    a: &BTreeSet<T>,
+    b: &BTreeSet<T>,
+    inside: impl Fn(&T, &T) -> bool,
+) -> BTreeSet<T> {
     let pairs = a.iter().flat_map(|x| b.iter().map(move |y| (x, y)));
     pairs
-        .filter_map(|(x, y)| if inside(x, y) { Some(x) } else { inside(y, x).then_some(y) })
+        .filter_map(|(x, y)| {
+            if inside(x, y) {
+                Some(x)
+            } else {
+                inside(y, x).then_some(y)
+            }
+        })
         .cloned()
         .collect()
 }
@@ -119,9 +141,15 @@ fn roots_with_prefix(
 ) -> Result<BTreeSet<String>, Inexpressible> {
     let mut inside = BTreeSet::new();
     for root in roots {
-        if prefixes.iter().any(|prefix| strip_slash(root).starts_with(prefix.as_str())) {
+        if prefixes
+            .iter()
+            .any(|prefix| strip_slash(root).starts_with(prefix.as_str()))
+        {
             inside.insert(root.clone());
-        } else if prefixes.iter().any(|prefix| prefix.starts_with(root.as_str())) {
+        } else if prefixes
+            .iter()
+            .any(|prefix| prefix.starts_with(root.as_str()))
+        {
             return Err(Inexpressible);
         }
     }

@@ -1,0 +1,362 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::capability::arbitrary::{allowed, key, now, related, world};
+use crate::capability::{
+    Atom, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes, one_of,
+    path_under, prefix, range, subset_of, url,
+};
+
+fn one(constraint: Constraint) -> Bounds {
+    grants([Grant::new("t").arg("x", constraint)])
+}
+
+fn grants(grants: impl IntoIterator<Item = Grant>) -> Bounds {
+    grants
+        .into_iter()
+        .fold(Scope::new(), Scope::grant)
+        .at(now())
+        .unwrap()
+}
+
+fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
+    match narrow(parents, child) {
+        Ok(()) => Vec::new(),
+        Err(widens) => widens.ways.into_iter().map(|way| way.place).collect(),
+    }
+}
+
+/// Whether the child is inside the parent; `None` where that is not decided.
+fn inside(child: Constraint, parent: Constraint) -> Option<bool> {
+    match narrow(&[&one(parent)], &one(child)) {
+        Ok(()) => Some(true),
+        Err(widens) if widens.ways[0].undecided => None,
+        Err(_) => Some(false),
+    }
+}
+
+fn networks<const N: usize>(texts: [&str; N]) -> Constraint {
+    crate::capability::cidr(texts.map(|text| text.parse().unwrap()))
+}
+
+#[test]
+fn each_pair_of_constraints_is_decided_or_says_so() {
+    let hash = || Atom::of(&serde_json::json!(["a"])).unwrap();
+    let paths = |paths: &str| {
+        url(UrlPattern {
+            paths: Some([paths.to_owned()].into()),
+            ..UrlPattern::default()
+        })
+    };
+    let at = |host: &str| url(UrlPattern::new("https", host));
+    for (child, parent, answer) in [
+        (eq("a"), any(), Some(true)),
+        (any(), eq("a"), Some(false)),
+        (any(), any(), Some(true)),
+        (eq("a"), one_of(["a", "b"]), Some(true)),
+        (one_of(["a", "c"]), one_of(["a", "b"]), Some(false)),
+        (one_of(["a"]), eq("a"), Some(true)),
+        (eq("1"), eq(1), Some(false)),
+        (eq("1"), range(0, 2), Some(false)),
+        (eq(1), range(0, 2), Some(true)),
+        (eq(3), range(0, 2), Some(false)),
+        (range(1, 1), eq(1), Some(true)),
+        (range(1, 2), one_of([1, 2]), Some(false)),
+        (range(1, 2), range(0, 2), Some(true)),
+        (at_least(0), range(0, 9), Some(false)),
+        (at_most(0), range(0, 9), Some(false)),
+        (at_most(1), at_most(2), Some(true)),
+        (range(0, 1), prefix("1"), Some(false)),
+        (eq("abc"), prefix("ab"), Some(true)),
+        (prefix("abc"), prefix("ab"), Some(true)),
+        (prefix("a"), prefix("ab"), Some(false)),
+        (prefix("db_"), matches("db_.*"), None),
+        (matches("db_.*"), prefix("db_"), None),
+        (matches("a"), matches("a"), Some(true)),
+        (matches("a"), matches(["a", "b"]), Some(true)),
+        (matches("a"), matches("a|b"), None),
+        (matches("a"), prefix(""), Some(true)),
+        (eq("db_drop"), matches("db_[a-z]+"), Some(true)),
+        (eq("db_drop;"), matches("db_[a-z]+"), Some(false)),
+        (path_under("/data"), path_under("/"), Some(true)),
+        (path_under("/database"), path_under("/data"), Some(false)),
+        (path_under("/data/x"), path_under("/data"), Some(true)),
+        (path_under("/data"), prefix("/data"), Some(true)),
+        (path_under("/data"), prefix("/data/"), Some(false)),
+        (prefix("/data/"), path_under("/data"), Some(false)),
+        (eq("/data/x"), path_under("/data"), Some(true)),
+        (eq("/data/../x"), path_under("/data"), Some(false)),
+        (path_under("/data"), eq("/data"), Some(false)),
+        (host("a.org"), host(".a.org"), Some(true)),
+        (host("x.a.org"), host(".a.org"), Some(true)),
+        (host(".x.a.org"), host(".a.org"), Some(true)),
+        (host(".a.org"), host("a.org"), Some(false)),
+        (host("evila.org"), host(".a.org"), Some(false)),
+        (host("a.org"), eq("a.org"), Some(true)),
+        (host("10.0.0.1"), networks(["10.0.0.0/8"]), Some(true)),
+        (host(".b.org"), matches(".*"), None),
+        (
+            networks(["10.1.0.0/16"]),
+            networks(["10.0.0.0/8"]),
+            Some(true),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            networks(["10.0.0.0/9", "10.128.0.0/9"]),
+            Some(true),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            networks(["10.0.0.0/9"]),
+            Some(false),
+        ),
+        (networks(["::/0"]), networks(["0.0.0.0/0"]), Some(false)),
+        (networks(["10.0.0.1"]), eq("10.0.0.1"), None),
+        (at("x.b.org"), at(".b.org"), Some(true)),
+        (at("a.org"), at(".b.org"), Some(false)),
+        (at("a.org"), paths("/v1/"), Some(false)),
+        (paths("/v1/x/"), paths("/v1/"), Some(true)),
+        (paths("/v10/"), paths("/v1/"), Some(false)),
+        (at("a.org"), matches("https://.*"), None),
+        (eq("https://a.org/"), at("a.org"), Some(true)),
+        (eq("https://a.org.evil.io/"), at("a.org"), Some(false)),
+        (subset_of(["a"]), subset_of(["a", "b"]), Some(true)),
+        (subset_of(["a", "c"]), subset_of(["a", "b"]), Some(false)),
+        (eq(hash()), subset_of(["a"]), None),
+        (eq(hash()), one_of([hash()]), Some(true)),
+        (subset_of(["a"]), eq(hash()), Some(false)),
+        (subset_of(["a"]), prefix("a"), Some(false)),
+    ] {
+        assert_eq!(
+            inside(child.clone(), parent.clone()),
+            answer,
+            "{child:?} under {parent:?}"
+        );
+    }
+}
+
+#[test]
+fn a_grant_names_each_way_in_which_it_is_wider() {
+    let parent = grants([
+        Grant::new("fs.read")
+            .arg("path", path_under("/srv"))
+            .arg("note", any()),
+        Grant::new("pay").arg("to", eq("x")).approved_by([key(0)]),
+    ]);
+    for (child, expected) in [
+        (Grant::new("fs.read").arg("path", path_under("/srv/a")), ""),
+        (Grant::new("fs.read"), "grants[0].args.path"),
+        (
+            Grant::new("fs.read").arg("path", any()),
+            "grants[0].args.path",
+        ),
+        (
+            Grant::new("fs.read")
+                .arg("path", path_under("/srv"))
+                .arg("mode", any()),
+            "grants[0].args.mode",
+        ),
+        (
+            Grant::new("fs.read")
+                .arg("path", path_under("/etc"))
+                .arg("mode", any()),
+            "grants[0].args.mode grants[0].args.path",
+        ),
+        (Grant::new("fs.write"), "grants[0].tool"),
+        (
+            Grant::new("pay").arg("to", eq("x")),
+            "grants[0].approved_by",
+        ),
+        (
+            Grant::new("pay").arg("to", eq("x")).approved_by([key(0)]),
+            "",
+        ),
+        (
+            Grant::new("pay").arg("to", eq("x")).approved_by([key(1)]),
+            "grants[0].approved_by",
+        ),
+        (
+            Grant::new("fs.read")
+                .arg("path", eq("/srv/a"))
+                .approved_by([key(1)]),
+            "",
+        ),
+    ] {
+        assert_eq!(
+            places(&[&parent], &grants([child.clone()])).join(" "),
+            expected,
+            "{child}"
+        );
+    }
+    let widens = narrow(
+        &[&parent],
+        &grants([Grant::new("fs.read").arg("path", path_under("/etc"))]),
+    )
+    .unwrap_err();
+    assert_eq!(
+        widens.to_string(),
+        "grants[0].args.path: the child's path is under /etc; the parent's path is under /srv"
+    );
+}
+
+#[test]
+fn several_grants_of_a_parent_share_a_child_s() {
+    let parent = grants([
+        Grant::new("t").arg("x", one_of(["a", "b"])),
+        Grant::new("t").arg("x", path_under("/c")),
+    ]);
+    assert!(narrow(&[&parent], &one(one_of(["a", "/c/d"]))).is_ok());
+    let widens = narrow(&[&parent], &one(one_of(["a", "/c/d", "e"]))).unwrap_err();
+    assert_eq!(widens.ways().len(), 1);
+    let roots = grants([
+        Grant::new("t").arg("x", path_under("/a")),
+        Grant::new("t").arg("x", path_under("/b")),
+    ]);
+    assert!(narrow(&[&roots], &one(path_under(["/a/1", "/b/2"]))).is_ok());
+}
+
+#[test]
+fn every_block_of_the_chain_is_asked() {
+    let (root, hop) = (one(path_under("/a")), one(path_under("/a/b")));
+    assert!(narrow(&[&root], &one(path_under("/a/c"))).is_ok());
+    assert_eq!(
+        places(&[&root, &hop], &one(path_under("/a/c"))),
+        ["grants[0].args.x"]
+    );
+    let inherit = Scope::inherit().at(now()).unwrap();
+    assert!(narrow(&[&root, &inherit], &inherit).is_ok());
+    assert_eq!(
+        places(&[&root, &inherit], &one(path_under("/c"))),
+        ["grants[0].args.x"]
+    );
+    assert_eq!(places(&[&grants([])], &one(any())), ["grants[0].tool"]);
+    assert!(narrow(&[&root], &grants([])).is_ok());
+}
+
+#[test]
+fn each_caveat_is_compared() {
+    let quorum = |need, keys: &[u8]| Quorum::new(["t"], need, keys.iter().map(|index| key(*index)));
+    let full = || {
+        Scope::inherit()
+            .not_before(now())
+            .expires_in(minutes(10))
+            .audience(["p", "q"])
+            .task("p")
+            .step("p")
+            .dataset("p")
+            .taint(["p", "q"])
+            .max_risk(crate::capability::Risk::Medium)
+            .max_sensitivity(crate::capability::Sensitivity::Internal)
+            .max_depth(2)
+            .budget(Budget::new("calls", 5).shared("x").set_by(key(0)))
+            .quorum(quorum(2, &[0, 1]))
+    };
+    let parent = full().at(now()).unwrap();
+    let bare = || Scope::inherit().expires_in(minutes(10));
+    for (child, place) in [
+        (full(), ""),
+        (bare(), ""),
+        (bare().expires_in(hours(1)), "expires_at"),
+        (
+            bare().not_before(crate::id::Timestamp::default()),
+            "not_before",
+        ),
+        (bare().audience(["p", "z"]), "audience"),
+        (bare().task("z"), "task"),
+        (bare().step("z"), "step"),
+        (bare().dataset("z"), "dataset"),
+        (bare().taint("z"), "taint"),
+        (bare().taint(Vec::<String>::new()), ""),
+        (bare().max_risk(crate::capability::Risk::High), "max_risk"),
+        (
+            bare().max_sensitivity(crate::capability::Sensitivity::Restricted),
+            "max_sensitivity",
+        ),
+        (bare().max_depth(3), "max_depth"),
+        (bare().budget(Budget::new("calls", 9)), ""),
+        (
+            bare().budget(Budget::new("calls", 5).shared("x").set_by(key(0))),
+            "",
+        ),
+        (
+            bare().budget(Budget::new("calls", 6).shared("x").set_by(key(0))),
+            "budget.calls",
+        ),
+        (
+            bare().budget(Budget::new("calls", 1).shared("y").set_by(key(0))),
+            "budget.calls",
+        ),
+        (
+            bare().budget(Budget::new("turns", 1).shared("x").set_by(key(0))),
+            "budget.turns",
+        ),
+        (
+            bare().budget(Budget::new("calls", 1).shared("x").set_by(key(1))),
+            "budget.calls",
+        ),
+        (bare().quorum(quorum(1, &[0, 1])), "approvals[0]"),
+        (bare().quorum(quorum(2, &[0, 1, 2])), "approvals[0]"),
+        (bare().quorum(quorum(1, &[0, 1, 2])), "approvals[0]"),
+        (bare().quorum(quorum(1, &[2])), ""),
+    ] {
+        assert_eq!(
+            places(&[&parent], &child.at(now()).unwrap()).join(" "),
+            place,
+            "{child:?}"
+        );
+    }
+}
+
+/// The child with what it leaves unsaid taken from the parent, as a chain of the two has it.
+fn resolved(parent: &Bounds, child: &Bounds) -> Bounds {
+    let mut all = child.clone();
+    if all.grants == Grants::Inherit {
+        all.grants = parent.grants.clone();
+    }
+    let (to, from) = (&mut all.caveats, parent.caveats.clone());
+    to.not_before = to.not_before.or(from.not_before);
+    to.audience = to.audience.take().or(from.audience);
+    to.task = to.task.take().or(from.task);
+    to.step = to.step.take().or(from.step);
+    to.dataset = to.dataset.take().or(from.dataset);
+    to.taint = to.taint.take().or(from.taint);
+    to.risk = to.risk.or(from.risk);
+    to.sensitivity = to.sensitivity.or(from.sensitivity);
+    to.depth = to.depth.or(from.depth);
+    // A counter of the child's own is another one than the parent's own.
+    let same = |a: &Budget, b: &Budget| {
+        a.signer.is_some() && (&a.kind, a.signer, &a.label) == (&b.kind, b.signer, &b.label)
+    };
+    to.budgets = from
+        .budgets
+        .into_iter()
+        .filter(|old| !child.caveats.budgets.iter().any(|new| same(new, old)))
+        .chain(to.budgets.clone())
+        .collect();
+    to.quorums.extend(from.quorums);
+    all
+}
+
+proptest! {
+    #[test]
+    fn what_is_narrow_allows_no_more(
+        (parent, child, worlds) in related().prop_flat_map(|(parent, child)| {
+            let worlds = proptest::collection::vec(world(&child), 8);
+            (Just(parent), Just(child), worlds)
+        }),
+    ) {
+        if narrow(&[&parent], &child).is_ok() {
+            let child = resolved(&parent, &child);
+            for world in worlds {
+                prop_assert!(!allowed(&child, &world) || allowed(&parent, &world), "{world:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_inside_themselves((bounds, _) in related()) {
+        let unnamed = |budget: &Budget| budget.signer.is_some() && budget.label.is_none();
+        prop_assume!(!bounds.caveats.budgets.iter().any(unnamed));
+        prop_assert_eq!(narrow(&[&bounds], &bounds), Ok(()));
+    }
+}

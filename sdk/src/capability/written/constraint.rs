@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{DECIMAL, HASH};
 use super::place::Place;
+use super::{DECIMAL, HASH};
 use crate::capability::call::Atom;
 use crate::capability::constraint::{Constraint, UrlPattern, with_slash};
 use crate::capability::decimal::Decimal;
@@ -13,26 +13,47 @@ use crate::capability::keys::unhex;
 use crate::capability::scope::ScopeError;
 
 const WORDS: [&str; 2] = ["any", "absent"];
-const KINDS: [&str; 10] =
-    ["eq", "one_of", "prefix", "range", "subset_of", "path_under", "url", "host", "cidr", "matches"];
+const KINDS: [&str; 10] = [
+    "eq",
+    "one_of",
+    "prefix",
+    "range",
+    "subset_of",
+    "path_under",
+    "url",
+    "host",
+    "cidr",
+    "matches",
+];
 
 pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
     if let Value::String(word) = place.value {
         return match word.as_str() {
             "any" => Ok(Constraint::Any),
             "absent" => Ok(Constraint::Absent),
-            kind if KINDS.contains(&kind) => {
-                Err(place.fault(format!("`{kind}` is written with its value: {{\"{kind}\": …}}")))
-            }
-            other => Err(place.unknown("constraint", other, &WORDS.iter().chain(&KINDS).copied().collect::<Vec<_>>())),
+            kind if KINDS.contains(&kind) => Err(place.fault(format!(
+                "`{kind}` is written with its value: {{\"{kind}\": …}}"
+            ))),
+            other => Err(place.unknown(
+                "constraint",
+                other,
+                &WORDS.iter().chain(&KINDS).copied().collect::<Vec<_>>(),
+            )),
         };
     }
-    let object = place.object("a constraint (`any`, `absent`, or an object such as {\"eq\": …})")?;
+    let object =
+        place.object("a constraint (`any`, `absent`, or an object such as {\"eq\": …})")?;
     let mut members = object.iter();
     let (Some((kind, value)), None) = (members.next(), members.next()) else {
         let names: Vec<_> = object.keys().map(|key| format!("`{key}`")).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return Err(place.fault(format!("a constraint is an object with one key, this one has {names}")));
+        let names = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        return Err(place.fault(format!(
+            "a constraint is an object with one key, this one has {names}"
+        )));
     };
     let inner = place.member(kind, value);
     Ok(match kind.as_str() {
@@ -61,7 +82,8 @@ fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
         return Ok(Atom::Num(number));
     }
     Atom::of(place.value).ok_or_else(|| match place.value {
-        Value::Null => place.fault("null is not a value; write `absent` for an argument that must not be given"),
+        Value::Null => place
+            .fault("null is not a value; write `absent` for an argument that must not be given"),
         _ => place.fault("the value is nested too deep, or holds an integer of more than 64 bits"),
     })
 }
@@ -79,7 +101,10 @@ fn atoms(place: &Place<'_>) -> Result<BTreeSet<Atom>, ScopeError> {
 fn range(place: &Place<'_>) -> Result<Constraint, ScopeError> {
     let field = place.fields(&["min", "max"])?;
     let number = |name: &str| field(name).map(|place| decimal(&place)).transpose();
-    Ok(Constraint::Range { min: number("min")?, max: number("max")? })
+    Ok(Constraint::Range {
+        min: number("min")?,
+        max: number("max")?,
+    })
 }
 
 fn decimal(place: &Place<'_>) -> Result<Decimal, ScopeError> {
@@ -90,7 +115,9 @@ fn decimal(place: &Place<'_>) -> Result<Decimal, ScopeError> {
         return Err(place.fault("a number is expected here"));
     };
     Decimal::of(number).ok_or_else(|| {
-        place.fault(format!("`{number}` does not fit a number of six decimals up to 9223372036854.775807"))
+        place.fault(format!(
+            "`{number}` does not fit a number of six decimals up to 9223372036854.775807"
+        ))
     })
 }
 
@@ -116,13 +143,23 @@ fn ports(place: &Place<'_>) -> Result<BTreeSet<u16>, ScopeError> {
     };
     match place.value {
         Value::Number(_) => Ok(BTreeSet::from([port(place)?])),
-        _ => place.list("a port or a list of ports")?.iter().map(port).collect(),
+        _ => place
+            .list("a port or a list of ports")?
+            .iter()
+            .map(port)
+            .collect(),
     }
 }
 
-fn networks(place: &Place<'_>) -> Result<BTreeSet<crate::capability::constraint::Cidr>, ScopeError> {
+fn networks(
+    place: &Place<'_>,
+) -> Result<BTreeSet<crate::capability::constraint::Cidr>, ScopeError> {
     match place.value {
         Value::String(_) => Ok(BTreeSet::from([place.parse("a network")?])),
-        _ => place.list("a network or a list of networks")?.iter().map(|item| item.parse("a network")).collect(),
+        _ => place
+            .list("a network or a list of networks")?
+            .iter()
+            .map(|item| item.parse("a network"))
+            .collect(),
     }
 }

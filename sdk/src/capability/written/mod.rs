@@ -45,7 +45,8 @@ impl Scope {
     ///
     /// Names the place and what is wrong there.
     pub fn from_json(text: &str) -> Result<Self, ScopeError> {
-        let value = canonical::read(text).map_err(|error| ScopeError::new("scope", error.to_string()))?;
+        let value =
+            canonical::read(text).map_err(|error| ScopeError::new("scope", error.to_string()))?;
         Self::from_value(&value)
     }
 

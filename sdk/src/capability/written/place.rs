@@ -16,17 +16,30 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// The whole scope.
     pub(super) const fn root(value: &'a Value) -> Self {
-        Self { path: String::new(), value }
+        Self {
+            path: String::new(),
+            value,
+        }
     }
 
     /// The member `name` of this object.
     pub(super) fn member(&self, name: &str, value: &'a Value) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{dot}{name}", self.path), value }
+        Self {
+            path: format!("{}{dot}{name}", self.path),
+            value,
+        }
     }
 
     pub(super) fn fault(&self, what: impl Into<String>) -> ScopeError {
-        ScopeError::new(if self.path.is_empty() { "scope" } else { &self.path }, what)
+        ScopeError::new(
+            if self.path.is_empty() {
+                "scope"
+            } else {
+                &self.path
+            },
+            what,
+        )
     }
 
     fn expected(&self, what: &str) -> ScopeError {
@@ -38,7 +51,10 @@ impl<'a> Place<'a> {
     }
 
     /// The members of an object that has none but `fields`.
-    pub(super) fn fields(&self, fields: &[&str]) -> Result<impl Fn(&str) -> Option<Place<'a>>, ScopeError> {
+    pub(super) fn fields(
+        &self,
+        fields: &[&str],
+    ) -> Result<impl Fn(&str) -> Option<Place<'a>>, ScopeError> {
         let object = self.object("an object")?;
         match object.keys().find(|key| !fields.contains(&key.as_str())) {
             Some(unknown) => Err(self.unknown("field", unknown, fields)),
@@ -49,7 +65,10 @@ impl<'a> Place<'a> {
     /// The elements of a list.
     pub(super) fn list(&self, what: &str) -> Result<Vec<Self>, ScopeError> {
         let items = self.value.as_array().ok_or_else(|| self.expected(what))?;
-        let element = |(index, value)| Self { path: format!("{}[{index}]", self.path), value };
+        let element = |(index, value)| Self {
+            path: format!("{}[{index}]", self.path),
+            value,
+        };
         Ok(items.iter().enumerate().map(element).collect())
     }
 
@@ -74,7 +93,9 @@ impl<'a> Place<'a> {
     where
         T: std::str::FromStr<Err: Display>,
     {
-        self.text(what)?.parse().map_err(|error: T::Err| self.fault(error.to_string()))
+        self.text(what)?
+            .parse()
+            .map_err(|error: T::Err| self.fault(error.to_string()))
     }
 
     /// An integer from 0 to `most`.
@@ -82,14 +103,24 @@ impl<'a> Place<'a> {
         self.value
             .as_u64()
             .filter(|number| *number <= most)
-            .ok_or_else(|| self.fault(format!("an integer from 0 to {most} is expected here, not {}", shown(self.value))))
+            .ok_or_else(|| {
+                self.fault(format!(
+                    "an integer from 0 to {most} is expected here, not {}",
+                    shown(self.value)
+                ))
+            })
     }
 
     /// A word that is not one of `known`.
     pub(super) fn unknown(&self, what: &str, word: &str, known: &[&str]) -> ScopeError {
         let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-        let meant = nearest(word, known).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
-        self.fault(format!("unknown {what} `{word}`{meant}; one of {}", names.join(", ")))
+        let meant = nearest(word, known)
+            .map(|name| format!(", did you mean `{name}`?"))
+            .unwrap_or_default();
+        self.fault(format!(
+            "unknown {what} `{word}`{meant}; one of {}",
+            names.join(", ")
+        ))
     }
 }
 
@@ -111,13 +142,20 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The known word that is at most two letters away.
+/// The one known word that is nearest, at most two letters away.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.len() > 32 {
         return None;
     }
-    let near = known.iter().map(|name| (distance(word, name), *name)).min()?;
-    (near.0 <= 2 && near.0 < near.1.len()).then_some(near.1)
+    let mut near: Vec<_> = known
+        .iter()
+        .map(|name| (distance(word, name), *name))
+        .collect();
+    near.sort_unstable();
+    let mut near = near.into_iter();
+    let (first, name) = near.next()?;
+    let alone = near.next().is_none_or(|(second, _)| first < second);
+    (alone && first <= 2 && first < name.len()).then_some(name)
 }
 
 /// How many letters to insert, drop or replace (Levenshtein).
@@ -127,7 +165,11 @@ fn distance(a: &str, b: &str) -> usize {
         let mut next = vec![i + 1];
         for ((y, above), diagonal) in b.chars().zip(row.iter().skip(1)).zip(&row) {
             let left = next.last().copied().unwrap_or(0);
-            next.push((left + 1).min(above + 1).min(diagonal + usize::from(x != y)));
+            next.push(
+                (left + 1)
+                    .min(above + 1)
+                    .min(diagonal + usize::from(x != y)),
+            );
         }
         row = next;
     }

@@ -32,17 +32,23 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
     let field = place.fields(&FIELDS)?;
     let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
     let grants = field("grants").ok_or_else(|| {
-        place.fault("`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all")
+        place.fault(
+            "`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all",
+        )
     })?;
     Ok(Scope {
         grants: self::grants(&grants)?,
-        not_before: field("not_before").map(|place| place.parse("a time in RFC 3339")).transpose()?,
+        not_before: field("not_before")
+            .map(|place| place.parse("a time in RFC 3339"))
+            .transpose()?,
         expires: expiry(field("expires_in"), field("expires_at"))?,
         audience: texts("audience")?,
         task: texts("task")?,
         step: texts("step")?,
         dataset: texts("dataset")?,
-        risk: field("max_risk").map(|place| level(&place, "risk", Risk::ALL, Risk::name)).transpose()?,
+        risk: field("max_risk")
+            .map(|place| level(&place, "risk", Risk::ALL, Risk::name))
+            .transpose()?,
         sensitivity: field("max_sensitivity")
             .map(|place| level(&place, "sensitivity", Sensitivity::ALL, Sensitivity::name))
             .transpose()?,
@@ -50,17 +56,28 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
         depth: field("max_depth").map(|place| depth(&place)).transpose()?,
         budgets: field("budget").map_or(Ok(Vec::new()), |place| budgets(&place))?,
         quorums: match field("approvals") {
-            Some(place) => place.list("a list of approvals")?.iter().map(quorum).collect::<Result<_, _>>()?,
+            Some(place) => place
+                .list("a list of approvals")?
+                .iter()
+                .map(quorum)
+                .collect::<Result<_, _>>()?,
             None => Vec::new(),
         },
     })
 }
 
-fn level<T: Copy>(place: &Place<'_>, what: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, ScopeError> {
+fn level<T: Copy>(
+    place: &Place<'_>,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, ScopeError> {
     let word = place.text(&format!("a {what}"))?;
     let names: Vec<_> = all.iter().map(|level| name(*level)).collect();
     let found = all.iter().find(|level| name(**level) == word);
-    found.copied().ok_or_else(|| place.unknown(what, word, &names))
+    found
+        .copied()
+        .ok_or_else(|| place.unknown(what, word, &names))
 }
 
 fn depth(place: &Place<'_>) -> Result<u32, ScopeError> {
@@ -73,26 +90,39 @@ fn expiry(life: Option<Place<'_>>, end: Option<Place<'_>>) -> Result<Option<Expi
         (None, None) => Ok(None),
         (Some(life), None) => {
             let text = life.text("a lifetime such as \"10m\", with its unit,")?;
-            lifetime::read(text).map(|life| Some(Expiry::In(life))).map_err(|what| life.fault(what))
+            lifetime::read(text)
+                .map(|life| Some(Expiry::In(life)))
+                .map_err(|what| life.fault(what))
         }
-        (None, Some(end)) => end.parse("a time in RFC 3339").map(|end| Some(Expiry::At(end))),
-        (Some(_), Some(end)) => Err(end.fault("a scope has `expires_in` or `expires_at`, not both")),
+        (None, Some(end)) => end
+            .parse("a time in RFC 3339")
+            .map(|end| Some(Expiry::At(end))),
+        (Some(_), Some(end)) => {
+            Err(end.fault("a scope has `expires_in` or `expires_at`, not both"))
+        }
     }
 }
 
 fn grants(place: &Place<'_>) -> Result<Grants, ScopeError> {
     match place.value {
         Value::String(word) if word == "inherit" => Ok(Grants::Inherit),
-        Value::String(word) => Err(place.fault(format!("`{word}` is neither a list of grants nor \"inherit\""))),
+        Value::String(word) => Err(place.fault(format!(
+            "`{word}` is neither a list of grants nor \"inherit\""
+        ))),
         _ => Ok(Grants::Only(
-            place.list("a list of grants or \"inherit\"")?.iter().map(grant).collect::<Result<_, _>>()?,
+            place
+                .list("a list of grants or \"inherit\"")?
+                .iter()
+                .map(grant)
+                .collect::<Result<_, _>>()?,
         )),
     }
 }
 
 fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
     let field = place.fields(&["tool", "args", "approved_by"])?;
-    let tool = field("tool").ok_or_else(|| place.fault("`tool` is missing, the capability that is granted"))?;
+    let tool = field("tool")
+        .ok_or_else(|| place.fault("`tool` is missing, the capability that is granted"))?;
     let mut grant = Grant::new(tool.text("the name of a capability")?);
     if let Some(args) = field("args") {
         for (name, value) in args.object("an object with a constraint for each argument")? {
@@ -117,9 +147,16 @@ fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
         Value::String(_) => Ok(BTreeSet::from([place.parse("a public key")?])),
         _ => {
             let items = place.list("a public key or a list of them")?;
-            let keys: BTreeSet<_> = items.iter().map(|key| key.parse("a public key")).collect::<Result<_, _>>()?;
+            let keys: BTreeSet<_> = items
+                .iter()
+                .map(|key| key.parse("a public key"))
+                .collect::<Result<_, _>>()?;
             // Two of n approvers are not two if one of them is written twice.
-            if keys.len() < items.len() { Err(place.fault("a key is written twice")) } else { Ok(keys) }
+            if keys.len() < items.len() {
+                Err(place.fault("a key is written twice"))
+            } else {
+                Ok(keys)
+            }
         }
     }
 }
@@ -147,7 +184,8 @@ fn budget(kind: &str, place: &Place<'_>) -> Result<Budget, ScopeError> {
         return Ok(Budget::new(kind, place.integer(MOST)?));
     }
     let field = place.fields(&["max", "shared", "set_by"])?;
-    let max = field("max").ok_or_else(|| place.fault("`max` is missing, the most that may be used"))?;
+    let max =
+        field("max").ok_or_else(|| place.fault("`max` is missing, the most that may be used"))?;
     let mut budget = Budget::new(kind, max.integer(MOST)?);
     if let Some(label) = field("shared") {
         budget = budget.shared(label.text("the name of a counter")?);
@@ -160,9 +198,14 @@ fn budget(kind: &str, place: &Place<'_>) -> Result<Budget, ScopeError> {
 
 fn quorum(place: &Place<'_>) -> Result<Quorum, ScopeError> {
     let field = place.fields(&["tools", "need", "of"])?;
-    let needed = |name: &str| field(name).ok_or_else(|| place.fault(format!("`{name}` is missing")));
+    let needed =
+        |name: &str| field(name).ok_or_else(|| place.fault(format!("`{name}` is missing")));
     let need = needed("need")?;
     let count = need.integer(5)?;
     let count = u8::try_from(count).map_err(|error| need.fault(error.to_string()))?;
-    Ok(Quorum::new(needed("tools")?.texts()?, count, keys(&needed("of")?)?))
+    Ok(Quorum::new(
+        needed("tools")?.texts()?,
+        count,
+        keys(&needed("of")?)?,
+    ))
 }

@@ -7,7 +7,10 @@ use crate::capability::scope::ScopeError;
 /// The value of a TOML document.
 pub(super) fn value(text: &str) -> Result<Value, ScopeError> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        ScopeError::new("scope", format!("not TOML: {}", error.to_string().trim_end()))
+        ScopeError::new(
+            "scope",
+            format!("not TOML: {}", error.to_string().trim_end()),
+        )
     })?;
     json(toml::Value::Table(table), "")
 }
@@ -16,14 +19,23 @@ fn json(value: toml::Value, place: &str) -> Result<Value, ScopeError> {
     Ok(match value {
         toml::Value::String(text) => Value::String(text),
         toml::Value::Integer(number) => Value::from(number),
-        toml::Value::Float(number) => Number::from_f64(number)
-            .map(Value::Number)
-            .ok_or_else(|| ScopeError::new(place, format!("`{number}` is not a number that JSON can write")))?,
+        toml::Value::Float(number) => {
+            Number::from_f64(number).map(Value::Number).ok_or_else(|| {
+                ScopeError::new(
+                    place,
+                    format!("`{number}` is not a number that JSON can write"),
+                )
+            })?
+        }
         toml::Value::Boolean(truth) => Value::Bool(truth),
         toml::Value::Datetime(time) => Value::String(time.to_string()),
         toml::Value::Array(items) => {
             let items = items.into_iter().enumerate();
-            Value::Array(items.map(|(index, item)| json(item, &format!("{place}[{index}]"))).collect::<Result<_, _>>()?)
+            Value::Array(
+                items
+                    .map(|(index, item)| json(item, &format!("{place}[{index}]")))
+                    .collect::<Result<_, _>>()?,
+            )
         }
         toml::Value::Table(table) => {
             let dot = if place.is_empty() { "" } else { "." };

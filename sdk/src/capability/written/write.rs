@@ -43,7 +43,10 @@ pub(super) fn scope(scope: &Scope) -> Value {
     let quorums = (!scope.quorums.is_empty()).then(|| scope.quorums.iter().map(quorum).collect());
     object([
         ("grants", Some(grants)),
-        ("not_before", scope.not_before.map(|start| start.to_string().into())),
+        (
+            "not_before",
+            scope.not_before.map(|start| start.to_string().into()),
+        ),
         ("expires_in", life.map(Into::into)),
         ("expires_at", end.map(Into::into)),
         ("audience", scope.audience.as_ref().map(strings)),
@@ -52,16 +55,26 @@ pub(super) fn scope(scope: &Scope) -> Value {
         ("dataset", scope.dataset.as_ref().map(strings)),
         ("taint", scope.taint.as_ref().map(strings)),
         ("max_risk", scope.risk.map(|risk| risk.name().into())),
-        ("max_sensitivity", scope.sensitivity.map(|level| level.name().into())),
+        (
+            "max_sensitivity",
+            scope.sensitivity.map(|level| level.name().into()),
+        ),
         ("max_depth", scope.depth.map(Into::into)),
-        ("budget", (!scope.budgets.is_empty()).then(|| budgets(&scope.budgets))),
+        (
+            "budget",
+            (!scope.budgets.is_empty()).then(|| budgets(&scope.budgets)),
+        ),
         ("approvals", quorums),
     ])
 }
 
 /// An object of the members that are there.
 fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+    members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn strings(set: &BTreeSet<String>) -> Value {
@@ -73,11 +86,18 @@ fn displayed(set: impl IntoIterator<Item = impl ToString>) -> Value {
 }
 
 fn grant(grant: &Grant) -> Value {
-    let args: Map<_, _> = grant.args.iter().map(|(name, one)| (name.clone(), constraint(one))).collect();
+    let args: Map<_, _> = grant
+        .args
+        .iter()
+        .map(|(name, one)| (name.clone(), constraint(one)))
+        .collect();
     object([
         ("tool", Some(grant.capability.as_str().into())),
         ("args", (!args.is_empty()).then(|| args.into())),
-        ("approved_by", (!grant.approvers.is_empty()).then(|| displayed(&grant.approvers))),
+        (
+            "approved_by",
+            (!grant.approvers.is_empty()).then(|| displayed(&grant.approvers)),
+        ),
     ])
 }
 
@@ -123,14 +143,22 @@ fn atom(atom: &Atom) -> Value {
 }
 
 fn decimal(number: Decimal) -> Value {
-    number.to_number().map_or_else(|| json!({DECIMAL: number.to_string()}), Value::Number)
+    number
+        .to_number()
+        .map_or_else(|| json!({DECIMAL: number.to_string()}), Value::Number)
 }
 
 fn url(pattern: &UrlPattern) -> Value {
     object([
         ("schemes", pattern.schemes.as_ref().map(strings)),
         ("hosts", pattern.hosts.as_ref().map(strings)),
-        ("ports", pattern.ports.as_ref().map(|ports| ports.iter().copied().collect())),
+        (
+            "ports",
+            pattern
+                .ports
+                .as_ref()
+                .map(|ports| ports.iter().copied().collect()),
+        ),
         ("paths", pattern.paths.as_ref().map(strings)),
     ])
 }
@@ -161,7 +189,10 @@ fn budget(budget: &Budget) -> Value {
     object([
         ("max", Some(budget.max.into())),
         ("shared", budget.label.as_deref().map(Into::into)),
-        ("set_by", budget.signer.map(|signer| signer.to_string().into())),
+        (
+            "set_by",
+            budget.signer.map(|signer| signer.to_string().into()),
+        ),
     ])
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
 use bailiwick::capability::Refusal;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The version of the JSON that `--json` prints; raised when a member changes its meaning.
@@ -72,9 +73,8 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
-/// One line of JSON with the same characters escaped, which JSON allows only inside strings.
-pub(crate) fn json_text(value: &Value) -> String {
-    let text = value.to_string();
+/// JSON with the same characters escaped, which can stand only inside its strings.
+fn visible_json(text: String) -> String {
     if !text.chars().any(misleading) {
         return text;
     }
@@ -89,6 +89,15 @@ pub(crate) fn json_text(value: &Value) -> String {
         }
     }
     out
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Object {
+    version: u32,
+    command: &'static str,
+    #[serde(flatten)]
+    members: Value,
 }
 
 /// Standard output. A reader that went away is no error: the exit code still says what happened.
@@ -121,17 +130,14 @@ impl Output {
     }
 
     /// A JSON value on a line of its own.
-    pub(crate) fn json_line(&mut self, value: &Value) -> Result<(), Fault> {
-        self.write(&json_text(value))
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Fault> {
+        let text = serde_json::to_string(value).map_err(|error| Fault::new(error.to_string()))?;
+        self.write(&visible_json(text))
     }
 
     /// The one object of a command: `members` after its version and the command's name.
     pub(crate) fn object(&mut self, members: Value) -> Result<(), Fault> {
-        let mut object = json!({"version": VERSION, "command": self.command});
-        if let (Value::Object(object), Value::Object(members)) = (&mut object, members) {
-            object.extend(members);
-        }
-        self.json_line(&object)
+        self.json_line(&Object { version: VERSION, command: self.command, members })
     }
 
     /// A refusal by a token, and the exit code that goes with it.
@@ -221,7 +227,7 @@ mod tests {
             let text = format!("a{letter}b");
             assert!(!visible(&text).contains(letter), "{letter:?}");
             assert!(visible(&text).starts_with("a\\"), "{letter:?}");
-            let json = json_text(&json!({ (text.as_str()): text }));
+            let json = visible_json(json!({ (text.as_str()): text }).to_string());
             assert!(!json.contains(letter), "{letter:?}");
             assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), json!({ (text.as_str()): text }));
         }

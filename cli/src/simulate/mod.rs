@@ -12,8 +12,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bailiwick::capability::Kind;
 use bailiwick::id::Timestamp;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::input;
 use crate::output::{Exit, Fault, Output};
@@ -72,17 +74,26 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     }
 }
 
+/// A line of the output.
+#[derive(Serialize)]
+struct Verdict<'a> {
+    id: &'a Value,
+    verdict: &'static str,
+    kind: Option<Kind>,
+    hop: Option<u32>,
+}
+
 /// Prints a verdict; whether it is as expected.
 fn print(answer: &Answer, expect_only: bool, out: &mut Output) -> Result<bool, Fault> {
     if answer.difference.is_none() && expect_only {
         return Ok(true);
     }
-    out.json_line(&json!({
-        "id": answer.id,
-        "verdict": if answer.refused.is_some() { "deny" } else { "allow" },
-        "kind": answer.refused.map(|(kind, _)| kind.name()),
-        "hop": answer.refused.and_then(|(_, hop)| hop),
-    }))?;
+    out.json_line(&Verdict {
+        id: &answer.id,
+        verdict: if answer.refused.is_some() { "deny" } else { "allow" },
+        kind: answer.refused.map(|(kind, _)| kind),
+        hop: answer.refused.and_then(|(_, hop)| hop),
+    })?;
     if let Some(difference) = &answer.difference {
         out.note(difference);
     }

@@ -5,6 +5,7 @@
 //! [`WireCall`] ends in a call block signed by that key.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -270,6 +271,22 @@ impl Chain {
 
     pub(crate) fn approvals(&self) -> &[Approved] {
         &self.inner.approvals
+    }
+
+    /// Whether an approval of this very call is on the chain, by whomever its blocks accept.
+    pub(crate) fn approved(&self, digest: &[u8; 32], now: Timestamp) -> bool {
+        self.inner.approvals.iter().any(|approval| approval.call == *digest && now.secs() < approval.expires.secs())
+    }
+
+    /// The innermost directory that any block grants the path argument `name` under, with its
+    /// trailing slash; an argument granted by its very value is its own.
+    pub(crate) fn innermost_root(&self, call: &Call, name: &str) -> Option<String> {
+        self.rules().filter_map(|(_, rules)| rules.root(call, name)).max_by_key(String::len)
+    }
+
+    /// Whether some block names this very address among the hosts of the URL argument `name`.
+    pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
+        self.rules().any(|(_, rules)| rules.names_address(call, name, ip))
     }
 
     fn authority(&self) -> Option<&AuthorityBlock> {

@@ -1,6 +1,7 @@
 //! Whether a chain allows a call, evaluated natively: the same verdict as the Datalog engine's.
 
 use std::cell::OnceCell;
+use std::net::IpAddr;
 
 use regex::Regex;
 
@@ -112,6 +113,34 @@ impl Rules {
     /// Whether the block could allow some call of `capability`.
     pub(crate) fn could(&self, capability: &str) -> bool {
         self.grants.as_ref().is_none_or(|rules| rules.iter().any(|rule| rule.grant.capability == capability))
+    }
+
+    /// The innermost directory that the block grants a path argument under.
+    pub(crate) fn root(&self, call: &Call, name: &str) -> Option<String> {
+        let path = call.args().iter().find(|arg| arg.name == name)?.reading.path.as_deref()?;
+        let roots = self.matching(call).filter_map(|rule| match rule.grant.args.get(name)? {
+            Constraint::PathUnder(roots) => roots.iter().filter(|root| path.starts_with(root.as_str())).max_by_key(|root| root.len()).cloned(),
+            Constraint::Eq(_) | Constraint::OneOf(_) => Some(path.to_owned()),
+            _ => None,
+        });
+        roots.max_by_key(String::len)
+    }
+
+    /// Whether a matching grant names this very address among the hosts of a URL argument.
+    pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
+        let host = match ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        self.matching(call).any(|rule| match rule.grant.args.get(name) {
+            Some(Constraint::Url(pattern)) => pattern.hosts.as_ref().is_some_and(|hosts| hosts.contains(&host)),
+            _ => false,
+        })
+    }
+
+    fn matching<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Rule> {
+        let rules = self.grants.as_deref().unwrap_or_default();
+        rules.iter().filter(|rule| rule.grant.capability == call.capability() && rule.failures(call.args()).next().is_none())
     }
 
     /// Asks the block at `hop`.

@@ -234,7 +234,7 @@ impl Scope {
     /// # Errors
     ///
     /// Names the place and what is wrong there: a path that is not in normal form, a pattern that
-    /// does not compile, more than [`MAX_GRANTS`] grants, an expiry that is not after `now`, ….
+    /// does not compile, more than 64 grants, an expiry that is not after `now`, ….
     pub fn at(&self, now: Timestamp) -> Result<Bounds, ScopeError> {
         self.at_within(now, Timestamp::MAX)
     }
@@ -248,7 +248,8 @@ impl Scope {
         }
         .floor_to_second();
         if expires <= now && self.expires.is_some() {
-            return Err(ScopeError::new("expires_in", format!("the scope ends at {expires}, which is not after now ({now})")));
+            let place = if matches!(self.expires, Some(Expiry::At(_))) { "expires_at" } else { "expires_in" };
+            return Err(ScopeError::new(place, format!("the scope ends at {expires}, which is not after now ({now})")));
         }
         for (place, set) in [("audience", &self.audience), ("task", &self.task), ("step", &self.step)] {
             if set.as_ref().is_some_and(BTreeSet::is_empty) {

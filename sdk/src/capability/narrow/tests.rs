@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::capability::arbitrary::{allowed, key, now, related, world};
+use crate::capability::bounds::{Budget, Grant, Quorum};
+use crate::capability::constraint::Constraint;
 use crate::capability::{
     Atom, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes, one_of,
     path_under, prefix, range, subset_of, url,
@@ -22,7 +24,11 @@ fn grants(grants: impl IntoIterator<Item = Grant>) -> Bounds {
 fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
     match narrow(parents, child) {
         Ok(()) => Vec::new(),
-        Err(widens) => widens.ways.into_iter().map(|way| way.place).collect(),
+        Err(widens) => widens
+            .ways()
+            .iter()
+            .map(|way| way.place().to_owned())
+            .collect(),
     }
 }
 
@@ -30,7 +36,7 @@ fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
 fn inside(child: Constraint, parent: Constraint) -> Option<bool> {
     match narrow(&[&one(parent)], &one(child)) {
         Ok(()) => Some(true),
-        Err(widens) if widens.ways[0].undecided => None,
+        Err(widens) if widens.ways()[0].undecided() => None,
         Err(_) => Some(false),
     }
 }
@@ -354,9 +360,9 @@ proptest! {
     }
 
     #[test]
-    fn bounds_are_inside_themselves((bounds, _) in related()) {
-        let unnamed = |budget: &Budget| budget.signer.is_some() && budget.label.is_none();
-        prop_assume!(!bounds.caveats.budgets.iter().any(unnamed));
+    fn bounds_are_inside_themselves((mut bounds, _) in related()) {
+        // Whoever signs a block gives its budgets a label.
+        bounds.caveats.budgets.retain(|budget| budget.signer.is_none() || budget.label.is_some());
         prop_assert_eq!(narrow(&[&bounds], &bounds), Ok(()));
     }
 }

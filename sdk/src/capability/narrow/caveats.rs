@@ -1,0 +1,128 @@
+//! Whether the caveats of a child are those of a parent or narrower.
+
+use std::collections::BTreeSet;
+
+use super::Way;
+use crate::capability::bounds::{Bounds, Budget, Caveats, Quorum};
+use crate::capability::words::{either, texts};
+
+/// Adds the ways in which what the child says is wider than what the parent says.
+pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
+    let sets = [
+        ("audience", &child.audience, &parent.audience),
+        ("task", &child.task, &parent.task),
+        ("step", &child.step, &parent.step),
+        ("dataset", &child.dataset, &parent.dataset),
+        ("taint", &child.taint, &parent.taint),
+    ];
+    for (name, child, parent) in sets {
+        if let (Some(child), Some(parent)) = (child, parent) {
+            let more: BTreeSet<_> = child.difference(parent).collect();
+            if !more.is_empty() {
+                found.push(Way::new(
+                    name,
+                    format!("{name} is {}", texts(more)),
+                    format!("is {}", texts(parent)),
+                ));
+            }
+        }
+    }
+    let mut most = |place: &str, wider: bool, child: String, parent: String| {
+        if wider {
+            found.push(Way::new(
+                place,
+                format!("{place} is {child}"),
+                format!("is {parent}"),
+            ));
+        }
+    };
+    most(
+        "expires_at",
+        child.expires > parent.expires,
+        child.expires.to_string(),
+        parent.expires.to_string(),
+    );
+    if let (Some(child), Some(parent)) = (child.not_before, parent.not_before) {
+        most(
+            "not_before",
+            child < parent,
+            child.to_string(),
+            parent.to_string(),
+        );
+    }
+    if let (Some(child), Some(parent)) = (child.risk, parent.risk) {
+        most(
+            "max_risk",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
+    }
+    if let (Some(child), Some(parent)) = (child.sensitivity, parent.sensitivity) {
+        most(
+            "max_sensitivity",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
+    }
+    if let (Some(child), Some(parent)) = (child.depth, parent.depth) {
+        most(
+            "max_depth",
+            child > parent,
+            child.to_string(),
+            parent.to_string(),
+        );
+    }
+    for (index, quorum) in child.quorums.iter().enumerate() {
+        let same = parent
+            .quorums
+            .iter()
+            .find(|other| other.capabilities == quorum.capabilities);
+        if let Some(stronger) = same.filter(|same| meets(same, quorum) && !meets(quorum, same)) {
+            let place = format!("approvals[{index}]");
+            found.push(Way::new(
+                place,
+                format!("demand is that {quorum}"),
+                format!("is that {stronger}"),
+            ));
+        }
+    }
+}
+
+/// Whether any approvals that meet `strong` meet `weak`.
+pub(crate) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
+    let elsewhere = strong.of.difference(&weak.of).count();
+    usize::from(strong.need).saturating_sub(elsewhere) >= usize::from(weak.need)
+}
+
+/// How a budget is wider than the counter that it restates, or that it restates none.
+pub(super) fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
+    let signer = budget.signer?;
+    let place = format!("budget.{}", budget.kind);
+    let named = || {
+        let budgets = parents.iter().flat_map(|parent| &parent.caveats.budgets);
+        budgets.filter(|other| {
+            (&other.kind, other.signer, &other.label) == (&budget.kind, Some(signer), &budget.label)
+        })
+    };
+    match named().map(|other| other.max).min() {
+        Some(max) if budget.max <= max => None,
+        Some(max) => Some(Way::new(
+            place,
+            format!("budget is {budget}"),
+            format!("is at most {max}"),
+        )),
+        None => {
+            let named = parents
+                .iter()
+                .flat_map(|parent| &parent.caveats.budgets)
+                .map(|other| format!("`{other}`"));
+            let what = format!(
+                "budgets are {}: no block before names that one",
+                either(named)
+            );
+            Some(Way::new(place, format!("budget is {budget}"), what))
+        }
+    }
+}

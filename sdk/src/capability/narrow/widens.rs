@@ -1,0 +1,100 @@
+//! The ways in which a child is wider, in words.
+
+use std::fmt;
+
+/// Every way in which a child is wider than the chain that it is derived from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widens {
+    ways: Vec<Way>,
+}
+
+/// One way in which a child is wider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    place: String,
+    child: String,
+    parent: String,
+    pub(super) undecided: bool,
+}
+
+impl Widens {
+    pub(super) const fn new(ways: Vec<Way>) -> Self {
+        Self { ways }
+    }
+
+    /// The chain may not grow to `hop` hops, whatever the scope of the next.
+    pub(crate) fn depth(most: u32, hop: u32) -> Self {
+        let parent = if most.checked_add(1) == Some(hop) {
+            format!("the token ends at {most} hops: it does not grant `agent.spawn`, or `max_depth` is reached")
+        } else {
+            format!("the token ends at {most} hops")
+        };
+        Self::new(vec![Way::new("max_depth", format!("hop {hop}"), parent)])
+    }
+
+    /// The ways, grants first; there is at least one.
+    #[must_use]
+    pub fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+}
+
+impl Way {
+    pub(super) fn new(place: impl Into<String>, child: impl Into<String>, parent: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            child: child.into(),
+            parent: parent.into(),
+            undecided: false,
+        }
+    }
+
+    /// Where in the child's bounds, such as `grants[1].args.path`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What the child asks for, in words.
+    #[must_use]
+    pub fn child(&self) -> &str {
+        &self.child
+    }
+
+    /// The nearest that the parent allows, in words.
+    #[must_use]
+    pub fn parent(&self) -> &str {
+        &self.parent
+    }
+
+    /// Whether the child may be narrower after all, but that cannot be decided.
+    #[must_use]
+    pub const fn undecided(&self) -> bool {
+        self.undecided
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place,
+            child,
+            parent,
+            undecided,
+        } = self;
+        write!(f, "{place}: the child's {child}; the parent's {parent}")?;
+        if *undecided {
+            f.write_str(" (whether that is narrower cannot be decided; restate the parent's, or list values)")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Widens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.ways.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Widens {}

@@ -1,0 +1,116 @@
+//! A refused call, in the words for each reader.
+
+use std::fmt;
+
+use crate::capability::{Kind, Refusal};
+
+/// A refused call: which agent, which capability, which hop and check, and what would be allowed.
+///
+/// `Display` is for the operator. The model gets [`Denial::for_model`], which names the kind and
+/// nothing that it could work around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    agent: String,
+    capability: String,
+    refusal: Refusal,
+}
+
+impl Denial {
+    /// A denial of `capability` to `agent`.
+    #[must_use]
+    pub fn new(agent: impl Into<String>, capability: impl Into<String>, refusal: Refusal) -> Self {
+        Self { agent: agent.into(), capability: capability.into(), refusal }
+    }
+
+    /// The path of the agent that asked.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    /// The capability that was asked for.
+    #[must_use]
+    pub fn capability(&self) -> &str {
+        &self.capability
+    }
+
+    /// The stable reason.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.refusal.kind()
+    }
+
+    /// The hop whose block refused: 0 is the authority, `None` when no block did.
+    #[must_use]
+    pub const fn hop(&self) -> Option<u32> {
+        self.refusal.hop()
+    }
+
+    /// What failed, and the nearest allowed values; for the operator.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        self.refusal.detail()
+    }
+
+    /// What the model is told: the kind, and that trying again is no use.
+    #[must_use]
+    pub fn for_model(&self) -> String {
+        format!(
+            "`{}` was refused by policy ({}). This is not a fault; do not retry it, and do not look for another way to the same end.",
+            printable(&self.capability),
+            self.kind()
+        )
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} denied to {}: {}", printable(&self.capability), printable(&self.agent), self.kind())?;
+        if let Some(hop) = self.hop() {
+            write!(f, " at hop {hop}")?;
+        }
+        write!(f, ": {}", printable(self.detail()))
+    }
+}
+
+impl std::error::Error for Denial {}
+
+/// `text` with control, bidirectional and other invisible characters escaped, for logs and
+/// terminals: a name from a model cannot end a line or reorder one.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let hidden = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if hidden(letter) { shown.extend(letter.escape_unicode()) } else { shown.push(letter) }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_learns_the_kind_and_nothing_to_work_around() {
+        let refusal = Refusal::at(Kind::Argument, 1, "argument `path` is outside: under `/srv/docs/`");
+        let denial = Denial::new("lead/reader", "fs.read", refusal);
+        assert!(!denial.for_model().contains("/srv/docs"));
+        assert!(denial.for_model().contains("argument"));
+        let shown = denial.to_string();
+        for part in ["lead/reader", "fs.read", "hop 1", "argument", "/srv/docs/"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let denial = Denial::new("a\nb", "x\u{202e}y\r", Refusal::new(Kind::Tool, "\u{1b}[2J"));
+        let shown = denial.to_string() + &denial.for_model();
+        assert!(!shown.contains(['\n', '\r', '\u{1b}', '\u{202e}']), "{shown:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! MAY THIS CALL HAPPEN? The guard decides, with state and time, and nothing runs without its
+//! [`Permit`].
+
+mod context;
+mod denial;
+mod ledger;
+mod permit;
+mod policy;
+mod replay;
+mod revocation;
+mod verifier;
+
+pub use context::{Context, Effect};
+pub use denial::{Denial, printable};
+pub use ledger::{CALLS, TURNS};
+pub use permit::{Permit, Reservation};
+pub use policy::{Decision, Policy};
+pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
+pub use revocation::{Revocable, Revocations};
+pub use verifier::{Attempt, Checked, Guard, GuardBuilder, Pending, Presented, Recorder, SKEW, Verdict};

@@ -1,0 +1,108 @@
+//! Proof that the guard allowed one call, and what it holds for that call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::Context;
+use super::denial::Denial;
+use crate::capability::{Apart, Call, Chain};
+use crate::id::CallId;
+
+/// How long after the verdict a body may still start.
+const LAPSES_AFTER: Duration = Duration::from_secs(10);
+
+/// Leave to run one body once. Only the guard makes one; it cannot be cloned, and it lapses.
+///
+/// ```compile_fail
+/// # fn steal(permit: bailiwick::guard::Permit) {
+/// let twice = permit.clone();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Permit {
+    id: CallId,
+    given: Instant,
+    scope: Arc<Allowed>,
+}
+
+/// What was allowed: kept for the doors, which enforce it on what is really opened.
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    chain: Chain,
+    call: Call,
+    context: Context,
+}
+
+/// What the ledger holds for a call until it is settled.
+#[derive(Debug)]
+#[must_use = "a reservation is settled when the call has ended"]
+pub struct Reservation {
+    pub(super) id: CallId,
+}
+
+impl Reservation {
+    /// The call that it is for.
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+}
+
+impl Permit {
+    pub(super) fn new(id: CallId, chain: Chain, call: Call, context: Context) -> Self {
+        Self { id, given: Instant::now(), scope: Arc::new(Allowed { chain, call, context }) }
+    }
+
+    /// The call that it is for.
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// The capability that may be called.
+    #[must_use]
+    pub fn capability(&self) -> &str {
+        self.scope.call.capability()
+    }
+
+    /// The one value of the arguments.
+    pub(crate) fn call(&self) -> &Call {
+        &self.scope.call
+    }
+
+    /// Whether it is too late to start the body.
+    pub(crate) fn lapsed(&self) -> bool {
+        self.given.elapsed() > LAPSES_AFTER
+    }
+
+    /// What was allowed, for the resources of this call.
+    pub(crate) fn allowed(&self) -> Arc<Allowed> {
+        self.scope.clone()
+    }
+}
+
+impl Allowed {
+    /// The innermost directory that the token grants the path argument `name` under, with its
+    /// trailing slash; `None` when no block names one.
+    pub(crate) fn root(&self, name: &str) -> Option<String> {
+        self.chain.innermost_root(&self.call, name)
+    }
+
+    /// Asks the token about the same call with another value for one argument: a redirect.
+    pub(crate) fn again(&self, name: &str, value: &str) -> Result<(), Denial> {
+        let mut arguments = self.call.arguments().clone();
+        arguments.insert(name.to_owned(), value.into());
+        Call::new(self.call.capability(), arguments)
+            .and_then(|call| {
+                let apart = Apart { budgets: true, approvals: true };
+                self.chain.explain(&call, &self.context.facts, apart)
+            })
+            .map_err(|refusal| Denial::new(&self.context.agent, self.call.capability(), refusal))
+    }
+
+    /// Whether the token names this very address among the hosts of the argument `name`.
+    pub(crate) fn names_address(&self, name: &str, ip: IpAddr) -> bool {
+        self.chain.names_address(&self.call, name, ip)
+    }
+}

@@ -1,0 +1,120 @@
+//! What is revoked: blocks, keys, lineages, principals, and at home tasks and agents.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::capability::{Chain, PublicKey};
+
+/// Something that can be revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Revocable {
+    /// A block, by its signature: that hop and everything after it.
+    Block([u8; 64]),
+    /// A holder's key: everything that it holds or signed.
+    Key(PublicKey),
+    /// Everything minted in one go, with its renewals and descendants.
+    Lineage([u8; 16]),
+    /// Everything minted for a principal.
+    Principal(String),
+    /// Every call in the course of a task; known at home only.
+    Task(String),
+    /// An agent and its subtree, by its path from the root; known at home only.
+    Agent(String),
+}
+
+/// The set of what is revoked. Cheap to clone; clones are one set.
+///
+/// Entries are only ever added: replaying an older list takes nothing back.
+#[derive(Clone, Debug, Default)]
+pub struct Revocations {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    set: RwLock<HashSet<Revocable>>,
+    generation: AtomicU64,
+}
+
+/// Generations are drawn from one counter, so that no two sets ever share one.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
+
+fn next_generation() -> u64 {
+    GENERATIONS.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { set: RwLock::default(), generation: AtomicU64::new(next_generation()) }
+    }
+}
+
+impl Revocations {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Revokes; in force from the next call on, for tokens already held too.
+    pub fn revoke(&self, what: impl IntoIterator<Item = Revocable>) {
+        let mut set = self.inner.set.write().unwrap_or_else(PoisonError::into_inner);
+        set.extend(what);
+        self.inner.generation.store(next_generation(), Ordering::Release);
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.set.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether nothing is revoked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether something is revoked by itself.
+    #[must_use]
+    pub fn contains(&self, what: &Revocable) -> bool {
+        self.inner.set.read().unwrap_or_else(PoisonError::into_inner).contains(what)
+    }
+
+    /// What of a chain is revoked: the hop, and what was revoked there. Remembered in the chain
+    /// until the set changes.
+    pub(super) fn of_chain(&self, chain: &Chain) -> Option<u32> {
+        let generation = self.inner.generation.load(Ordering::Acquire);
+        let mut found = None;
+        chain.clean_at(generation, |chain| {
+            found = self.find(chain);
+            found.is_none()
+        });
+        found
+    }
+
+    fn find(&self, chain: &Chain) -> Option<u32> {
+        let set = self.inner.set.read().unwrap_or_else(PoisonError::into_inner);
+        if set.is_empty() {
+            return None;
+        }
+        let has = |what: Revocable| set.contains(&what);
+        let principal = || chain.principal().is_some_and(|name| has(Revocable::Principal(name.to_owned())));
+        if has(Revocable::Lineage(chain.lineage())) || principal() {
+            return Some(0);
+        }
+        chain.hops().find(|hop| has(Revocable::Block(hop.id)) || has(Revocable::Key(hop.holder))).map(|hop| hop.number)
+    }
+
+    /// Whether the task, the agent, or one of its ancestors is revoked.
+    pub(super) fn of_run(&self, agent: &str, task: Option<&str>) -> bool {
+        let set = self.inner.set.read().unwrap_or_else(PoisonError::into_inner);
+        if set.is_empty() {
+            return false;
+        }
+        let ancestors = agent.match_indices('/').filter_map(|(end, _)| agent.get(..end)).chain([agent]);
+        task.is_some_and(|task| set.contains(&Revocable::Task(task.to_owned())))
+            || ancestors.into_iter().any(|path| set.contains(&Revocable::Agent(path.to_owned())))
+    }
+}

@@ -1,0 +1,454 @@
+//! The guard: checks a call against token, revocations, policy, approvals and budgets, and gives
+//! the one permit that lets its body run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::Context;
+use super::denial::Denial;
+use super::ledger;
+use super::permit::{Permit, Reservation};
+use super::policy::{Decision, Policy};
+use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
+use super::revocation::Revocations;
+use crate::capability::{Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, Refusal, WireCall};
+use crate::clock::{Clock, HighWater, SystemClock};
+use crate::id::{CallId, Timestamp};
+use crate::store::{Batch, Expected, Key, MemoryStore, Store, StoreError};
+
+/// How far two clocks may differ.
+pub const SKEW: Duration = Duration::from_secs(5);
+/// The longest life of a token that a verifier accepts unless told otherwise.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Authority as it is presented: with its key, or as a call made by the holder of the key.
+#[derive(Clone, Copy, Debug)]
+pub enum Presented<'a> {
+    /// A token and its key, inside this process.
+    Held(&'a Held),
+    /// A call that came over the wire.
+    Wire(&'a WireCall),
+}
+
+impl<'a> Presented<'a> {
+    /// The chain.
+    #[must_use]
+    pub const fn chain(self) -> &'a Chain {
+        match self {
+            Self::Held(held) => held.chain(),
+            Self::Wire(call) => call.chain(),
+        }
+    }
+}
+
+impl<'a> From<&'a Held> for Presented<'a> {
+    fn from(held: &'a Held) -> Self {
+        Self::Held(held)
+    }
+}
+
+impl<'a> From<&'a WireCall> for Presented<'a> {
+    fn from(call: &'a WireCall) -> Self {
+        Self::Wire(call)
+    }
+}
+
+/// Says that [`Guard::check`] passed. It is no permit: state, policy and approvals come after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked(());
+
+/// A call that only lacks approvals.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// What an approver signs next; none for a call that came over the wire, whose caller asks.
+    pub request: Option<ApprovalRequest>,
+    /// The call as it was asked.
+    pub call: Call,
+    /// Which approval is missing.
+    pub missing: Denial,
+}
+
+/// What the guard says of a call.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The body may run once; the reservation is settled afterwards.
+    Permit(Permit, Reservation),
+    /// It may not.
+    Denied(Denial),
+    /// It may once someone approves.
+    Ask(Box<Pending>),
+}
+
+/// One attempt at a call, as it is recorded.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// The call's id in this runtime.
+    pub id: CallId,
+    /// By what authority.
+    pub chain: &'a Chain,
+    /// What was asked.
+    pub call: &'a Call,
+    /// In what context, its time the guard's own.
+    pub context: &'a Context,
+    /// Why it was refused; `None` when it was allowed.
+    pub denial: Option<&'a Denial>,
+}
+
+/// Turns what the guard decides into entries of a log, to be written in the guard's own batch.
+pub trait Recorder: Send + Sync + 'static {
+    /// Adds the entries for an attempt.
+    fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch;
+}
+
+/// Decides whether calls may happen. Cheap to share in an `Arc`; one serves many agents at once.
+pub struct Guard {
+    ring: KeyRing,
+    revocations: Revocations,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    high_water: HighWater,
+    replay: ReplaySet,
+    policy: Option<Arc<dyn Policy>>,
+    policy_required: bool,
+    recorder: Option<Arc<dyn Recorder>>,
+    audience: Option<String>,
+    max_lifetime: Duration,
+    /// Calls that could have been made before this moment may be in a replay set that is gone.
+    started: Option<Timestamp>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("ring", &self.ring).field("audience", &self.audience).finish_non_exhaustive()
+    }
+}
+
+/// Sets up a [`Guard`].
+pub struct GuardBuilder {
+    guard: Guard,
+    capacity: (usize, usize),
+}
+
+impl fmt::Debug for GuardBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.guard, f)
+    }
+}
+
+impl GuardBuilder {
+    /// Where budgets, spent calls and the record are kept; in memory unless set.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.guard.store = store;
+        self
+    }
+
+    /// The source of now; the system's clock unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.guard.clock = clock;
+        self
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.guard.revocations = revocations;
+        self
+    }
+
+    /// A policy that every call must pass too.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.guard.policy = Some(policy);
+        self
+    }
+
+    /// Denies every call while no policy is set.
+    #[must_use]
+    pub const fn require_policy(mut self) -> Self {
+        self.guard.policy_required = true;
+        self
+    }
+
+    /// Writes every attempt to a log, in the same batch as its effects.
+    #[must_use]
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.guard.recorder = Some(recorder);
+        self
+    }
+
+    /// The verifier's own name, which tokens may be bound to. Wire calls need it.
+    #[must_use]
+    pub fn audience(mut self, name: impl Into<String>) -> Self {
+        self.guard.audience = Some(name.into());
+        self
+    }
+
+    /// The longest life left in a token that is accepted; 24 hours unless set.
+    #[must_use]
+    pub const fn max_lifetime(mut self, life: Duration) -> Self {
+        self.guard.max_lifetime = life;
+        self
+    }
+
+    /// How many calls the replay set remembers in all, and of one holder over the wire.
+    #[must_use]
+    pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
+        self.capacity = (capacity, quota);
+        self
+    }
+
+    /// The guard. Where the store is not durable, wire calls that could have been made before now
+    /// are refused from here on, since whether they were is not known.
+    #[must_use]
+    pub fn build(self) -> Guard {
+        let mut guard = self.guard;
+        guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
+        // An unreadable clock is met again at every call, which it denies.
+        guard.started = guard.clock.now().ok();
+        guard
+    }
+}
+
+impl Guard {
+    /// A guard that trusts the roots of `ring`.
+    #[must_use]
+    pub fn builder(ring: KeyRing) -> GuardBuilder {
+        GuardBuilder {
+            guard: Self {
+                ring,
+                revocations: Revocations::new(),
+                store: Arc::new(MemoryStore::new()),
+                clock: Arc::new(SystemClock),
+                high_water: HighWater::new(),
+                replay: ReplaySet::new(0, 0),
+                policy: None,
+                policy_required: false,
+                recorder: None,
+                audience: None,
+                max_lifetime: MAX_LIFETIME,
+                started: None,
+            },
+            capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),
+        }
+    }
+
+    /// The roots that it trusts.
+    #[must_use]
+    pub const fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub const fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// Where its state is kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The verifier's own name.
+    #[must_use]
+    pub fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    /// Now, as the guard sees it: the highest time seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Unavailable`] when the clock cannot be read or went backwards.
+    pub fn now(&self) -> Result<Timestamp, Refusal> {
+        let unavailable = |error| Refusal::new(Kind::Unavailable, format!("the clock cannot be trusted: {error}"));
+        self.clock.now().and_then(|read| self.high_water.observe(read)).map_err(unavailable)
+    }
+
+    /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
+    pub fn reset_clock(&self, now: Timestamp) {
+        self.high_water.reset(now);
+    }
+
+    /// Checks a call against root, revocations and token. Synchronous, and pure but for what it
+    /// reads: budgets, replay, policy and approvals are asked in [`Guard::authorize`].
+    ///
+    /// # Errors
+    ///
+    /// The denial, with the hop and the check that refused.
+    pub fn check(&self, presented: Presented<'_>, call: &Call, context: &Context) -> Result<Checked, Denial> {
+        self.ask(presented, call, context, Apart { budgets: true, approvals: true })
+            .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
+    }
+
+    fn ask(&self, presented: Presented<'_>, call: &Call, context: &Context, apart: Apart) -> Result<Checked, Refusal> {
+        let chain = presented.chain();
+        self.ring.admit(chain)?;
+        if let Some(hop) = self.revocations.of_chain(chain) {
+            return Err(Refusal::at(Kind::Revoked, hop, "the block, its key, its lineage or its principal was revoked"));
+        }
+        let facts = &context.facts;
+        if self.revocations.of_run(&context.agent, facts.task.as_deref()) {
+            return Err(Refusal::new(Kind::Revoked, "the task, the agent or one of its ancestors was revoked; has its task ended?"));
+        }
+        if let Presented::Wire(wire) = presented {
+            self.fresh(wire, facts.time)?;
+        }
+        chain.explain(call, facts, apart)?;
+        if chain.expires() > facts.time.saturating_add(self.max_lifetime) {
+            let what = format!("the token lives until {}, longer than the {} s accepted here", chain.expires(), self.max_lifetime.as_secs());
+            return Err(Refusal::new(Kind::Expired, what));
+        }
+        Ok(Checked(()))
+    }
+
+    /// Whether a wire call's own times are acceptable.
+    fn fresh(&self, wire: &WireCall, now: Timestamp) -> Result<(), Refusal> {
+        let latest = MAX_CALL_LIFE + SKEW;
+        if wire.expires() > now.saturating_add(latest) {
+            return Err(Refusal::new(Kind::Expired, format!("the call ends at {}, more than {} s from now", wire.expires(), latest.as_secs())));
+        }
+        if self.store.durable() {
+            return Ok(());
+        }
+        match self.started {
+            Some(started) if wire.expires() > started.saturating_add(latest) => Ok(()),
+            _ => Err(Refusal::new(Kind::Replay, "the call could have been made before this verifier started, which forgot such calls")),
+        }
+    }
+
+    /// Decides a call: the token, the policy, approvals, then all of it again with budgets and
+    /// replay in one batch with the record. Nothing that cannot be recorded runs.
+    ///
+    /// The guard sets the time and, where it has one, the audience of `context` itself.
+    pub async fn authorize(&self, presented: Presented<'_>, call: Call, mut context: Context) -> Verdict {
+        let id = CallId::fresh();
+        match self.decide(presented, &call, &mut context).await {
+            Ok(None) => {}
+            Ok(Some(missing)) => {
+                let denial = Denial::new(&context.agent, call.capability(), missing);
+                self.record(id, presented.chain(), &call, &context, &denial).await;
+                let request = match presented {
+                    Presented::Held(held) => Some(held.approval_request(&call, &context.facts)),
+                    Presented::Wire(_) => None,
+                };
+                return Verdict::Ask(Box::new(Pending { request, call, missing: denial }));
+            }
+            Err(refusal) => return self.deny(id, presented, call, context, refusal).await,
+        }
+        match self.reserve(id, presented, &call, &mut context).await {
+            Ok(reservation) => {
+                let permit = Permit::new(id, presented.chain().clone(), call, context);
+                Verdict::Permit(permit, reservation)
+            }
+            Err(refusal) => self.deny(id, presented, call, context, refusal).await,
+        }
+    }
+
+    /// `Ok(None)` when nothing is missing, `Ok(Some(…))` when only an approval is.
+    async fn decide(&self, presented: Presented<'_>, call: &Call, context: &mut Context) -> Result<Option<Refusal>, Refusal> {
+        self.situate(context)?;
+        self.ask(presented, call, context, Apart { budgets: true, approvals: true })?;
+        let decision = match &self.policy {
+            Some(policy) => policy.decide(presented.chain(), call, context).await,
+            None if self.policy_required => Err("no policy is loaded, and one is required".to_owned()),
+            None => Ok(Decision::Permit),
+        };
+        match decision {
+            Ok(Decision::Permit) => {}
+            Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
+            Ok(Decision::Ask(why)) => {
+                let digest = call.digest(&presented.chain().holder(), context.facts.task.as_deref(), context.facts.audience.as_deref());
+                if !presented.chain().approved(&digest, context.facts.time) {
+                    return Ok(Some(Refusal::new(Kind::Approval, why)));
+                }
+            }
+            Err(why) => return Err(Refusal::new(Kind::Policy, why)),
+        }
+        // Only approvals can be missing now: everything else was asked above.
+        match self.ask(presented, call, context, Apart { budgets: true, approvals: false }) {
+            Err(refusal) if refusal.kind() == Kind::Approval => Ok(Some(refusal)),
+            other => other.map(|_| None),
+        }
+    }
+
+    fn situate(&self, context: &mut Context) -> Result<(), Refusal> {
+        context.facts.time = self.now()?;
+        if let Some(audience) = &self.audience {
+            context.facts.audience = Some(audience.clone());
+        }
+        Ok(())
+    }
+
+    async fn reserve(&self, id: CallId, presented: Presented<'_>, call: &Call, context: &mut Context) -> Result<Reservation, Refusal> {
+        // Time has passed while the policy thought: clock, revocation and token once more.
+        self.situate(context)?;
+        self.ask(presented, call, context, Apart { budgets: true, approvals: false })?;
+        let chain = presented.chain();
+        let mut batch = ledger::charge(chain, ledger::CALLS, Batch::new())?;
+        let now = context.facts.time;
+        let (until, wire) = match presented {
+            Presented::Wire(wire) => (wire.expires().saturating_add(SKEW), true),
+            Presented::Held(_) => (now.saturating_add(MAX_CALL_LIFE + SKEW), false),
+        };
+        if self.store.durable() {
+            let spent = Key::of(["replay", &crate::store::hex::write(&chain.id()), &crate::store::hex::write(&call.nonce().0)]);
+            batch = batch.expect(spent.clone(), Expected::Absent).put(spent, format!("\"{until}\""));
+        }
+        if let Some(recorder) = &self.recorder {
+            batch = recorder.attempt(&Attempt { id, chain, call, context, denial: None }, batch);
+        }
+        // Taken last of all checks. If the batch then fails the call stays spent: it may be asked
+        // again as a new call, never as this one.
+        self.replay.take((chain.id(), call.nonce().0), chain.holder(), until, now, wire)?;
+        match self.store.commit(batch).await {
+            Ok(_) => Ok(Reservation { id }),
+            Err(error) => Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))),
+        }
+    }
+
+    /// Charges a turn of the model to an agent and its ancestors.
+    ///
+    /// # Errors
+    ///
+    /// The denial when a budget is used up or the store cannot be written.
+    pub async fn charge_turn(&self, held: &Held, agent: &str) -> Result<(), Denial> {
+        let chain = held.chain();
+        let charged = async {
+            let batch = ledger::charge(chain, ledger::TURNS, Batch::new())?;
+            if batch.ops().is_empty() {
+                return Ok(());
+            }
+            let committed = self.store.commit(batch).await;
+            committed.map(|_| ()).map_err(|error| ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
+        };
+        charged.await.map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
+    }
+
+    async fn deny(&self, id: CallId, presented: Presented<'_>, call: Call, context: Context, refusal: Refusal) -> Verdict {
+        let denial = Denial::new(&context.agent, call.capability(), refusal);
+        self.record(id, presented.chain(), &call, &context, &denial).await;
+        Verdict::Denied(denial)
+    }
+
+    async fn record(&self, id: CallId, chain: &Chain, call: &Call, context: &Context, denial: &Denial) {
+        let Some(recorder) = &self.recorder else { return };
+        let attempt = Attempt { id, chain, call, context, denial: Some(denial) };
+        let batch = recorder.attempt(&attempt, Batch::new());
+        if let Err(error) = self.store.commit(batch).await {
+            // The call is refused either way.
+            tracing::error!(%error, %denial, "a denial could not be recorded");
+        }
+    }
+}
+
+fn store_refusal(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Conflict { .. } => Refusal::new(Kind::Replay, "this very call was made before"),
+        other => Refusal::new(Kind::Unavailable, format!("the call could not be recorded, so it does not run: {other}")),
+    }
+}

@@ -1,0 +1,181 @@
+//! The door to files: virtual paths, mounts, and handles that stay inside what was granted.
+//!
+//! A token speaks of virtual paths, a byte-exact tree of its own. A [`Mount`] lays a real
+//! directory, opened once, under a virtual prefix; a [`Dir`] is one or more mounts. An [`Access`]
+//! says which path is meant and which directory was *granted*.
+//!
+//! The granted directory is opened from the mount one component at a time and never through a
+//! symbolic link, so a link in its place does not move the grant. What lies below is resolved by
+//! the kernel beneath that handle: a link that stays inside works, one that leaves is refused,
+//! even where it comes back in, and so is an absolute one.
+//!
+//! ```
+//! # use bailiwick::tool::fs::{Access, Dir, FsError};
+//! # async fn tool(real: &std::path::Path) -> Result<(), FsError> {
+//! let dir = Dir::mount("/srv/files", real)?;
+//! let access = Access::new(["/srv/files/", "/srv/files/docs/"], "/srv/files/docs/a.txt")?;
+//! let text = dir.read_to_string(&access).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//!
+//! - Other processes that may write to the real directory are trusted not to race with hard
+//!   links: the number of links is read from the opened handle, and a file whose other name is
+//!   removed between opening and looking has one link. Symbolic links may be swapped at any time.
+//! - A directory that someone moves out of the grant while a call holds it open stays open for
+//!   that call.
+//! - Mounts whose real directories overlap share their files: the options of the mount that a
+//!   path names hold, not those of the other.
+//! - Other file systems mounted inside the real directory are part of it.
+//! - Dropping the future of a call does not stop a write that has begun.
+
+mod access;
+mod error;
+mod list;
+mod mount;
+mod place;
+mod read;
+mod write;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use access::Access;
+pub use error::FsError;
+pub use list::{Entry, EntryKind};
+pub use mount::Mount;
+
+use place::Place;
+
+/// A tool's handle on files: one or more mounts, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Dir {
+    mounts: Arc<Vec<Mount>>,
+}
+
+impl Dir {
+    /// Lays the directory `real` under the virtual `prefix`, with the usual limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mount::open`].
+    pub fn mount(prefix: &str, real: impl AsRef<Path>) -> Result<Self, FsError> {
+        Mount::open(prefix, real).map(Self::from)
+    }
+
+    /// Adds a mount; the innermost one that covers a path serves it.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::MountTwice`] if something is mounted at that very prefix.
+    pub fn and_mount(self, mount: Mount) -> Result<Self, FsError> {
+        if self
+            .mounts
+            .iter()
+            .any(|known| known.prefix() == mount.prefix())
+        {
+            return Err(FsError::MountTwice {
+                prefix: mount.prefix().to_string(),
+            });
+        }
+        let mut mounts = Arc::unwrap_or_clone(self.mounts);
+        mounts.push(mount);
+        Ok(Self {
+            mounts: Arc::new(mounts),
+        })
+    }
+
+    /// Reads a whole regular file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`FsError`] keeps the file from being read, its size among it.
+    pub async fn read(&self, access: &Access) -> Result<Vec<u8>, FsError> {
+        self.blocking(access, |place| place.read()).await
+    }
+
+    /// Reads a whole regular file as UTF-8 text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dir::read`], and [`FsError::NotText`].
+    pub async fn read_to_string(&self, access: &Access) -> Result<String, FsError> {
+        String::from_utf8(self.read(access).await?).map_err(|_| FsError::NotText {
+            path: access.path().to_owned(),
+        })
+    }
+
+    /// Creates or replaces a regular file, whose directory must exist.
+    ///
+    /// Atomic: the bytes go to a temporary file beside it, which then takes its name; readers see
+    /// the old file or the new one. A replaced file keeps its permission bits (owner, times and
+    /// extended attributes are those of a new file). The name itself may not be a link. A crash
+    /// may leave a `.bailiwick-*.tmp` behind.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`FsError`] keeps the file from being written; the old one is then untouched.
+    pub async fn write(&self, access: &Access, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
+        let bytes = bytes.into();
+        self.blocking(access, move |place| place.write(&bytes))
+            .await
+    }
+
+    /// Adds to the end of a regular file, or creates it; its directory must exist.
+    ///
+    /// The limit on bytes holds for what is added, not for the file that results. Not atomic: a
+    /// full disk may leave a part. The name itself may not be a link.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`FsError`] keeps the file from being written.
+    pub async fn append(&self, access: &Access, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
+        let bytes = bytes.into();
+        self.blocking(access, move |place| place.append(&bytes))
+            .await
+    }
+
+    /// Lists a directory, sorted by name.
+    ///
+    /// Names that no virtual path can spell (not UTF-8, control characters, a backslash) are left
+    /// out. A mount further down shows only if its real parent holds a directory of that name.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`FsError`] keeps the directory from being listed, its length among it.
+    pub async fn list(&self, access: &Access) -> Result<Vec<Entry>, FsError> {
+        self.blocking(access, |place| place.list()).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        access: &Access,
+        work: impl FnOnce(Place<'_>) -> Result<T, FsError> + Send + 'static,
+    ) -> Result<T, FsError> {
+        let mounts = Arc::clone(&self.mounts);
+        let access = access.clone();
+        let path = access.path().to_owned();
+        tokio::task::spawn_blocking(move || work(Place::open(&mounts, &access)?))
+            .await
+            .unwrap_or_else(|stopped| {
+                Err(FsError::Io {
+                    path,
+                    source: stopped.into(),
+                })
+            })
+    }
+}
+
+impl From<Mount> for Dir {
+    fn from(mount: Mount) -> Self {
+        Self {
+            mounts: Arc::new(vec![mount]),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A virtual prefix and the real directory under it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir as Handle;
+
+use super::FsError;
+use super::access::VirtualPath;
+
+const MAX_BYTES: u64 = 8 << 20;
+const MAX_ENTRIES: usize = 10_000;
+
+/// A real directory, opened once, under a virtual prefix.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    prefix: VirtualPath,
+    handle: Arc<Handle>,
+    hard_links: bool,
+    writable: bool,
+    max_bytes: u64,
+    max_entries: usize,
+}
+
+impl Mount {
+    /// Opens `real` and lays it under `prefix`, an absolute path in normal form.
+    ///
+    /// The one use of the process's own rights: links in `real` are followed here, once.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::NotNormal`] for the prefix, [`FsError::Mount`] for the directory.
+    pub fn open(prefix: &str, real: impl AsRef<Path>) -> Result<Self, FsError> {
+        let prefix = VirtualPath::parse(prefix)?;
+        match Handle::open_ambient_dir(real, ambient_authority()) {
+            Ok(handle) => Ok(Self {
+                prefix,
+                handle: Arc::new(handle),
+                hard_links: false,
+                writable: true,
+                max_bytes: MAX_BYTES,
+                max_entries: MAX_ENTRIES,
+            }),
+            Err(source) => Err(FsError::Mount {
+                prefix: prefix.to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// Serves files that have more than one hard link.
+    ///
+    /// Only for directories that nobody else can link files into.
+    #[must_use]
+    pub const fn allow_hard_links(mut self) -> Self {
+        self.hard_links = true;
+        self
+    }
+
+    /// Refuses every write.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.writable = false;
+        self
+    }
+
+    /// Sets how many bytes one read or write may carry; 8 MiB unless set.
+    #[must_use]
+    pub const fn max_bytes(mut self, max: u64) -> Self {
+        self.max_bytes = max;
+        self
+    }
+
+    /// Sets how many entries a directory may have to be listed; 10,000 unless set.
+    #[must_use]
+    pub const fn max_entries(mut self, max: usize) -> Self {
+        self.max_entries = max;
+        self
+    }
+
+    pub(super) const fn prefix(&self) -> &VirtualPath {
+        &self.prefix
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) const fn serves_hard_links(&self) -> bool {
+        self.hard_links
+    }
+
+    pub(super) const fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub(super) const fn byte_limit(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub(super) const fn entry_limit(&self) -> usize {
+        self.max_entries
+    }
+}

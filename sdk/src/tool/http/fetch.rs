@@ -1,0 +1,99 @@
+//! One fetch: check, resolve, vet, connect, and again for each redirect.
+
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
+use reqwest::{Client, retry};
+
+use super::redirect::Hop;
+use super::resolve::{Pinned, vetted};
+use super::url::parse_url;
+use super::{Http, HttpError, Request, Response, Vet};
+
+impl Http {
+    /// Fetches what `may` allows, following redirects that it allows too.
+    ///
+    /// A status that tells of an error is an answer, not an error.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`HttpError`] keeps the request from being made or answered within the limits.
+    pub async fn fetch(&self, request: Request, may: &dyn Vet) -> Result<Response, HttpError> {
+        let url = parse_url(&request.url)?;
+        request.check_body()?;
+        let headers = request.header_map(&self.limits.allowed)?;
+        let first = Hop {
+            method: request.method,
+            url,
+            headers,
+            body: request.body,
+        };
+        let limit = self.limits.timeout;
+        let late = HttpError::Timeout {
+            url: request.url,
+            limit,
+        };
+        tokio::time::timeout(limit, self.follow(first, may))
+            .await
+            .unwrap_or(Err(late))
+    }
+
+    async fn follow(&self, mut hop: Hop, may: &dyn Vet) -> Result<Response, HttpError> {
+        let max = self.limits.max_redirects;
+        let mut redirects = 0;
+        loop {
+            may.url(hop.url.as_str())
+                .map_err(|reason| HttpError::Refused {
+                    url: hop.url.to_string(),
+                    reason,
+                })?;
+            let answer = self.send(&hop, may).await?;
+            match hop.next(answer.status(), answer.headers().get(LOCATION))? {
+                None => return Response::read(answer, self.limits.max_bytes).await,
+                Some(next) if redirects < max => hop = next,
+                Some(next) => {
+                    return Err(HttpError::TooManyRedirects {
+                        url: next.url.into(),
+                        max,
+                    });
+                }
+            }
+            redirects += 1;
+        }
+    }
+
+    async fn send(&self, hop: &Hop, may: &dyn Vet) -> Result<reqwest::Response, HttpError> {
+        let failed = |e| HttpError::transport(&hop.url, e);
+        let host = hop.url.host_str().unwrap_or_default();
+        let addresses = vetted(host, self.limits.resolver.as_ref(), may).await?;
+        let pinned = Pinned {
+            host: host.to_owned(),
+            addresses: addresses.into(),
+        };
+        // What other crates of the program switch on in reqwest is switched off by name: it would
+        // follow, decode, retry or resolve behind the back of the checks.
+        let client = Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .dns_resolver(pinned)
+            .redirect(Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .referer(false)
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .user_agent(self.limits.user_agent.as_str())
+            .connect_timeout(self.limits.connect_timeout)
+            .build()
+            .map_err(failed)?;
+        let mut request = client
+            .request(hop.method.wire(), hop.url.clone())
+            .headers(hop.headers.clone());
+        if let Some(body) = &hop.body {
+            request = request.body(body.clone());
+        }
+        request.send().await.map_err(failed)
+    }
+}

@@ -436,7 +436,10 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
                 return Err("an approval cannot stand at the start".to_owned());
             }
             let key = signed.external.as_ref().map(|external| &external.key);
-            if key.is_some_and(|key| key == root || before.iter().any(|link| link.signed.next_key == *key)) {
+            let holds = |key: &PublicKey| {
+                key == root || *key == signed.next_key || before.iter().any(|link| link.signed.next_key == *key)
+            };
+            if key.is_some_and(holds) {
                 return Err("an approver's key is also a holder's or the root's".to_owned());
             }
         }
@@ -445,6 +448,12 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
     }
     if before.last().is_some_and(|link| matches!(link.block, Block::Call(_))) {
         return Err("nothing may follow a call".to_owned());
+    }
+    if signed.next_key == *root {
+        return Err("a holder's key is the root's".to_owned());
+    }
+    if approvers(before).any(|key| key == signed.next_key) {
+        return Err("a holder's key is also an approver's".to_owned());
     }
     let Some(bounds) = block.bounds() else { return Ok(()) };
     super::scope::profile_fault(bounds).map_or(Ok(()), Err)?;
@@ -456,10 +465,17 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
     budgets(before, signer, bounds)
 }
 
-/// An approver must not be a holder or the root, now or after a later hop.
+/// The keys that may approve under the bounds of `before`, and those that did.
+fn approvers(before: &[Arc<Link>]) -> impl Iterator<Item = PublicKey> {
+    before.iter().flat_map(|link| {
+        let may = link.block.bounds().into_iter().flat_map(Bounds::approvers).copied();
+        may.chain(link.signed.external.as_ref().map(|external| external.key))
+    })
+}
+
+/// An approver must not be a holder or the root; later holders are checked as they come.
 fn keys(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock, bounds: &Bounds) -> Result<(), String> {
-    let earlier = before.iter().filter_map(|link| link.block.bounds()).flat_map(Bounds::approvers);
-    if earlier.chain(bounds.approvers()).any(|key| *key == signed.next_key) {
+    if bounds.approvers().any(|key| *key == signed.next_key) {
         return Err("a holder's key is also an approver's".to_owned());
     }
     let holds = |key: &PublicKey| key == root || before.iter().any(|link| link.signed.next_key == *key);
@@ -487,3 +503,6 @@ pub(crate) fn role_fits(role: &str) -> bool {
     (1..=32).contains(&role.len())
         && role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
 }
+
+#[cfg(test)]
+mod tests;

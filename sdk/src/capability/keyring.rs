@@ -150,11 +150,11 @@ impl KeyRing {
     }
 
     fn verify(&self, parts: &Parts) -> Result<Chain, Refusal> {
+        let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<RootKey> = {
             let roots = self.inner.roots.read().unwrap_or_else(PoisonError::into_inner);
             roots.iter().filter(|root| fits(root, parts.key_id)).copied().collect()
         };
-        let epoch = self.inner.epoch.load(Ordering::Acquire);
         let known = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).prefix(&parts.blocks);
         let (root, mut links) = match known.filter(|(root, _)| roots.iter().any(|known| known.key == *root)) {
             Some((root, links)) => (root, links),
@@ -240,3 +240,6 @@ fn malformed(what: &'static str) -> Refusal {
 fn untrusted() -> Refusal {
     Refusal::new(Kind::UntrustedRoot, "no root that is trusted here signed the token; is it in the keyring, or was it rotated out?")
 }
+
+#[cfg(test)]
+mod tests;

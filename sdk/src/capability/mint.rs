@@ -116,14 +116,13 @@ impl Held {
         let bounds = scope.at_within(now, self.chain.expires())?;
         let hop = self.chain.depth() + 1;
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
-        let bounds = bounds.placed(hop, self.key.public(), to);
         if let Some(most) = parents.iter().filter_map(|parent| parent.caveats.depth).min()
             && most < hop
         {
             return Err(Widens::depth(most, hop).into());
         }
         narrow(&parents, &bounds)?;
-        self.append(role, None, bounds, to)
+        self.append(role, None, bounds.placed(hop, self.key.public(), to), to)
     }
 
     /// Appends a hop without asking whether it is narrower, as foreign software could.
@@ -163,7 +162,12 @@ impl Held {
         let limit = self.chain.expires().min(self.chain.ends());
         bounds.caveats.expires = later(bounds.caveats.expires, expires, limit)?;
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
-        narrow(&parents, &bounds)?;
+        let mut written = bounds.clone();
+        for budget in &mut written.caveats.budgets {
+            // A budget of its own is no wider than anything; `narrow` knows it by the open signer.
+            budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
+        }
+        narrow(&parents, &written)?;
         self.append(&hop.role, Some(decision.to_owned()), bounds, to)
     }
 

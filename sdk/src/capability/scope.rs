@@ -15,6 +15,8 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 pub(crate) const MAX_GRANTS: usize = 64;
 /// The most patterns of `matches` in one token.
 pub(crate) const MAX_PATTERNS: usize = 16;
+/// The most keys that one demand for approvals lists.
+pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
 
@@ -329,7 +331,7 @@ impl Scope {
     fn absolute_quorums(&self) -> Result<Vec<Quorum>, ScopeError> {
         for (index, quorum) in self.quorums.iter().enumerate() {
             let place = format!("approvals[{index}]");
-            if !(1..=5).contains(&quorum.of.len()) || quorum.need == 0 || usize::from(quorum.need) > quorum.of.len() {
+            if !(1..=MAX_QUORUM).contains(&quorum.of.len()) || quorum.need == 0 || usize::from(quorum.need) > quorum.of.len() {
                 return Err(ScopeError::new(place, "`need` is at least 1 and at most the number of keys, and there are at most 5 keys"));
             }
             if quorum.capabilities.is_empty() {

@@ -10,6 +10,7 @@ use super::super::call::Atom;
 use super::super::decimal::Decimal;
 use super::super::facts::{Risk, Sensitivity};
 use super::super::keys::PublicKey;
+use super::super::scope::MAX_QUORUM;
 use super::query::{Bin, Comparison, comparisons};
 use super::table::Table;
 use super::{ApprovalBlock, AuthorityBlock, Block, CallBlock, HopBlock, PROFILE, grant};
@@ -192,6 +193,10 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
     }
     caveats.expires = expires?;
     for (capabilities, (of, size)) in quorums {
+        // More keys are out of profile, and the checks to write for them grow without bound.
+        if of.len() > MAX_QUORUM {
+            return None;
+        }
         let need = u8::try_from((of.len() + 1).checked_sub(size)?).ok()?;
         caveats.quorums.push(Quorum { capabilities, of, need });
     }

@@ -6,6 +6,7 @@ use biscuit_auth::format::schema::{self, Check, Fact, Predicate, Term, term::Con
 
 use super::super::bounds::{Bounds, Caveats, Grants, Quorum};
 use super::super::keys::PublicKey;
+use super::super::scope::MAX_QUORUM;
 use super::query::{Bin, Query, bytes, check, compare, date, int, negate, of, value};
 use super::table::Table;
 use super::{Block, CallBlock, PROFILE, grant};
@@ -172,9 +173,10 @@ fn approvals(table: &mut Table, capabilities: &BTreeSet<String>, keys: &[&Public
 fn subsets(quorum: &Quorum) -> Vec<Vec<&PublicKey>> {
     let keys: Vec<&PublicKey> = quorum.of.iter().collect();
     let size = (keys.len() + 1).saturating_sub(usize::from(quorum.need));
-    let masks = 0u32..1 << keys.len().min(8);
+    // Bounds list at most MAX_QUORUM keys; whatever else comes here must not shift out of range.
+    let masks = 0u32..1 << keys.len().min(MAX_QUORUM);
     masks
         .filter(|mask| mask.count_ones() as usize == size)
-        .map(|mask| keys.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, key)| *key).collect())
+        .map(|mask| keys.iter().take(MAX_QUORUM).enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, key)| *key).collect())
         .collect()
 }

@@ -36,7 +36,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let ring = args.roots.ring()?;
     let scope = input::scope(&args.scope)?;
     let key = input::agent_key(&args.key)?;
-    let verified = input::token(&args.chain)?.and_then(|bytes| ring.chain(&bytes)).and_then(|chain| chain.held_by(key));
+    let verified = input::token(&args.chain)?
+        .and_then(|bytes| ring.chain(&bytes))
+        .and_then(|chain| chain.held_by(key));
     let held = match verified {
         Ok(held) => held,
         Err(refusal) => return out.refused(&refusal),

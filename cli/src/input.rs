@@ -5,7 +5,10 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bailiwick::capability::{AgentKey, Authority, Chain, Kind, KeyRing, MAX_ROOTS, PublicKey, Refusal, Scope, WireCall, from_text};
+use bailiwick::capability::{
+    AgentKey, Authority, Chain, KeyRing, Kind, MAX_ROOTS, PublicKey, Refusal, Scope, WireCall,
+    from_text,
+};
 use bailiwick::clock::{Clock, SystemClock};
 use bailiwick::id::Timestamp;
 use clap::Args;
@@ -20,7 +23,12 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 #[derive(Args, Debug)]
 pub(crate) struct Roots {
     /// The public keys of the roots that are trusted, with commas between them
-    #[arg(long = "root", value_name = "PUBKEY", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "root",
+        value_name = "PUBKEY",
+        value_delimiter = ',',
+        required = true
+    )]
     keys: Vec<PublicKey>,
 }
 
@@ -28,7 +36,10 @@ impl Roots {
     /// The ring of these roots.
     pub(crate) fn ring(&self) -> Result<KeyRing, Fault> {
         if self.keys.len() > MAX_ROOTS {
-            return Err(Fault::new(format!("at most {MAX_ROOTS} roots are trusted at once, `--root` names {}", self.keys.len())));
+            return Err(Fault::new(format!(
+                "at most {MAX_ROOTS} roots are trusted at once, `--root` names {}",
+                self.keys.len()
+            )));
         }
         Ok(KeyRing::new(self.keys.iter().copied()))
     }
@@ -76,7 +87,9 @@ impl NewHolder {
         match self {
             Self::Known(_) => Ok(None),
             Self::Fresh(key, file) => {
-                let pem = key.danger_to_pem().map_err(|error| Fault::new(error.to_string()))?;
+                let pem = key
+                    .danger_to_pem()
+                    .map_err(|error| Fault::new(error.to_string()))?;
                 write_secret(file, &pem)?;
                 Ok(Some(file))
             }
@@ -91,10 +104,14 @@ pub(crate) fn write_secret(path: &str, text: &str) -> Result<(), Fault> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Fault::new(format!("`{path}` exists, and a key is never overwritten; name another file")),
+        io::ErrorKind::AlreadyExists => Fault::new(format!(
+            "`{path}` exists, and a key is never overwritten; name another file"
+        )),
         _ => Fault::file(path, &error),
     })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| Fault::file(path, &error))
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| Fault::file(path, &error))
 }
 
 /// A file's text, or that of standard input for `-`.
@@ -106,28 +123,39 @@ pub(crate) fn text(path: &str) -> Result<String, Fault> {
     };
     let read = read.map_err(|error| Fault::file(path, &error))?;
     if read as u64 > MAX_FILE {
-        return Err(Fault::new(format!("`{path}` has more than {MAX_FILE} bytes")));
+        return Err(Fault::new(format!(
+            "`{path}` has more than {MAX_FILE} bytes"
+        )));
     }
-    String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| Fault::new(format!("`{path}` is not text in UTF-8")))
+    String::from_utf8(std::mem::take(&mut *bytes))
+        .map_err(|_| Fault::new(format!("`{path}` is not text in UTF-8")))
 }
 
 /// Standard input, which can be read once.
 pub(crate) fn stdin() -> Result<io::StdinLock<'static>, Fault> {
     static READ: AtomicBool = AtomicBool::new(false);
     match READ.swap(true, Ordering::Relaxed) {
-        true => Err(Fault::new("`-` is given twice, and standard input can be read once")),
+        true => Err(Fault::new(
+            "`-` is given twice, and standard input can be read once",
+        )),
         false => Ok(io::stdin().lock()),
     }
 }
 
 /// A scope in JSON or TOML, told by the file's extension; JSON on standard input.
 pub(crate) fn scope(path: &str) -> Result<Scope, Fault> {
-    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    let extension = Path::new(path)
+        .extension()
+        .and_then(|extension| extension.to_str());
     let read = match extension {
         _ if path == "-" => Scope::from_json,
         Some("json") => Scope::from_json,
         Some("toml") => Scope::from_toml,
-        _ => return Err(Fault::new(format!("`{path}` ends neither in .json nor in .toml, so its form is not known"))),
+        _ => {
+            return Err(Fault::new(format!(
+                "`{path}` ends neither in .json nor in .toml, so its form is not known"
+            )));
+        }
     };
     read(&text(path)?).map_err(|error| Fault::new(format!("`{path}`: {error}")))
 }
@@ -149,7 +177,9 @@ pub(crate) fn authority(path: &str) -> Result<Authority, Fault> {
 /// A line end after the text is no part of it. Text that is not a token's is refused as any other
 /// token that is not in profile.
 pub(crate) fn token(given: &str) -> Result<Result<Vec<u8>, Refusal>, Fault> {
-    let path = given.contains(['/', '\\', '.']) || given == "-" || fs::metadata(given).is_ok_and(|meta| meta.is_file());
+    let path = given.contains(['/', '\\', '.'])
+        || given == "-"
+        || fs::metadata(given).is_ok_and(|meta| meta.is_file());
     let text = if path { text(given)? } else { given.to_owned() };
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -167,7 +197,9 @@ impl Token {
     pub(crate) fn verify(ring: &KeyRing, bytes: &[u8]) -> Result<Self, Refusal> {
         match ring.chain(bytes) {
             Ok(chain) => Ok(Self::Chain(chain)),
-            Err(refusal) if refusal.kind() == Kind::NotHolder => ring.wire_call(bytes).map(Self::Call),
+            Err(refusal) if refusal.kind() == Kind::NotHolder => {
+                ring.wire_call(bytes).map(Self::Call)
+            }
             Err(refusal) => Err(refusal),
         }
     }
@@ -223,6 +255,8 @@ impl Possession {
 pub(crate) fn now(given: Option<Timestamp>) -> Result<Timestamp, Fault> {
     match given {
         Some(moment) => Ok(moment),
-        None => SystemClock.now().map_err(|error| Fault::new(error.to_string())),
+        None => SystemClock
+            .now()
+            .map_err(|error| Fault::new(error.to_string())),
     }
 }

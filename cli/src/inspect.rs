@@ -30,7 +30,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let ring = args.roots.ring()?;
     let key = args.key.as_deref().map(input::agent_key).transpose()?;
-    let verified = input::token(&args.chain)?.and_then(|bytes| Ok((bytes.len(), Token::verify(&ring, &bytes)?)));
+    let verified = input::token(&args.chain)?
+        .and_then(|bytes| Ok((bytes.len(), Token::verify(&ring, &bytes)?)));
     let verified = verified.and_then(|(size, token)| Ok((size, token.possession(key)?, token)));
     let (size, possession, token) = match verified {
         Ok(verified) => verified,
@@ -91,16 +92,26 @@ fn object(args: &Args, size: usize, possession: Possession, token: &Token) -> Va
     if args.disclose
         && let Value::Object(object) = &mut object
     {
-        let seen = disclosed(chain).into_iter().map(|(what, value)| json!({"what": what, "value": value}));
+        let seen = disclosed(chain)
+            .into_iter()
+            .map(|(what, value)| json!({"what": what, "value": value}));
         object.insert("disclosed".to_owned(), seen.collect());
     }
     object
 }
 
-fn rows(args: &Args, size: usize, possession: Possession, token: &Token, out: &mut Output) -> Result<(), Fault> {
+fn rows(
+    args: &Args,
+    size: usize,
+    possession: Possession,
+    token: &Token,
+    out: &mut Output,
+) -> Result<(), Fault> {
     let chain = token.chain();
     out.line(possession.words())?;
-    let key_id = chain.key_id().map_or_else(String::new, |id| format!(", key id {id}"));
+    let key_id = chain
+        .key_id()
+        .map_or_else(String::new, |id| format!(", key id {id}"));
     out.line(&format!("root       {}{key_id}", chain.root()))?;
     out.line(&format!("lineage    {}", hex(&chain.lineage())))?;
     if let Some(principal) = chain.principal() {
@@ -109,10 +120,18 @@ fn rows(args: &Args, size: usize, possession: Possession, token: &Token, out: &m
     if let Some(intent) = chain.intent() {
         out.line(&format!("intent     {intent}"))?;
     }
-    out.line(&format!("expires    {}, renewed at most until {}", chain.expires(), chain.ends()))?;
+    out.line(&format!(
+        "expires    {}, renewed at most until {}",
+        chain.expires(),
+        chain.ends()
+    ))?;
     out.line(&format!("size       {size} bytes"))?;
     if let Token::Call(call) = token {
-        out.line(&format!("call       nonce {}, before {}", hex(&call.nonce()), call.expires()))?;
+        out.line(&format!(
+            "call       nonce {}, before {}",
+            hex(&call.nonce()),
+            call.expires()
+        ))?;
     }
     for hop in chain.hops() {
         out.line("")?;
@@ -122,9 +141,14 @@ fn rows(args: &Args, size: usize, possession: Possession, token: &Token, out: &m
     match effective(chain) {
         Ok(bounds) => {
             out.line("all hops together")?;
-            bounds.lines().iter().try_for_each(|line| out.line(&format!("  {line}")))?;
+            bounds
+                .lines()
+                .iter()
+                .try_for_each(|line| out.line(&format!("  {line}")))?;
         }
-        Err(fault) => out.line(&format!("all hops together: no one scope says it ({fault}); a call must pass each hop"))?,
+        Err(fault) => out.line(&format!(
+            "all hops together: no one scope says it ({fault}); a call must pass each hop"
+        ))?,
     }
     if args.disclose {
         out.line("")?;
@@ -149,9 +173,14 @@ fn row(args: &Args, hop: &Hop<'_>, out: &mut Output) -> Result<(), Fault> {
     if let Some(decision) = hop.decision {
         out.line(&format!("  renewed by the decision {decision}"))?;
     }
-    hop.bounds.lines().iter().try_for_each(|line| out.line(&format!("  {line}")))?;
+    hop.bounds
+        .lines()
+        .iter()
+        .try_for_each(|line| out.line(&format!("  {line}")))?;
     if args.datalog {
-        hop.datalog().iter().try_for_each(|line| out.line(&format!("  | {line}")))?;
+        hop.datalog()
+            .iter()
+            .try_for_each(|line| out.line(&format!("  | {line}")))?;
     }
     Ok(())
 }
@@ -169,7 +198,10 @@ fn disclosed(chain: &Chain) -> Vec<(String, String)> {
     if let Some(id) = chain.key_id() {
         add("the root's key id", id.to_string());
     }
-    add("the lineage, the same in every token of the run", hex(&chain.lineage()));
+    add(
+        "the lineage, the same in every token of the run",
+        hex(&chain.lineage()),
+    );
     if let Some(principal) = chain.principal() {
         add("for whom the token was minted", principal.to_owned());
     }
@@ -186,18 +218,26 @@ fn disclosed(chain: &Chain) -> Vec<(String, String)> {
         if let Some(decision) = hop.decision {
             add("decision", decision.to_owned());
         }
-        add("holder, the same key in each of its calls", hop.holder.to_string());
+        add(
+            "holder, the same key in each of its calls",
+            hop.holder.to_string(),
+        );
         match hop.bounds.grants() {
             Grants::Inherit => add("grants", "as before".to_owned()),
             Grants::Only(grants) if grants.is_empty() => add("grants", "none".to_owned()),
-            Grants::Only(grants) => grants.iter().for_each(|grant| add("grant", grant.to_string())),
+            Grants::Only(grants) => grants
+                .iter()
+                .for_each(|grant| add("grant", grant.to_string())),
         }
         let words = hop.bounds.lines();
         let granted = match hop.bounds.grants() {
             Grants::Only(grants) if !grants.is_empty() => grants.len(),
             _ => 1,
         };
-        words.into_iter().skip(granted).for_each(|line| add("caveat", line));
+        words
+            .into_iter()
+            .skip(granted)
+            .for_each(|line| add("caveat", line));
     }
     seen.push((
         "of the call".to_owned(),

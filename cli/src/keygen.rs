@@ -18,7 +18,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let key = AgentKey::generate();
     let public = key.public().to_string();
-    let pem = key.danger_to_pem().map_err(|error| Fault::new(error.to_string()))?;
+    let pem = key
+        .danger_to_pem()
+        .map_err(|error| Fault::new(error.to_string()))?;
     match args.out.as_deref().filter(|path| *path != "-") {
         Some(path) => {
             write_secret(path, &pem)?;
@@ -27,7 +29,11 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
                 false => out.line(&public)?,
             }
         }
-        None if out.is_json() => return Err(Fault::new("`--json` prints no private key; name a file with `--out`")),
+        None if out.is_json() => {
+            return Err(Fault::new(
+                "`--json` prints no private key; name a file with `--out`",
+            ));
+        }
         None => {
             pem.lines().try_for_each(|line| out.line(line))?;
             out.note(&public);

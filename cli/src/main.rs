@@ -18,7 +18,11 @@ use output::{Exit, Fault, Output};
 
 /// Makes, inspects and tests capability tokens that can only get narrower.
 #[derive(Parser, Debug)]
-#[command(name = "bailiwick", version, after_help = "Exit codes: 0 allowed or done, 1 simulate found a difference, 2 error, 3 denied.")]
+#[command(
+    name = "bailiwick",
+    version,
+    after_help = "Exit codes: 0 allowed or done, 1 simulate found a difference, 2 error, 3 denied."
+)]
 struct Cli {
     /// Print one JSON object in place of text
     #[arg(long, global = true)]
@@ -71,11 +75,15 @@ fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => {
             let mut out = Output::new(cli.command.name(), cli.json);
-            let exit = cli.command.run(&mut out).or_else(|fault| out.fault(&fault).map(|()| Exit::Error));
-            exit.and_then(|exit| out.flush().map(|()| exit)).unwrap_or_else(|fault| {
-                output::note(&format!("error: {fault}"));
-                Exit::Error
-            })
+            let exit = cli
+                .command
+                .run(&mut out)
+                .or_else(|fault| out.fault(&fault).map(|()| Exit::Error));
+            exit.and_then(|exit| out.flush().map(|()| exit))
+                .unwrap_or_else(|fault| {
+                    output::note(&format!("error: {fault}"));
+                    Exit::Error
+                })
         }
         Err(usage) => explain(&usage),
     };
@@ -90,6 +98,14 @@ fn explain(usage: &clap::Error) -> Exit {
         return Exit::Error;
     }
     let mut out = Output::new("help", false);
-    let printed = text.trim_end().lines().try_for_each(|line| out.line(line)).and_then(|()| out.flush());
-    if printed.is_ok() { Exit::Done } else { Exit::Error }
+    let printed = text
+        .trim_end()
+        .lines()
+        .try_for_each(|line| out.line(line))
+        .and_then(|()| out.flush());
+    if printed.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Error
+    }
 }

@@ -44,11 +44,17 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let mandate = Mandate {
         principal: args.principal.clone(),
         intent: args.intent.clone(),
-        ends: args.ends.as_deref().map(|text| end(text, now)).transpose()?,
+        ends: args
+            .ends
+            .as_deref()
+            .map(|text| end(text, now))
+            .transpose()?,
     };
     let scope = input::scope(&args.scope)?;
     let holder = args.holder.key()?;
-    let chain = authority.mint(&scope, &mandate, holder.public(), now).map_err(|error| Fault::new(error.to_string()))?;
+    let chain = authority
+        .mint(&scope, &mandate, holder.public(), now)
+        .map_err(|error| Fault::new(error.to_string()))?;
     print(&chain, &holder, out)
 }
 
@@ -60,7 +66,9 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     let scope = json!({"grants": [], "expires_in": text});
     let bounds = Scope::from_value(&scope).and_then(|scope| scope.at(now));
     bounds.map(|bounds| bounds.caveats().expires).map_err(|_| {
-        Fault::new(format!("`{text}` is neither a time such as `2026-01-31T12:00:00Z` nor a lifetime such as `8h`"))
+        Fault::new(format!(
+            "`{text}` is neither a time such as `2026-01-31T12:00:00Z` nor a lifetime such as `8h`"
+        ))
     })
 }
 
@@ -83,7 +91,10 @@ pub(crate) fn print(chain: &Chain, holder: &NewHolder, out: &mut Output) -> Resu
     } else {
         out.line(&to_text(&bytes))?;
         if let Some(file) = file {
-            out.note(&format!("the key of the holder {} is in `{file}`", chain.holder()));
+            out.note(&format!(
+                "the key of the holder {} is in `{file}`",
+                chain.holder()
+            ));
         }
     }
     Ok(Exit::Done)

@@ -111,7 +111,12 @@ pub(crate) struct Output {
 impl Output {
     /// The output of `command`, as JSON or as text.
     pub(crate) fn new(command: &'static str, json: bool) -> Self {
-        Self { json, command, closed: false, out: io::BufWriter::new(io::stdout().lock()) }
+        Self {
+            json,
+            command,
+            closed: false,
+            out: io::BufWriter::new(io::stdout().lock()),
+        }
     }
 
     /// Whether `--json` was given.
@@ -137,7 +142,11 @@ impl Output {
 
     /// The one object of a command: `members` after its version and the command's name.
     pub(crate) fn object(&mut self, members: Value) -> Result<(), Fault> {
-        self.json_line(&Object { version: VERSION, command: self.command, members })
+        self.json_line(&Object {
+            version: VERSION,
+            command: self.command,
+            members,
+        })
     }
 
     /// A refusal by a token, and the exit code that goes with it.
@@ -229,7 +238,10 @@ mod tests {
             assert!(visible(&text).starts_with("a\\"), "{letter:?}");
             let json = visible_json(json!({ (text.as_str()): text }).to_string());
             assert!(!json.contains(letter), "{letter:?}");
-            assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), json!({ (text.as_str()): text }));
+            assert_eq!(
+                serde_json::from_str::<Value>(&json).unwrap(),
+                json!({ (text.as_str()): text })
+            );
         }
     }
 
@@ -237,6 +249,9 @@ mod tests {
     fn plain_text_is_printed_as_it_is() {
         let text = "Grüße, мир, 世界 `/srv/docs` \\ \"quoted\" 😀";
         assert_eq!(visible(text), text);
-        assert_eq!(visible("a\nb\tc\rd\u{1b}[2Je\u{202e}f"), "a\\nb\\tc\\rd\\u{1b}[2Je\\u{202e}f");
+        assert_eq!(
+            visible("a\nb\tc\rd\u{1b}[2Je\u{202e}f"),
+            "a\\nb\\tc\\rd\\u{1b}[2Je\\u{202e}f"
+        );
     }
 }

@@ -36,7 +36,13 @@ impl Used {
 
     fn of(&self, key: &BudgetKey) -> Option<u64> {
         let label = key.id.rsplit('/').next().unwrap_or_default();
-        let counter = |name: &str| self.counters.get(&(key.kind.clone(), name.to_owned())).copied();
-        counter(&key.id).or_else(|| counter(label)).or_else(|| self.kinds.get(&key.kind).copied())
+        let counter = |name: &str| {
+            self.counters
+                .get(&(key.kind.clone(), name.to_owned()))
+                .copied()
+        };
+        counter(&key.id)
+            .or_else(|| counter(label))
+            .or_else(|| self.kinds.get(&key.kind).copied())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick::capability::{Apart, Call, CallNonce, Chain, Facts, Refusal, Risk, Sensitivity, canonical, stock_facts};
+use bailiwick::capability::{
+    Apart, Call, CallNonce, Chain, Facts, Refusal, Risk, Sensitivity, canonical, stock_facts,
+};
 use bailiwick::id::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -94,7 +96,10 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
         Some(nonce) => Call::with_nonce(args.tool.as_str(), call.arguments().clone(), nonce),
         None => Ok(call),
     });
-    let verdict = call.as_ref().map_err(Clone::clone).and_then(|call| chain.explain(call, &facts, Apart::default()));
+    let verdict = call
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|call| chain.explain(call, &facts, Apart::default()));
     let stock = match &call {
         Ok(call) if args.facts => Some(stock(call, &facts, chain, nonce.is_some())),
         _ => None,
@@ -116,11 +121,17 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
         text(&verdict, out)?;
         out.line(possession.words())?;
         if let Some(stock) = stock {
-            stock.iter().try_for_each(|fact| out.line(&format!("{fact};")))?;
+            stock
+                .iter()
+                .try_for_each(|fact| out.line(&format!("{fact};")))?;
             out.line(&format!("{POLICY};"))?;
         }
     }
-    Ok(if verdict.is_ok() { Exit::Done } else { Exit::Denied })
+    Ok(if verdict.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Denied
+    })
 }
 
 fn text(verdict: &Result<(), Refusal>, out: &mut Output) -> Result<(), Fault> {
@@ -132,14 +143,29 @@ fn text(verdict: &Result<(), Refusal>, out: &mut Output) -> Result<(), Fault> {
 
 /// The facts as Datalog. The digest is a fact only where the call's id is known.
 fn stock(call: &Call, facts: &Facts, chain: &Chain, known: bool) -> Vec<String> {
-    let digest = call.digest(&chain.holder(), facts.task.as_deref(), facts.audience.as_deref());
-    stock_facts(call, facts, chain.depth(), known.then_some((digest, call.nonce().0)))
+    let digest = call.digest(
+        &chain.holder(),
+        facts.task.as_deref(),
+        facts.audience.as_deref(),
+    );
+    stock_facts(
+        call,
+        facts,
+        chain.depth(),
+        known.then_some((digest, call.nonce().0)),
+    )
 }
 
 fn facts(args: &Args) -> Result<Facts, Fault> {
     let set = |names: &Option<Vec<String>>| -> Option<BTreeSet<String>> {
         let names = names.as_ref()?;
-        Some(names.iter().filter(|name| !name.is_empty()).cloned().collect())
+        Some(
+            names
+                .iter()
+                .filter(|name| !name.is_empty())
+                .cloned()
+                .collect(),
+        )
     };
     let mut facts = Facts::at(input::now(args.now)?);
     facts.audience.clone_from(&args.audience);
@@ -155,7 +181,11 @@ fn facts(args: &Args) -> Result<Facts, Fault> {
 fn used(given: &[String]) -> Result<Used, Fault> {
     let mut used = Used::default();
     for text in given {
-        let wrong = || Fault::new(format!("`--used {text}` is not written `kind=n` or `kind/label=n`"));
+        let wrong = || {
+            Fault::new(format!(
+                "`--used {text}` is not written `kind=n` or `kind/label=n`"
+            ))
+        };
         let (counter, n) = text.split_once('=').ok_or_else(wrong)?;
         let n = n.parse().map_err(|_| wrong())?;
         match counter.split_once('/') {

@@ -5,8 +5,13 @@ mod bin;
 use bin::{Ran, bailiwick};
 use serde_json::Value;
 
-const CASES: [(&str, &[&str]); 5] =
-    [("constraints", &[]), ("caveats", &[]), ("grants", &[]), ("strange", &[]), ("raw", &["--raw"])];
+const CASES: [(&str, &[&str]); 5] = [
+    ("constraints", &[]),
+    ("caveats", &[]),
+    ("grants", &[]),
+    ("strange", &[]),
+    ("raw", &["--raw"]),
+];
 
 fn cases(name: &str) -> String {
     format!("{}/tests/cases/{name}.jsonl", env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +28,10 @@ fn every_case_is_as_expected() {
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{name}");
         let text = std::fs::read_to_string(cases(name)).unwrap();
         // Each call is answered, in order, and each has an expectation.
-        let calls: Vec<&str> = text.split(r#""id":"#).flat_map(|part| part.split(r#""id": "#)).collect();
+        let calls: Vec<&str> = text
+            .split(r#""id":"#)
+            .flat_map(|part| part.split(r#""id": "#))
+            .collect();
         let expected = text.matches(r#""expect":"#).count();
         assert!(calls.len() > expected);
         assert_eq!(ran.out.lines().count(), expected, "{name}");
@@ -34,7 +42,10 @@ fn every_case_is_as_expected() {
             if line["verdict"] == "allow" {
                 assert!(line["kind"].is_null() && line["hop"].is_null(), "{line}");
             } else {
-                assert!(line["verdict"] == "deny" && line["kind"].is_string(), "{line}");
+                assert!(
+                    line["verdict"] == "deny" && line["kind"].is_string(),
+                    "{line}"
+                );
             }
         }
     }
@@ -42,7 +53,10 @@ fn every_case_is_as_expected() {
 
 #[test]
 fn three_runs_on_busy_cores_print_the_same() {
-    let all: String = CASES[..4].iter().map(|(name, _)| std::fs::read_to_string(cases(name)).unwrap()).collect();
+    let all: String = CASES[..4]
+        .iter()
+        .map(|(name, _)| std::fs::read_to_string(cases(name)).unwrap())
+        .collect();
     let all = all.repeat(3);
     let stop = std::sync::atomic::AtomicBool::new(false);
     let runs: Vec<Ran> = std::thread::scope(|scope| {
@@ -87,10 +101,18 @@ fn a_difference_is_exit_1_and_says_what_was_expected() {
         (r#"{"verdict":"allow","kind":null,"hop":null}"#, false),
         (r#"{"verdict":"deny","kind":"tool"}"#, true),
     ] {
-        let case = CASE.replace(r#""tool":"t"},"#, &format!(r#""tool":"t","expect":{expect}}},"#));
+        let case = CASE.replace(
+            r#""tool":"t"},"#,
+            &format!(r#""tool":"t","expect":{expect}}},"#),
+        );
         let ran = simulate(&case, &[]);
         assert_eq!(ran.code, i32::from(differs), "{expect}");
-        assert_eq!(ran.err.contains(r#"call "a" of case "c": expected deny"#), differs, "{expect}: {}", ran.err);
+        assert_eq!(
+            ran.err.contains(r#"call "a" of case "c": expected deny"#),
+            differs,
+            "{expect}: {}",
+            ran.err
+        );
     }
     for (expect, differs) in [
         (r#""allow""#, true),
@@ -100,7 +122,10 @@ fn a_difference_is_exit_1_and_says_what_was_expected() {
         (r#"{"verdict":"deny","hop":null}"#, true),
         (r#"{"verdict":"deny","kind":"argument"}"#, true),
     ] {
-        let case = CASE.replace(r#""tool":"u"}"#, &format!(r#""tool":"u","expect":{expect}}}"#));
+        let case = CASE.replace(
+            r#""tool":"u"}"#,
+            &format!(r#""tool":"u","expect":{expect}}}"#),
+        );
         let ran = simulate(&case, &["--expect-only"]);
         assert_eq!(ran.code, i32::from(differs), "{expect}");
         assert_eq!(ran.out.lines().count(), usize::from(differs), "{expect}");
@@ -116,39 +141,146 @@ fn a_malformed_line_is_named_and_nothing_of_it_runs() {
         ("[]".to_owned(), "the case"),
         (with(r#""id":"c","#, ""), "missing field `id`"),
         (with(calls, r#""call":[]"#), "unknown field `call`"),
-        (with(r#""id":"c""#, r#""id":"c","id":"d""#), "duplicate field `id`"),
+        (
+            with(r#""id":"c""#, r#""id":"c","id":"d""#),
+            "duplicate field `id`",
+        ),
         (with(r#""id":"c""#, r#""id":["c"]"#), "id: a string"),
         (format!("{CASE} x"), "trailing"),
-        (with(r#"[{"grants":[{"tool":"t"}]}]"#, "[]"), "chain: the root's scope is missing"),
-        (with("grants", "grant"), "chain[0]: scope: unknown field `grant`"),
-        (with(r#"{"tool":"t"}]"#, r#"{"tool":"t","args":{"x":{"pathunder":"/a"}}}]"#), "chain[0]: grants[0].args.x"),
-        (with(r#"{"tool":"t"}]"#, r#"{"tool":"t","args":{"x":{"path_under":"a/.."}}}]"#), "chain[0]: grants[0].args.x"),
-        (with(r#"{"tool":"t"}]"#, r#"{"tool":"t","args":{"x":{"matches":"("}}}]"#), "chain[0]: grants[0].args.x"),
-        (with(r#"{"tool":"t"}]"#, r#"{"tool":"t","tool":"t"}]"#), "chain[0]"),
-        (with(r#"[{"tool":"t"}]}]"#, r#"[{"tool":"t"}]},{"grants":[],"expires_in":"10"}]"#), "chain[1]: expires_in"),
-        (with(r#"[{"tool":"t"}]}]"#, r#"[{"tool":"t"}]},{"grants":[]},{"grants":[],"audience":[]}]"#), "chain[2]: audience"),
+        (
+            with(r#"[{"grants":[{"tool":"t"}]}]"#, "[]"),
+            "chain: the root's scope is missing",
+        ),
+        (
+            with("grants", "grant"),
+            "chain[0]: scope: unknown field `grant`",
+        ),
+        (
+            with(
+                r#"{"tool":"t"}]"#,
+                r#"{"tool":"t","args":{"x":{"pathunder":"/a"}}}]"#,
+            ),
+            "chain[0]: grants[0].args.x",
+        ),
+        (
+            with(
+                r#"{"tool":"t"}]"#,
+                r#"{"tool":"t","args":{"x":{"path_under":"a/.."}}}]"#,
+            ),
+            "chain[0]: grants[0].args.x",
+        ),
+        (
+            with(
+                r#"{"tool":"t"}]"#,
+                r#"{"tool":"t","args":{"x":{"matches":"("}}}]"#,
+            ),
+            "chain[0]: grants[0].args.x",
+        ),
+        (
+            with(r#"{"tool":"t"}]"#, r#"{"tool":"t","tool":"t"}]"#),
+            "chain[0]",
+        ),
+        (
+            with(
+                r#"[{"tool":"t"}]}]"#,
+                r#"[{"tool":"t"}]},{"grants":[],"expires_in":"10"}]"#,
+            ),
+            "chain[1]: expires_in",
+        ),
+        (
+            with(
+                r#"[{"tool":"t"}]}]"#,
+                r#"[{"tool":"t"}]},{"grants":[]},{"grants":[],"audience":[]}]"#,
+            ),
+            "chain[2]: audience",
+        ),
         (with(r#"[{"tool":"t"}]"#, r#""inherit""#), "chain[0]"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","arg":{}}"#), "calls[1], column"),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","arg":{}}"#),
+            "calls[1], column",
+        ),
         (with(r#","tool":"u"}"#, "}"), "missing field `tool`"),
         (with(r#""id":"b","#, ""), "missing field `id`"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":{"tim":1}}"#), "calls[1].context: unknown field `tim`"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":{"time":"noon"}}"#), "calls[1].context"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":{"task":"a","task":"b"}}"#), "calls[1].context"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":{"risk":"hihg"}}"#), "calls[1].context"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":{"used":{"calls":-1}}}"#), "calls[1].context"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":[]}"#), "calls[1].context: an object"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","context":null}"#), "calls[1].context: an object"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":"permit"}"#), "calls[1].expect"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":null}"#), "calls[1].expect"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":{"kind":"tool"}}"#), "calls[1].expect"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":{"verdict":"deny","kind":"tol"}}"#), "calls[1].expect"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":{"verdict":"deny","at":1}}"#), "unknown field `at`"),
-        (with(r#""tool":"u"}"#, r#""tool":"u","expect":{"verdict":"allow","kind":"tool"}}"#), "calls[1].expect"),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","context":{"tim":1}}"#),
+            "calls[1].context: unknown field `tim`",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","context":{"time":"noon"}}"#),
+            "calls[1].context",
+        ),
+        (
+            with(
+                r#""tool":"u"}"#,
+                r#""tool":"u","context":{"task":"a","task":"b"}}"#,
+            ),
+            "calls[1].context",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","context":{"risk":"hihg"}}"#),
+            "calls[1].context",
+        ),
+        (
+            with(
+                r#""tool":"u"}"#,
+                r#""tool":"u","context":{"used":{"calls":-1}}}"#,
+            ),
+            "calls[1].context",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","context":[]}"#),
+            "calls[1].context: an object",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","context":null}"#),
+            "calls[1].context: an object",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","expect":"permit"}"#),
+            "calls[1].expect",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","expect":null}"#),
+            "calls[1].expect",
+        ),
+        (
+            with(r#""tool":"u"}"#, r#""tool":"u","expect":{"kind":"tool"}}"#),
+            "calls[1].expect",
+        ),
+        (
+            with(
+                r#""tool":"u"}"#,
+                r#""tool":"u","expect":{"verdict":"deny","kind":"tol"}}"#,
+            ),
+            "calls[1].expect",
+        ),
+        (
+            with(
+                r#""tool":"u"}"#,
+                r#""tool":"u","expect":{"verdict":"deny","at":1}}"#,
+            ),
+            "unknown field `at`",
+        ),
+        (
+            with(
+                r#""tool":"u"}"#,
+                r#""tool":"u","expect":{"verdict":"allow","kind":"tool"}}"#,
+            ),
+            "calls[1].expect",
+        ),
     ] {
         let ran = simulate(&format!("{CASE}\n\n{line}\n{CASE}\n"), &[]);
         assert_eq!(ran.code, 2, "{line}");
-        assert_eq!(ran.out.lines().count(), 2, "{line}: only the line before runs");
-        assert!(ran.err.contains("line 3: ") && ran.err.contains(what), "{line}: {}", ran.err);
+        assert_eq!(
+            ran.out.lines().count(),
+            2,
+            "{line}: only the line before runs"
+        );
+        assert!(
+            ran.err.contains("line 3: ") && ran.err.contains(what),
+            "{line}: {}",
+            ran.err
+        );
     }
 }
 
@@ -171,7 +303,18 @@ fn lines_that_are_blank_are_none_and_a_missing_file_is_an_error() {
 
 #[test]
 fn names_of_calls_are_escaped() {
-    let ran = simulate(&CASE.replace(r#""id":"a""#, "\"id\":\"\\u001b[2J\\u202ea\u{202e}\u{9b}\u{e0041}\""), &[]);
+    let ran = simulate(
+        &CASE.replace(
+            r#""id":"a""#,
+            "\"id\":\"\\u001b[2J\\u202ea\u{202e}\u{9b}\u{e0041}\"",
+        ),
+        &[],
+    );
     assert_eq!(ran.code, 0);
-    assert!(ran.out.starts_with(r#"{"id":"\u001b[2J\u202ea\u202e\u009b\udb40\udc41","#), "{}", ran.out);
+    assert!(
+        ran.out
+            .starts_with(r#"{"id":"\u001b[2J\u202ea\u202e\u009b\udb40\udc41","#),
+        "{}",
+        ran.out
+    );
 }

@@ -50,7 +50,9 @@ struct RawCall<'a> {
 }
 
 /// A member that is there, `null` or not.
-fn there<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+fn there<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -91,7 +93,8 @@ pub(super) struct Expect {
 impl Case {
     /// Reads a line; `now` is when tokens are minted where the line does not say.
     pub(super) fn read(line: &[u8], now: Timestamp) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(line).map_err(|_| Malformed("not text in UTF-8".to_owned()))?;
+        let text =
+            std::str::from_utf8(line).map_err(|_| Malformed("not text in UTF-8".to_owned()))?;
         let raw: RawCase<'_> = parse("the case", text)?;
         let now = match raw.now {
             Some(text) => moment("now", text)?.floor_to_second(),
@@ -100,8 +103,16 @@ impl Case {
         if raw.chain.is_empty() {
             return Err(Malformed::at("chain", "the root's scope is missing"));
         }
-        let links = raw.chain.iter().enumerate().map(|(index, text)| Link::read(index, text, now));
-        let calls = raw.calls.iter().enumerate().map(|(index, text)| Ask::read(&format!("calls[{index}]"), text));
+        let links = raw
+            .chain
+            .iter()
+            .enumerate()
+            .map(|(index, text)| Link::read(index, text, now));
+        let calls = raw
+            .calls
+            .iter()
+            .enumerate()
+            .map(|(index, text)| Ask::read(&format!("calls[{index}]"), text));
         Ok(Self {
             id: id("id", raw.id)?,
             now,
@@ -113,11 +124,18 @@ impl Case {
 
 impl Link {
     fn read(index: usize, text: &RawValue, now: Timestamp) -> Result<Self, Malformed> {
-        let scope = Scope::from_json(text.get()).map_err(|error| Malformed::at(&format!("chain[{index}]"), error))?;
+        let scope = Scope::from_json(text.get())
+            .map_err(|error| Malformed::at(&format!("chain[{index}]"), error))?;
         let written = scope.to_json();
-        let end = written.get("expires_at").and_then(Value::as_str).and_then(|end| end.parse::<Timestamp>().ok());
+        let end = written
+            .get("expires_at")
+            .and_then(Value::as_str)
+            .and_then(|end| end.parse::<Timestamp>().ok());
         let before = end.map(|end| end.saturating_sub(std::time::Duration::from_secs(1)));
-        Ok(Self { scope, made: before.map_or(now, |before| before.min(now)) })
+        Ok(Self {
+            scope,
+            made: before.map_or(now, |before| before.min(now)),
+        })
     }
 }
 
@@ -153,26 +171,47 @@ impl Expect {
         let allow = match verdict.and_then(Value::as_str) {
             Some("allow") => true,
             Some("deny") => false,
-            _ => return Err(Malformed::at(place, "`allow`, `deny`, or an object with a `verdict` that is one of them, is expected here")),
+            _ => {
+                return Err(Malformed::at(
+                    place,
+                    "`allow`, `deny`, or an object with a `verdict` that is one of them, is expected here",
+                ));
+            }
         };
-        let mut expect = Self { allow, kind: None, hop: None };
+        let mut expect = Self {
+            allow,
+            kind: None,
+            hop: None,
+        };
         for (name, value) in members.into_iter().flatten() {
             match (name.as_str(), value) {
                 ("verdict", _) | ("kind", Value::Null) => {}
                 ("kind", kind) => {
-                    let kind = Kind::deserialize(kind).map_err(|_| Malformed::at(place, format!("{kind} is no kind of denial")))?;
+                    let kind = Kind::deserialize(kind).map_err(|_| {
+                        Malformed::at(place, format!("{kind} is no kind of denial"))
+                    })?;
                     expect.kind = Some(kind);
                 }
                 ("hop", Value::Null) => expect.hop = Some(None),
                 ("hop", hop) => {
                     let number = hop.as_u64().and_then(|hop| u32::try_from(hop).ok());
-                    expect.hop = Some(Some(number.ok_or_else(|| Malformed::at(place, format!("{hop} is not the number of a hop")))?));
+                    expect.hop = Some(Some(number.ok_or_else(|| {
+                        Malformed::at(place, format!("{hop} is not the number of a hop"))
+                    })?));
                 }
-                (other, _) => return Err(Malformed::at(place, format!("unknown field `{other}`; one of `verdict`, `kind`, `hop`"))),
+                (other, _) => {
+                    return Err(Malformed::at(
+                        place,
+                        format!("unknown field `{other}`; one of `verdict`, `kind`, `hop`"),
+                    ));
+                }
             }
         }
         if allow && (expect.kind.is_some() || expect.hop.flatten().is_some()) {
-            return Err(Malformed::at(place, "what is allowed has no `kind` and no `hop`"));
+            return Err(Malformed::at(
+                place,
+                "what is allowed has no `kind` and no `hop`",
+            ));
         }
         Ok(expect)
     }
@@ -180,8 +219,12 @@ impl Expect {
     /// Whether the answer is the one expected.
     pub(super) fn fits(&self, refused: Option<(Kind, Option<u32>)>) -> bool {
         self.allow == refused.is_none()
-            && self.kind.is_none_or(|kind| refused.is_some_and(|(other, _)| kind == other))
-            && self.hop.is_none_or(|hop| refused.and_then(|(_, other)| other) == hop)
+            && self
+                .kind
+                .is_none_or(|kind| refused.is_some_and(|(other, _)| kind == other))
+            && self
+                .hop
+                .is_none_or(|hop| refused.and_then(|(_, other)| other) == hop)
     }
 }
 

@@ -35,7 +35,10 @@ enum Names {
 
 /// How much of a kind is used: of every counter of the kind, or of each by its label.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "`used` holds a count, or an object from labels to counts, for each kind")]
+#[serde(
+    untagged,
+    expecting = "`used` holds a count, or an object from labels to counts, for each kind"
+)]
 enum Count {
     All(u64),
     Each(BTreeMap<String, u64>),
@@ -68,7 +71,9 @@ impl Context {
         for (kind, count) in self.used.iter().flatten() {
             match count {
                 Count::All(n) => used.kind(kind, *n),
-                Count::Each(counters) => counters.iter().for_each(|(label, n)| used.counter(kind, label, *n)),
+                Count::Each(counters) => counters
+                    .iter()
+                    .for_each(|(label, n)| used.counter(kind, label, *n)),
             }
         }
         used.count(chain, &mut facts);

@@ -55,20 +55,31 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let now = input::now(None)?.floor_to_second();
     let mut source: Box<dyn BufRead> = match args.cases.as_str() {
         "-" => Box::new(input::stdin()?),
-        path => Box::new(BufReader::new(File::open(path).map_err(|error| Fault::file(path, &error))?)),
+        path => Box::new(BufReader::new(
+            File::open(path).map_err(|error| Fault::file(path, &error))?,
+        )),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS);
     let mut exit = Exit::Done;
     let mut number = 0;
     loop {
-        let lines = batch(&mut *source, &mut number).map_err(|error| Fault::file(&args.cases, &error))?;
+        let lines =
+            batch(&mut *source, &mut number).map_err(|error| Fault::file(&args.cases, &error))?;
         if lines.is_empty() {
             return Ok(exit);
         }
         for (line, answered) in answer(&lines, threads, args.raw, now)? {
-            let answers = answered.map_err(|Malformed(what)| Fault::new(format!("`{}`, line {line}: {what}", args.cases)))?;
+            let answers = answered.map_err(|Malformed(what)| {
+                Fault::new(format!("`{}`, line {line}: {what}", args.cases))
+            })?;
             for answer in &answers {
-                exit = if print(answer, args.expect_only, out)? { exit } else { Exit::Different };
+                exit = if print(answer, args.expect_only, out)? {
+                    exit
+                } else {
+                    Exit::Different
+                };
             }
         }
     }
@@ -90,7 +101,11 @@ fn print(answer: &Answer, expect_only: bool, out: &mut Output) -> Result<bool, F
     }
     out.json_line(&Verdict {
         id: &answer.id,
-        verdict: if answer.refused.is_some() { "deny" } else { "allow" },
+        verdict: if answer.refused.is_some() {
+            "deny"
+        } else {
+            "allow"
+        },
         kind: answer.refused.map(|(kind, _)| kind),
         hop: answer.refused.and_then(|(_, hop)| hop),
     })?;
@@ -112,7 +127,10 @@ fn batch(source: &mut dyn BufRead, number: &mut usize) -> std::io::Result<Vec<Li
         *number += 1;
         if !text.iter().all(u8::is_ascii_whitespace) {
             bytes += text.len();
-            lines.push(Line { number: *number, text });
+            lines.push(Line {
+                number: *number,
+                text,
+            });
         }
     }
     Ok(lines)
@@ -121,7 +139,12 @@ fn batch(source: &mut dyn BufRead, number: &mut usize) -> std::io::Result<Vec<Li
 type Answered = (usize, Result<Vec<Answer>, Malformed>);
 
 /// Answers lines on several threads, in their order.
-fn answer(lines: &[Line], threads: usize, raw: bool, now: Timestamp) -> Result<Vec<Answered>, Fault> {
+fn answer(
+    lines: &[Line],
+    threads: usize,
+    raw: bool,
+    now: Timestamp,
+) -> Result<Vec<Answered>, Fault> {
     let next = AtomicUsize::new(0);
     let work = || {
         let bench = Bench::new(raw);
@@ -133,10 +156,17 @@ fn answer(lines: &[Line], threads: usize, raw: bool, now: Timestamp) -> Result<V
         done
     };
     let done = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.min(lines.len())).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join()).collect::<Result<Vec<_>, _>>()
+        let threads: Vec<_> = (0..threads.min(lines.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join())
+            .collect::<Result<Vec<_>, _>>()
     });
-    let mut done = done.map_err(|_| Fault::new("a thread stopped; this is a fault of bailiwick itself"))?.concat();
+    let mut done = done
+        .map_err(|_| Fault::new("a thread stopped; this is a fault of bailiwick itself"))?
+        .concat();
     done.sort_by_key(|(number, _)| *number);
     Ok(done)
 }

@@ -1,6 +1,8 @@
 //! From the scopes of a case to a token's bytes, and from these to verdicts.
 
-use bailiwick::capability::{AgentKey, Apart, Authority, Call, Chain, Kind, KeyRing, Mandate, MintError, Refusal};
+use bailiwick::capability::{
+    AgentKey, Apart, Authority, Call, Chain, KeyRing, Kind, Mandate, MintError, Refusal,
+};
 use bailiwick::id::Timestamp;
 use serde_json::Value;
 
@@ -32,7 +34,11 @@ enum Made {
 impl Bench {
     pub(super) fn new(raw: bool) -> Self {
         let authority = Authority::generate();
-        Self { ring: KeyRing::new([authority.root()]), authority, raw }
+        Self {
+            ring: KeyRing::new([authority.root()]),
+            authority,
+            raw,
+        }
     }
 
     /// Asks every call of a case.
@@ -41,7 +47,11 @@ impl Bench {
             Made::Token(bytes) => self.ring.chain(&bytes),
             Made::Refused(refusal) => Err(refusal),
         };
-        Ok(case.calls.iter().map(|call| answer(case, call, &chain)).collect())
+        Ok(case
+            .calls
+            .iter()
+            .map(|call| answer(case, call, &chain))
+            .collect())
     }
 
     /// Mints the first scope and delegates the others, each to a fresh key.
@@ -57,7 +67,9 @@ impl Bench {
         for (index, link) in hops.iter().enumerate() {
             let hop = index + 1;
             let next = AgentKey::generate();
-            let held = chain.held_by(key).map_err(|refusal| Malformed(refusal.to_string()))?;
+            let held = chain
+                .held_by(key)
+                .map_err(|refusal| Malformed(refusal.to_string()))?;
             let role = format!("hop-{hop}");
             let made = match self.raw {
                 true => held.danger_append(&role, &link.scope, next.public(), link.made),
@@ -69,7 +81,9 @@ impl Bench {
                 Err(error) => {
                     // The scopes that come after are never used, but must be usable.
                     for (hop, link) in links.iter().enumerate().skip(hop) {
-                        link.scope.at(link.made).map_err(|error| unusable(hop, &error.into()))?;
+                        link.scope
+                            .at(link.made)
+                            .map_err(|error| unusable(hop, &error.into()))?;
                     }
                     return Ok(Made::Refused(self.refused(&error)));
                 }
@@ -81,7 +95,11 @@ impl Bench {
     /// Why a delegation was refused. With `--raw` only what is not in profile is: no verifier
     /// takes such a block, whoever appended it.
     fn refused(&self, error: &MintError) -> Refusal {
-        let kind = if self.raw { Kind::Malformed } else { Kind::Widens };
+        let kind = if self.raw {
+            Kind::Malformed
+        } else {
+            Kind::Widens
+        };
         Refusal::new(kind, error.to_string())
     }
 }
@@ -94,13 +112,32 @@ fn unusable(hop: usize, error: &MintError) -> Malformed {
 }
 
 fn answer(case: &Case, ask: &Ask, chain: &Result<Chain, Refusal>) -> Answer {
-    let refusal = chain.as_ref().map_err(Clone::clone).and_then(|chain| verdict(ask, chain, case.now)).err();
-    let refused = refusal.as_ref().map(|refusal| (refusal.kind(), refusal.hop()));
-    let difference = ask.expect.as_ref().filter(|expect| !expect.fits(refused)).map(|expect| {
-        let got = refusal.as_ref().map_or_else(|| "allow".to_owned(), |refusal| format!("deny {refusal}"));
-        format!("call {} of case {}: expected {expect}, got {got}", ask.id, case.id)
-    });
-    Answer { id: ask.id.clone(), refused, difference }
+    let refusal = chain
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|chain| verdict(ask, chain, case.now))
+        .err();
+    let refused = refusal
+        .as_ref()
+        .map(|refusal| (refusal.kind(), refusal.hop()));
+    let difference = ask
+        .expect
+        .as_ref()
+        .filter(|expect| !expect.fits(refused))
+        .map(|expect| {
+            let got = refusal
+                .as_ref()
+                .map_or_else(|| "allow".to_owned(), |refusal| format!("deny {refusal}"));
+            format!(
+                "call {} of case {}: expected {expect}, got {got}",
+                ask.id, case.id
+            )
+        });
+    Answer {
+        id: ask.id.clone(),
+        refused,
+        difference,
+    }
 }
 
 fn verdict(ask: &Ask, chain: &Chain, now: Timestamp) -> Result<(), Refusal> {

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// What a run left.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs `bailiwick` with these arguments and this standard input.
-pub fn bailiwick<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &str) -> Ran {
+pub(crate) fn bailiwick<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bailiwick"))
         .args(args)
         .stdin(Stdio::piped())

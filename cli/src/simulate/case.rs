@@ -126,11 +126,12 @@ impl Link {
     fn read(index: usize, text: &RawValue, now: Timestamp) -> Result<Self, Malformed> {
         let scope = Scope::from_json(text.get())
             .map_err(|error| Malformed::at(&format!("chain[{index}]"), error))?;
-        let written = scope.to_json();
-        let end = written
-            .get("expires_at")
-            .and_then(Value::as_str)
-            .and_then(|end| end.parse::<Timestamp>().ok());
+        // The name may be written with escapes; most scopes have neither.
+        let written = text.get().contains("expires_at") || text.get().contains('\\');
+        let end = written.then(|| scope.to_json());
+        let end = end
+            .as_ref()
+            .and_then(|scope| scope.get("expires_at")?.as_str()?.parse::<Timestamp>().ok());
         let before = end.map(|end| end.saturating_sub(std::time::Duration::from_secs(1)));
         Ok(Self {
             scope,

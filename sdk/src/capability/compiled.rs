@@ -283,7 +283,8 @@ impl Rule {
                     (None, None) => return None,
                     (Some(arg), Some((name, test))) if arg.name == *name => {
                         let failure = (!test.allows(arg)).then(|| self.outside(name, test));
-                        (given.next(), listed.next());
+                        given.next();
+                        listed.next();
                         if failure.is_some() {
                             return failure;
                         }

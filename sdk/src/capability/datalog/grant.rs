@@ -249,17 +249,18 @@ fn constraint(predicate: &str, terms: &[&Content], table: &Table, found: &Found<
     };
     match (predicate, terms) {
         ("arg_url", [s, h, p, q]) => {
-            let mut pattern = UrlPattern::default();
-            pattern.schemes = match found(s)?.first() {
-                Some(listed) => Some(strs(listed.left, table)?.into_iter().collect()),
-                None => None,
+            let pattern = UrlPattern {
+                schemes: match found(s)?.first() {
+                    Some(listed) => Some(strs(listed.left, table)?),
+                    None => None,
+                },
+                hosts: Some(hosts(&found(h)?, table)?).filter(|set| !set.is_empty()),
+                ports: match found(p)?.first() {
+                    Some(listed) => Some(ports(listed.left)?),
+                    None => None,
+                },
+                paths: Some(texts(&found(q)?, table)?).filter(|set| !set.is_empty()),
             };
-            pattern.hosts = Some(hosts(&found(h)?, table)?).filter(|set| !set.is_empty());
-            pattern.ports = match found(p)?.first() {
-                Some(listed) => Some(ports(listed.left)?),
-                None => None,
-            };
-            pattern.paths = Some(texts(&found(q)?, table)?).filter(|set| !set.is_empty());
             Some(Constraint::Url(pattern))
         }
         ("arg_ip6", [a, b]) => cidr6(&found(a)?, &found(b)?),

@@ -8,7 +8,6 @@
     reason = "helpers of tests"
 )]
 
-#[expect(dead_code, reason = "shared with `differential`")]
 mod random;
 
 use bailiwick::capability::{AgentKey, Apart, Authority, CallNonce, Chain, KeyRing, Mandate};
@@ -115,8 +114,7 @@ fn edit(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
             10 => {
                 for text in &mut block.symbols {
                     if rng.chance(20) {
-                        let tail: &str =
-                            *rng.pick::<&str>(&["x", "/", "\"", "/..", ".", "\0", "*"]);
+                        let tail: &str = rng.pick::<&str>(&["x", "/", "\"", "/..", ".", "\0", "*"]);
                         text.push_str(tail);
                     }
                 }

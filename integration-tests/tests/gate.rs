@@ -320,6 +320,7 @@ async fn a_cancelled_call_has_failed_and_is_settled() {
         home,
         gate,
         held,
+        seen,
         waiting,
         ..
     } = scene();
@@ -345,6 +346,7 @@ async fn a_cancelled_call_has_failed_and_is_settled() {
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(home.outcomes().await.len(), 2);
     assert_eq!(waiting.done.load(Ordering::SeqCst), 0);
+    assert!(seen.all().is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Bailiwick.
 
+// What `#[tool]` writes names this crate, from inside it too.
+extern crate self as bailiwick;
+
 pub mod agent;
 pub mod capability;
 pub mod clock;
@@ -10,3 +13,8 @@ pub mod record;
 pub mod store;
 pub mod tool;
 
+#[cfg(feature = "macros")]
+pub use bailiwick_macros::tool;
+
+#[doc(hidden)]
+pub mod __private;

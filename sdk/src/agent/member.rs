@@ -151,13 +151,15 @@ impl Member {
     pub(super) async fn call(&self, tool: &str, arguments: &str) -> Outcome {
         let outcome = self.shared.gate.call(&self.held, tool, arguments, &self.situation(), &self.cancel).await;
         let shown = line(arguments);
+        // The tool as the model named it is no capability, though it often reads like one.
+        let capability = || self.shared.gate.toolbox().find(tool).map_or(tool, |entry| entry.declaration.capability()).to_owned();
         let kind = match &outcome {
             Outcome::Value { call, taint, sensitivity, .. } => {
                 self.learn(taint, *sensitivity);
-                EventKind::Called { call: *call, capability: tool.to_owned(), arguments: shown, error: None }
+                EventKind::Called { call: *call, capability: capability(), arguments: shown, error: None }
             }
             Outcome::Failed { call, error } => {
-                EventKind::Called { call: *call, capability: tool.to_owned(), arguments: shown, error: Some(error.to_string()) }
+                EventKind::Called { call: *call, capability: capability(), arguments: shown, error: Some(error.to_string()) }
             }
             Outcome::Denied(denial) => denied(denial, shown),
             Outcome::Pending(pending) => denied(&pending.missing, shown),

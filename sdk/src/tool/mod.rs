@@ -70,6 +70,8 @@ pub use resource::{Exact, Host, HttpUrl, Ip, Resource, SafePath};
 pub use runtime::RuntimeTool;
 pub use schema::Parameter;
 pub use state::{Invocation, Need, State};
+/// How a caller of the [`Gate`] stops a call.
+pub use tokio_util::sync::CancellationToken;
 pub use toolbox::{Toolbox, ToolboxBuilder, ToolboxError, Toolset};
 
 #[cfg(feature = "macros")]

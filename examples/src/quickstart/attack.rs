@@ -15,6 +15,7 @@ const ORDERS: usize = 7 + 2 * 3;
 
 /// Something that was tried, and how it was refused; an attempt that was not is loot.
 pub(crate) struct Attempt {
+    how: &'static str,
     what: &'static str,
     refusal: Option<Refusal>,
 }
@@ -26,8 +27,8 @@ pub(crate) fn with_stolen_token(orchestrator: &Orchestrator, stolen: &[u8]) -> R
     let as_holder = ring.chain(stolen)?.held_by(AgentKey::generate());
     let as_message = ring.wire_call(stolen);
     Ok([
-        Attempt { what: "the writer's token, with the thief's key", refusal: as_holder.err() },
-        Attempt { what: "the writer's token, sent as it is", refusal: as_message.err() },
+        Attempt { how: "stolen", what: "writer's token, thief's key", refusal: as_holder.err() },
+        Attempt { how: "stolen", what: "writer's token, as it is", refusal: as_message.err() },
     ])
 }
 
@@ -43,13 +44,14 @@ pub(crate) async fn after_the_end(orchestrator: &Orchestrator, kept: &Held) -> A
         }),
         _ => None,
     };
-    Attempt { what: "the reader's token and key, once its task is over", refusal }
+    Attempt { how: "kept", what: "reader's token, task over", refusal }
 }
 
 /// Prints the attempts.
 pub(crate) fn show(screen: &mut Screen, attempts: &[Attempt]) {
-    for Attempt { what, refusal } in attempts {
-        let seen = Seen { agent: String::new(), capability: "stolen".to_owned(), arguments: (*what).to_owned() };
+    screen.heading("thief", "has bytes and keys, and no agent");
+    for Attempt { how, what, refusal } in attempts {
+        let seen = Seen { agent: String::new(), capability: (*how).to_owned(), arguments: (*what).to_owned() };
         match refusal {
             Some(refusal) => {
                 let by = refusal.hop().map_or_else(|| refusal.kind().to_string(), |hop| format!("hop {hop} {}", refusal.kind()));

@@ -76,6 +76,7 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
         .await?;
     let kept = reader.held();
     let notes = reader.run("Summarise the documents.").await?;
+    let late = attack::after_the_end(&orchestrator, &kept).await;
 
     // A writer for one file. It reads what the reader wrote.
     let summary = Grant::new("fs.write").arg("path", eq("/srv/files/out/summary.md")).arg("text", any());
@@ -91,26 +92,24 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     lead.run(format!("Tell the team that there is a summary of these:\n{}", notes.text())).await?;
     let mut screen = screen.await?;
 
-    // And a thief: with the writer's token while that was alive, and with the reader's when it no
-    // longer is.
-    let [first, second] = theft;
-    let attempts = [first, second, attack::after_the_end(&orchestrator, &kept).await];
+    let [as_holder, as_message] = theft;
+    let attempts = [as_holder, as_message, late];
     attack::show(&mut screen, &attempts);
 
     // What is left of it.
     let summary = documents.text("out/summary.md")?;
     let posted = intranet.posted();
     screen.line(&format!(
-        "\n{} ({} bytes), removed at the end; it begins",
+        "\nWritten  {} ({} bytes)",
         documents.path("out/summary.md").display(),
         summary.len()
     ));
     for line in summary.lines().filter(|line| !line.is_empty()).take(3) {
-        screen.line(&format!("  {}", screen::cut(&printable(line), 80)));
+        screen.line(&format!("         {}", screen::cut(&printable(line), 80)));
     }
-    screen.line(&format!("\nCost     {cost}"));
+    screen.line(&format!("Cost     {cost}"));
     let (allowed, refused) = (screen.allowed.len(), screen.refused.len());
-    screen.line(&format!("Calls    {allowed} allowed, {refused} refused, each of them on the audit record"));
+    screen.line(&format!("Calls    {allowed} allowed, {refused} refused, each on the audit record"));
     let loot = attack::loot(&screen, &attempts, &documents, &posted, &[notes.text(), &summary])?;
     let (style, got) = match loot.is_empty() {
         true => (Style::Green, "nothing. Every agent did as it was told, and could do only what its token says.".to_owned()),

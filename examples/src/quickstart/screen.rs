@@ -19,8 +19,10 @@ pub(crate) struct Seen {
 /// What was printed up to now.
 pub(crate) struct Screen {
     colour: bool,
-    /// The agent, capability and column of a line of allowed calls that may go on.
-    open: Option<(String, String, usize)>,
+    /// Whose lines these are.
+    agent: String,
+    /// The capability and column of a line of allowed calls that may go on.
+    open: Option<(String, usize)>,
     pub(crate) allowed: Vec<Seen>,
     pub(crate) refused: Vec<Seen>,
 }
@@ -37,7 +39,7 @@ impl Screen {
     /// In colour where the output is a terminal and `NO_COLOR` is not set.
     pub(crate) fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-        Self { colour: io::stdout().is_terminal() && !unwanted, open: None, allowed: Vec::new(), refused: Vec::new() }
+        Self { colour: io::stdout().is_terminal() && !unwanted, agent: String::new(), open: None, allowed: Vec::new(), refused: Vec::new() }
     }
 
     /// Prints what happens until the first agent's task has ended.
@@ -56,6 +58,9 @@ impl Screen {
 
     fn show(&mut self, event: Event) {
         let agent = event.agent;
+        if matches!(event.kind, EventKind::Called { .. } | EventKind::Denied { .. }) && agent != self.agent {
+            self.heading(&agent, "goes on");
+        }
         match event.kind {
             EventKind::Spawned { scope } => self.spawned(&agent, &scope),
             EventKind::Called { capability, arguments, error: None, .. } => {
@@ -75,42 +80,44 @@ impl Screen {
 
     fn spawned(&mut self, agent: &str, scope: &[String]) {
         // Grants on a line each, caveats beside the name.
-        let (caveats, grants): (Vec<_>, Vec<_>) =
-            scope.iter().partition(|line| line.starts_with("before ") || line.starts_with("at most "));
-        let (depth, name) = (depth(agent), agent.rsplit('/').next().unwrap_or(agent));
-        let branch = if depth == 0 { "" } else { "└ " };
+        let is_caveat = |line: &&String| line.starts_with("before ") || line.starts_with("at most ");
+        let (caveats, grants): (Vec<_>, Vec<_>) = scope.iter().partition(is_caveat);
         let caveats = caveats.iter().map(|line| printable(line)).collect::<Vec<_>>().join(", ");
-        let head = format!("{branch}{}", self.paint(Style::Bold, &printable(name)));
-        self.line(&format!("{}{head}  {}", pad(agent), self.paint(Style::Dim, &format!("hop {depth}, {caveats}"))));
+        self.heading(agent, &format!("hop {}, {caveats}", agent.matches('/').count()));
         for grant in grants {
-            let text = format!("{}  may {}", pad(agent), printable(grant));
-            let text = self.paint(Style::Dim, &cut(&text, WIDTH));
-            self.line(&text);
+            let text = self.paint(Style::Dim, &cut(&format!("may {}", printable(grant)), WIDTH - 2));
+            self.line(&format!("  {text}"));
         }
     }
 
+    /// The name of the agent whose lines follow.
+    pub(crate) fn heading(&mut self, agent: &str, note: &str) {
+        let branch = if agent.contains('/') { "└ " } else { "" };
+        let name = self.paint(Style::Bold, &printable(agent.rsplit('/').next().unwrap_or(agent)));
+        let note = self.paint(Style::Dim, note);
+        self.line(&format!("{branch}{name}  {note}"));
+        self.agent = agent.to_owned();
+    }
+
     fn allowed(&mut self, seen: Seen) {
-        let tick = self.paint(Style::Green, "✓");
-        let argument = argument(&seen.arguments);
+        let (tick, argument) = (self.paint(Style::Green, "✓"), argument(&seen.arguments));
         let short = argument.rsplit('/').next().unwrap_or(&argument);
+        let next = short.chars().count() + 3;
         match &mut self.open {
-            // Reads of one agent share a line: there are many.
-            Some((agent, capability, column)) if (&*agent, &*capability) == (&seen.agent, &seen.capability) => {
-                let length = short.chars().count() + 4;
-                if *column + length > WIDTH {
-                    *column = pad(&seen.agent).len() + 14 + length;
-                    write(&format!("\n{}              {tick} {short}", pad(&seen.agent)));
-                } else {
-                    *column += length;
-                    write(&format!("  {tick} {short}"));
+            // An agent's calls of one kind share a line: it reads a dozen files.
+            Some((capability, column)) if *capability == seen.capability => {
+                if *column + next > WIDTH {
+                    *column = 15;
+                    write(&format!("\n{:15}", ""));
                 }
+                *column += next;
+                write(&format!(" {tick} {short}"));
             }
             _ => {
                 self.close();
-                let text = format!("{}  {tick} {:<10}  {}", pad(&seen.agent), printable(&seen.capability), cut(&argument, 60));
-                write(&text);
-                let column = pad(&seen.agent).len() + 16 + argument.chars().count();
-                self.open = Some((seen.agent.clone(), seen.capability.clone(), column));
+                let shown = cut_left(&argument, WIDTH - 16);
+                write(&format!("  {tick} {:<11} {shown}", printable(&seen.capability)));
+                self.open = Some((seen.capability.clone(), 16 + shown.chars().count()));
             }
         }
         self.allowed.push(seen);
@@ -118,12 +125,11 @@ impl Screen {
 
     /// A call that was refused, by whom, and why.
     pub(crate) fn refused(&mut self, seen: Seen, by: &str, why: &str) {
-        let argument = argument(&seen.arguments);
-        let call = format!("{:<10}  {:<38}", printable(&seen.capability), cut(&argument, 38));
-        let room = WIDTH - pad(&seen.agent).len() - 6 - call.chars().count() - by.chars().count();
-        let why = cut(&printable(why), room);
+        let call = format!("{:<11} {:<29}", printable(&seen.capability), cut_left(&argument(&seen.arguments), 29));
+        let why = cut(&brief(why), WIDTH - 6 - call.chars().count() - by.chars().count() - 1);
         let (cross, by) = (self.paint(Style::Red, "✗"), self.paint(Style::Red, by));
-        self.line(&format!("{}  {cross} {call} {by}: {}", pad(&seen.agent), self.paint(Style::Dim, &why)));
+        let why = self.paint(Style::Dim, &why);
+        self.line(&format!("  {cross} {call} {by}  {why}"));
         self.refused.push(seen);
     }
 
@@ -151,34 +157,42 @@ fn write(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn depth(agent: &str) -> usize {
-    agent.matches('/').count()
-}
-
-fn pad(agent: &str) -> &'static str {
-    if depth(agent) == 0 { "" } else { "  " }
-}
-
 /// The argument that matters, out of argument text that a model wrote and that may be cut.
 fn argument(arguments: &str) -> String {
-    let all = |name: &str| {
-        let key = format!("\"{name}\":\"");
-        let parts = arguments.split(&key).skip(1);
-        parts.map(|part| part.split('"').next().unwrap_or_default()).collect::<Vec<_>>().join(" + ")
+    let all = |key: &str| {
+        let parts = arguments.split(key).skip(1);
+        parts.map(|part| part.split('"').next().unwrap_or_default()).collect::<Vec<_>>()
     };
-    let found = match (all("role"), all("path"), all("url")) {
-        (role, ..) if !role.is_empty() => format!("{role} {}", arguments.split_once("\"scope\":").map_or("", |(_, scope)| scope)),
-        (_, path, _) if !path.is_empty() => path,
-        (.., url) if !url.is_empty() => url,
-        _ => arguments.to_owned(),
+    let (roles, paths) = (all("\"role\":\""), all("\"path\":\""));
+    let found = match (roles.as_slice(), paths.as_slice()) {
+        ([role], _) => format!("{role} with {} {}", all("\"tool\":\"").concat(), all("\"path_under\":[\"").concat()),
+        (_, [path]) => (*path).to_owned(),
+        // A key that is given twice.
+        (_, [_, _, ..]) => paths.iter().map(|path| cut_left(path, 13)).collect::<Vec<_>>().join(" + "),
+        _ => all("\"url\":\"").first().map_or_else(|| arguments.to_owned(), |url| (*url).to_owned()),
     };
     printable(&found)
 }
 
-/// At most so many letters. Two paths in one are cut in the middle of each.
+/// What is wrong, without the argument that stands before it on the line.
+fn brief(why: &str) -> String {
+    let rest = why.split_once("` ").map_or(why, |(_, rest)| rest);
+    printable(rest.strip_prefix("is ").unwrap_or(rest))
+}
+
+/// At most so many letters of the start.
 pub(crate) fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
+    match text.chars().count() > most {
+        true => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+        false => text.to_owned(),
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// At most so many letters of the end: the end of a path says more.
+fn cut_left(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    match length > most {
+        true => ['…'].into_iter().chain(text.chars().skip(length + 1 - most)).collect(),
+        false => text.to_owned(),
+    }
 }

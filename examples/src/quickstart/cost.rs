@@ -19,7 +19,12 @@ pub(crate) struct Cost {
 }
 
 /// Checks one call of `held` many times over, and verifies its token from bytes without a cache.
-pub(crate) fn measure(guard: &Guard, held: &Held, call: &Call, context: &Context) -> Result<Cost, Box<dyn std::error::Error>> {
+pub(crate) fn measure(
+    guard: &Guard,
+    held: &Held,
+    call: &Call,
+    context: &Context,
+) -> Result<Cost, Box<dyn std::error::Error>> {
     let start = Instant::now();
     for _ in 0..CHECKS {
         guard.check(black_box(Presented::Held(held)), black_box(call), context)?;
@@ -28,18 +33,40 @@ pub(crate) fn measure(guard: &Guard, held: &Held, call: &Call, context: &Context
     let bytes = held.chain().to_bytes();
     let roots = guard.ring().roots();
     // A ring remembers what it verified, so each reading has a ring of its own.
-    let rings: Vec<KeyRing> = (0..READINGS).map(|_| KeyRing::new(roots.iter().copied())).collect();
+    let rings: Vec<KeyRing> = (0..READINGS)
+        .map(|_| KeyRing::new(roots.iter().copied()))
+        .collect();
     let start = Instant::now();
-    rings.iter().try_for_each(|ring| ring.chain(black_box(&bytes)).map(|_| ())).map_err(|refusal: Refusal| refusal)?;
+    rings
+        .iter()
+        .try_for_each(|ring| ring.chain(black_box(&bytes)).map(|_| ()))
+        .map_err(|refusal: Refusal| refusal)?;
     let verify = start.elapsed() / READINGS;
-    Ok(Cost { check, verify, blocks: held.chain().hops().count(), bytes: bytes.len() })
+    Ok(Cost {
+        check,
+        verify,
+        blocks: held.chain().hops().count(),
+        bytes: bytes.len(),
+    })
 }
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { check, verify, blocks, bytes } = self;
+        let Self {
+            check,
+            verify,
+            blocks,
+            bytes,
+        } = self;
         let (check, verify) = (check.as_nanos(), verify.as_micros());
-        write!(f, "a check {check} ns · a token of {blocks} blocks, {bytes} bytes, verified cold {verify} µs")?;
-        if cfg!(debug_assertions) { f.write_str(" (debug build)") } else { Ok(()) }
+        write!(
+            f,
+            "a check {check} ns · a token of {blocks} blocks, {bytes} bytes, verified cold {verify} µs"
+        )?;
+        if cfg!(debug_assertions) {
+            f.write_str(" (debug build)")
+        } else {
+            Ok(())
+        }
     }
 }

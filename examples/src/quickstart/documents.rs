@@ -11,13 +11,18 @@ pub(crate) struct Documents {
 impl Documents {
     /// Copies the documents, and puts a link into `docs/` that leads out of it.
     pub(crate) fn copy() -> io::Result<Self> {
-        let root = std::env::temp_dir().join(format!("bailiwick-quickstart-{}", process::id()));
-        fs::create_dir(&root)?;
         // From here on dropping it removes what is there, a half-made copy included.
-        let documents = Self { root: root.canonicalize()? };
-        copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("documents"), &documents.root)?;
+        let documents = Self {
+            root: fresh_directory()?.canonicalize()?,
+        };
+        copy_tree(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("documents"),
+            &documents.root,
+        )?;
         #[cfg(unix)]
         std::os::unix::fs::symlink("../private", documents.path("docs/archive"))?;
+        #[cfg(not(unix))]
+        println!("(no symbolic link is made on this system: docs/archive does not exist)");
         Ok(documents)
     }
 
@@ -38,7 +43,9 @@ impl Documents {
 
     /// Whether one of them is still as it was shipped.
     pub(crate) fn is_untouched(&self, name: &str) -> io::Result<bool> {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("documents").join(name);
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("documents")
+            .join(name);
         Ok(fs::read(shipped)? == fs::read(self.path(name))?)
     }
 }
@@ -47,6 +54,18 @@ impl Drop for Documents {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.root) {
             eprintln!("could not remove {}: {error}", self.root.display());
+        }
+    }
+}
+
+/// A directory that was not there before: what somebody else left in its place is not used.
+fn fresh_directory() -> io::Result<PathBuf> {
+    let mut number = 0;
+    loop {
+        let root = std::env::temp_dir().join(format!("bailiwick-{}-{number}", process::id()));
+        match fs::create_dir(&root) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| root),
         }
     }
 }

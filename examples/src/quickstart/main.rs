@@ -13,13 +13,14 @@ mod screen;
 use std::error::Error;
 use std::process::ExitCode;
 
-use bailiwick::agent::Orchestrator;
-use bailiwick::capability::{Authority, Call, Grant, Risk, Scope, UrlPattern, any, eq, minutes, path_under, url};
-use bailiwick::guard::{Context, Effect, printable};
-use bailiwick::tool;
+use bailiwick::capability::{Call, UrlPattern, any, eq, url};
+use bailiwick::guard::{Context, printable};
 use bailiwick::tool::fs::{Dir, ListFiles, WriteFile};
 use bailiwick::tool::http::{Http, HttpPost};
-use bailiwick::tool::{SafePath, State, ToolError};
+use bailiwick::{
+    Authority, Effect, Grant, Orchestrator, Risk, SafePath, Scope, State, ToolError, minutes,
+    path_under, tool,
+};
 
 use documents::Documents;
 use intranet::Intranet;
@@ -34,6 +35,10 @@ async fn read_file(dir: &State<Dir>, #[resource] path: SafePath) -> Result<Strin
 async fn tour() -> Result<bool, Box<dyn Error>> {
     let documents = Documents::copy()?;
     let intranet = Intranet::serve()?;
+    println!(
+        "{} is /srv/files to the agents. All models obey what they read.",
+        documents.root().display()
+    );
 
     // Tools act through doors: a directory opened once, and the network. Models only ask.
     let files = Dir::mount("/srv/files", documents.root())?;
@@ -51,15 +56,27 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     let screen = tokio::spawn(Screen::new().watch(orchestrator.events().watch()));
 
     // The first token comes from the root. From then on a token comes from another, and is narrower.
-    let notices = UrlPattern { hosts: Some(["127.0.0.1".to_owned()].into()), ports: Some([intranet.port()].into()), ..UrlPattern::default() };
+    let notices = UrlPattern {
+        hosts: Some(["127.0.0.1".to_owned()].into()),
+        ports: Some([intranet.port()].into()),
+        ..UrlPattern::default()
+    };
     let lead = orchestrator
         .agent(
             "lead",
             Scope::new()
                 .grant(Grant::new("fs.list").arg("path", path_under("/srv/files")))
                 .grant(Grant::new("fs.read").arg("path", path_under("/srv/files")))
-                .grant(Grant::new("fs.write").arg("path", path_under("/srv/files/out")).arg("text", any()))
-                .grant(Grant::new("http.post").arg("url", url(notices)).arg("body", any()))
+                .grant(
+                    Grant::new("fs.write")
+                        .arg("path", path_under("/srv/files/out"))
+                        .arg("text", any()),
+                )
+                .grant(
+                    Grant::new("http.post")
+                        .arg("url", url(notices))
+                        .arg("body", any()),
+                )
                 .grant(Grant::spawn(["reader", "writer"]))
                 .expires_in(minutes(10)),
         )
@@ -79,17 +96,34 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     let late = attack::after_the_end(&orchestrator, &kept).await;
 
     // A writer for one file. It reads what the reader wrote.
-    let summary = Grant::new("fs.write").arg("path", eq("/srv/files/out/summary.md")).arg("text", any());
-    let writer = lead.spawn("writer").scope(Scope::new().grant(summary)).await?;
+    let summary = Grant::new("fs.write")
+        .arg("path", eq("/srv/files/out/summary.md"))
+        .arg("text", any());
+    let writer = lead
+        .spawn("writer")
+        .scope(Scope::new().grant(summary))
+        .await?;
     let stolen = writer.held().chain().to_bytes();
     let theft = attack::with_stolen_token(&orchestrator, &stolen)?;
-    let call = Call::parse("fs.write", r#"{"path":"/srv/files/out/summary.md","text":"…"}"#)?;
-    let context = Context::new(writer.path(), Effect::Write, Risk::Medium, orchestrator.guard().now()?);
+    let call = Call::parse(
+        "fs.write",
+        r#"{"path":"/srv/files/out/summary.md","text":"…"}"#,
+    )?;
+    let context = Context::new(
+        writer.path(),
+        Effect::Write,
+        Risk::Medium,
+        orchestrator.guard().now()?,
+    );
     let cost = cost::measure(orchestrator.guard(), &writer.held(), &call, &context)?;
     writer.run(notes.text()).await?;
 
     // The lead goes on with what the reader wrote, too.
-    lead.run(format!("Tell the team that there is a summary of these:\n{}", notes.text())).await?;
+    lead.run(format!(
+        "Tell the team that there is a summary of these:\n{}",
+        notes.text()
+    ))
+    .await?;
     let mut screen = screen.await?;
 
     let [as_holder, as_message] = theft;
@@ -109,10 +143,20 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     }
     screen.line(&format!("Cost     {cost}"));
     let (allowed, refused) = (screen.allowed.len(), screen.refused.len());
-    screen.line(&format!("Calls    {allowed} allowed, {refused} refused, each on the audit record"));
-    let loot = attack::loot(&screen, &attempts, &documents, &posted, &[notes.text(), &summary])?;
+    screen.line(&format!("Calls    {allowed} allowed, {refused} refused"));
+    let loot = attack::loot(
+        &screen,
+        &attempts,
+        &documents,
+        &posted,
+        &[notes.text(), &summary],
+    )?;
     let (style, got) = match loot.is_empty() {
-        true => (Style::Green, "nothing. Every agent did as it was told, and could do only what its token says.".to_owned()),
+        true => (
+            Style::Green,
+            "nothing. Every agent did as it was told, and could do only what its token says."
+                .to_owned(),
+        ),
         false => (Style::Red, loot.join("; ")),
     };
     let got = screen.paint(style, &format!("Attacker got {got}"));

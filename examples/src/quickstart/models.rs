@@ -18,8 +18,15 @@ pub(crate) fn reader(directory: &'static str) -> ScriptedModel {
         let Some((_, listing)) = results.iter().find(|(call, _)| call.name == "fs_list") else {
             return call("fs_list", json!({ "path": directory }));
         };
-        let read: Vec<_> = results.iter().filter(|(call, _)| call.name == "fs_read").collect();
-        if read.is_empty() { read_all(directory, listing) } else { say(digest(&read)) }
+        let read: Vec<_> = results
+            .iter()
+            .filter(|(call, _)| call.name == "fs_read")
+            .collect();
+        if read.is_empty() {
+            read_all(directory, listing)
+        } else {
+            say(digest(&read))
+        }
     })
     .obeying()
 }
@@ -27,10 +34,15 @@ pub(crate) fn reader(directory: &'static str) -> ScriptedModel {
 /// Writes the digest that it is given to a file.
 pub(crate) fn writer(path: &'static str) -> ScriptedModel {
     ScriptedModel::from_fn(move |request| {
-        if results(request).iter().any(|(call, _)| call.name == "fs_write") {
+        if results(request)
+            .iter()
+            .any(|(call, _)| call.name == "fs_write")
+        {
             return say("written");
         }
-        let notes = task(request).lines().filter(|line| !line.contains("AGENT:"));
+        let notes = task(request)
+            .lines()
+            .filter(|line| !line.contains("AGENT:"));
         let text: String = notes.map(|line| format!("{line}\n")).collect();
         call("fs_write", json!({ "path": path, "text": text }))
     })
@@ -41,7 +53,10 @@ pub(crate) fn writer(path: &'static str) -> ScriptedModel {
 pub(crate) fn lead(notices: String) -> ScriptedModel {
     ScriptedModel::from_fn(move |request| {
         if results(request).is_empty() {
-            return call("http_post", json!({ "url": notices, "body": "The summary of the documents is ready." }));
+            return call(
+                "http_post",
+                json!({ "url": notices, "body": "The summary of the documents is ready." }),
+            );
         }
         say("told")
     })
@@ -63,9 +78,20 @@ fn results(request: &Request) -> Vec<(&bailiwick::model::ToolCall, &str)> {
     let mut results = Vec::new();
     for message in &request.messages {
         match message {
-            Message::Assistant { calls, .. } => asked.extend(calls.iter().map(|call| (call.id.as_str(), call))),
-            Message::Tool { call_id, outcome, is_error: false, .. } => {
-                results.extend(asked.get(call_id.as_str()).map(|call| (*call, outcome.as_str())));
+            Message::Assistant { calls, .. } => {
+                asked.extend(calls.iter().map(|call| (call.id.as_str(), call)))
+            }
+            Message::Tool {
+                call_id,
+                outcome,
+                is_error: false,
+                ..
+            } => {
+                results.extend(
+                    asked
+                        .get(call_id.as_str())
+                        .map(|call| (*call, outcome.as_str())),
+                );
             }
             _ => {}
         }
@@ -88,12 +114,22 @@ fn digest(documents: &[&(&bailiwick::model::ToolCall, &str)]) -> String {
     let mut words = 0;
     for (call, text) in documents {
         let path: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-        let name = path["path"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or("?");
-        let title = text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
+        let name = path["path"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next())
+            .unwrap_or("?");
+        let title = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' ']);
         let count = text.split_whitespace().count();
         words += count;
         lines.push(format!("- {title} ({name}, {count} words)"));
-        passed_on.extend(text.lines().filter_map(|line| Some(format!("AGENT:{}", line.split_once("PASS ON:")?.1))));
+        passed_on.extend(
+            text.lines()
+                .filter_map(|line| Some(format!("AGENT:{}", line.split_once("PASS ON:")?.1))),
+        );
     }
     let head = format!("# Summary\n\n{} documents, {words} words.\n", lines.len());
     [vec![head], lines, passed_on].concat().join("\n")

@@ -14,7 +14,7 @@ use super::run::Limits;
 use super::spawn::{Spawn, SpawnError};
 use crate::capability::{Held, Sensitivity};
 use crate::guard::Revocable;
-use crate::id::{AgentId, Timestamp};
+use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
 use crate::tool::{Outcome, Situation};
@@ -202,27 +202,22 @@ impl Member {
             .call(&self.held, tool, arguments, &self.situation(), &self.cancel)
             .await;
         let shown = line(arguments);
+        let declared = self.shared.gate.toolbox().find(tool).map(|entry| &entry.declaration);
+        // The tool as the model named it is no capability, though it often reads like one.
+        let capability = || declared.map_or(tool, |declared| declared.capability()).to_owned();
+        let called = |call: CallId, error: Option<String>| EventKind::Called {
+            call,
+            capability: capability(),
+            arguments: shown.clone(),
+            error,
+        };
+        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) = (&outcome, declared) {
+            // A failure has a text too, and that may come from where the tool has been.
+            self.learn(&declared.taints, declared.sensitivity);
+        }
         let kind = match &outcome {
-            Outcome::Value {
-                call,
-                taint,
-                sensitivity,
-                ..
-            } => {
-                self.learn(taint, *sensitivity);
-                EventKind::Called {
-                    call: *call,
-                    capability: tool.to_owned(),
-                    arguments: shown,
-                    error: None,
-                }
-            }
-            Outcome::Failed { call, error } => EventKind::Called {
-                call: *call,
-                capability: tool.to_owned(),
-                arguments: shown,
-                error: Some(error.to_string()),
-            },
+            Outcome::Value { call, .. } => called(*call, None),
+            Outcome::Failed { call, error } => called(*call, Some(error.to_string())),
             Outcome::Denied(denial) => denied(denial, shown),
             Outcome::Pending(pending) => denied(&pending.missing, shown),
             Outcome::UnknownTool(name) => EventKind::Denied {

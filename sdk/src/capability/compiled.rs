@@ -467,7 +467,11 @@ impl Rule {
 
     fn outside(&self, name: &str, _: &Test) -> String {
         match self.grant.args.get(name) {
-            Some(constraint) => format!("argument `{name}` is outside: {constraint}"),
+            Some(Constraint::Absent) => format!("argument `{name}` must not be given"),
+            Some(constraint) => match constraint.to_string().strip_prefix("is ") {
+                Some(what) => format!("argument `{name}` is not {what}"),
+                None => format!("argument `{name}` is outside: what is granted {constraint}"),
+            },
             None => format!("argument `{name}` is not granted"),
         }
     }

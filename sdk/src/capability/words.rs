@@ -206,7 +206,7 @@ impl Bounds {
         lines.extend(
             caveats
                 .depth
-                .map(|hops| format!("at most {hops} hops from the root")),
+                .map(|hops| format!("at most {hops} {} from the root", if hops == 1 { "hop" } else { "hops" })),
         );
         lines.extend(caveats.budgets.iter().map(ToString::to_string));
         lines.extend(caveats.quorums.iter().map(ToString::to_string));

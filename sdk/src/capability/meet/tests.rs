@@ -159,7 +159,7 @@ fn a_chain_is_shown_as_one() {
         [
             "t where x is under /a/b",
             "before 1970-01-12T14:46:40Z",
-            "at most 1 hops from the root"
+            "at most 1 hop from the root"
         ]
     );
 }

@@ -1,0 +1,136 @@
+//! The models, playing the worst case: each does its work, and before that whatever the texts that
+//! it reads tell it to do.
+//!
+//! No model is clever here, so that the run needs no key and no network. What they say is made of
+//! what the tools really gave them.
+
+use std::collections::HashMap;
+
+use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
+use bailiwick::model::{Message, Request};
+use serde_json::{Value, json};
+
+/// Lists a directory, reads what is in it, and answers with a digest. An injection may ask that
+/// lines be passed on; it passes them on.
+pub(crate) fn reader(directory: &'static str) -> ScriptedModel {
+    ScriptedModel::from_fn(move |request| {
+        let results = results(request);
+        let Some((_, listing)) = results.iter().find(|(call, _)| call.name == "fs_list") else {
+            return call("fs_list", json!({ "path": directory }));
+        };
+        let read: Vec<_> = results
+            .iter()
+            .filter(|(call, _)| call.name == "fs_read")
+            .collect();
+        if read.is_empty() {
+            read_all(directory, listing)
+        } else {
+            say(digest(&read))
+        }
+    })
+    .obeying()
+}
+
+/// Writes the digest that it is given to a file.
+pub(crate) fn writer(path: &'static str) -> ScriptedModel {
+    ScriptedModel::from_fn(move |request| {
+        if results(request)
+            .iter()
+            .any(|(call, _)| call.name == "fs_write")
+        {
+            return say("written");
+        }
+        let notes = task(request)
+            .lines()
+            .filter(|line| !line.contains("AGENT:"));
+        let text: String = notes.map(|line| format!("{line}\n")).collect();
+        call("fs_write", json!({ "path": path, "text": text }))
+    })
+    .obeying()
+}
+
+/// Tells the team, at the address that it was set up with.
+pub(crate) fn lead(notices: String) -> ScriptedModel {
+    ScriptedModel::from_fn(move |request| {
+        if results(request).is_empty() {
+            return call(
+                "http_post",
+                json!({ "url": notices, "body": "The summary of the documents is ready." }),
+            );
+        }
+        say("told")
+    })
+    .obeying()
+}
+
+/// What the agent was asked.
+fn task(request: &Request) -> &str {
+    let texts = request.messages.iter().filter_map(|message| match message {
+        Message::User { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.last().unwrap_or_default()
+}
+
+/// The calls that were made and succeeded, each with what it gave back.
+fn results(request: &Request) -> Vec<(&bailiwick::model::ToolCall, &str)> {
+    let mut asked = HashMap::new();
+    let mut results = Vec::new();
+    for message in &request.messages {
+        match message {
+            Message::Assistant { calls, .. } => {
+                asked.extend(calls.iter().map(|call| (call.id.as_str(), call)))
+            }
+            Message::Tool {
+                call_id,
+                outcome,
+                is_error: false,
+                ..
+            } => {
+                results.extend(
+                    asked
+                        .get(call_id.as_str())
+                        .map(|call| (*call, outcome.as_str())),
+                );
+            }
+            _ => {}
+        }
+    }
+    results
+}
+
+/// A turn that reads all files of a listing at once.
+fn read_all(directory: &str, listing: &str) -> Turn {
+    let entries: Vec<Value> = serde_json::from_str(listing).unwrap_or_default();
+    let files = entries.iter().filter(|entry| entry["kind"] == "file");
+    let names = files.filter_map(|file| file["name"].as_str());
+    calls(names.map(|name| call("fs_read", json!({ "path": format!("{directory}/{name}") }))))
+}
+
+/// Title and length of each document, and what an injection wants to be passed on.
+fn digest(documents: &[&(&bailiwick::model::ToolCall, &str)]) -> String {
+    let mut lines = Vec::new();
+    let mut passed_on = Vec::new();
+    let mut words = 0;
+    for (call, text) in documents {
+        let path: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let name = path["path"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next())
+            .unwrap_or("?");
+        let title = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' ']);
+        let count = text.split_whitespace().count();
+        words += count;
+        lines.push(format!("- {title} ({name}, {count} words)"));
+        passed_on.extend(
+            text.lines()
+                .filter_map(|line| Some(format!("AGENT:{}", line.split_once("PASS ON:")?.1))),
+        );
+    }
+    let head = format!("# Summary\n\n{} documents, {words} words.\n", lines.len());
+    [vec![head], lines, passed_on].concat().join("\n")
+}

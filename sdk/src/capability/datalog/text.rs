@@ -171,7 +171,9 @@ fn term(term: &Term, table: &Table) -> String {
         Some(Content::Set(set)) if set.set.is_empty() => "{,}".to_owned(),
         Some(Content::Set(set)) => {
             let items: Vec<String> = set.set.iter().map(|item| self::term(item, table)).collect();
-            format!("{{{}}}", items.join(", "))
+            // `{true}` and `{hex:00}` are parameters to Biscuit's parser, and with a space are not.
+            let space = if items.len() == 1 && !items.concat().starts_with('"') { " " } else { "" };
+            format!("{{{space}{}}}", items.join(", "))
         }
         _ => "?".to_owned(),
     }

@@ -1,0 +1,196 @@
+//! Native ≡ Datalog: for random scopes, chains, calls and facts the stock engine gives the verdict
+//! that we give, and the block that it blames first is the one that we name.
+//!
+//! `BAILIWICK_CASES` is the number of verdicts compared, `BAILIWICK_SEED` repeats a run.
+
+mod random;
+
+use bailiwick::capability::{
+    AgentKey, Apart, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Held, KeyRing, Kind, Mandate, Scope,
+};
+use bailiwick_integration_tests::stock::{self, Verdict};
+use bailiwick_integration_tests::forge;
+use random::{Rng, World};
+
+fn cases() -> u64 {
+    std::env::var("BAILIWICK_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1500)
+}
+
+/// How many calls are asked of one token.
+const CALLS: u64 = 24;
+
+/// A token, the key of its last block, and the chains that it grew from, root first.
+struct Grown {
+    chain: Chain,
+    key: AgentKey,
+    before: Vec<Chain>,
+}
+
+fn clone(key: &AgentKey) -> AgentKey {
+    AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()
+}
+
+fn hold(chain: &Chain, key: &AgentKey) -> Held {
+    chain.clone().held_by(clone(key)).unwrap()
+}
+
+/// The first random scope that can be used.
+fn usable<T, E: std::fmt::Display>(
+    rng: &mut Rng,
+    mut scope: impl FnMut(&mut Rng) -> Scope,
+    make: impl Fn(&Scope) -> Result<T, E>,
+) -> T {
+    for _ in 0..200 {
+        match make(&scope(rng)) {
+            Ok(made) => return made,
+            Err(error) => assert!(!error.to_string().contains("canonical"), "{error}"),
+        }
+    }
+    panic!("no random scope was usable");
+}
+
+fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown {
+    let mut key = AgentKey::generate();
+    let to = key.public();
+    let depth = rng.below(5);
+    let last = |hop: u64| hop == depth;
+    let mut chain = usable(
+        rng,
+        |rng| world.scope(rng, false, last(0), &[]),
+        |scope| root.mint(scope, &Mandate::default(), to, world.now),
+    );
+    let mut before = vec![chain.clone()];
+    for hop in 1..=depth {
+        let next = AgentKey::generate();
+        let held = hold(&chain, &key);
+        let named: Vec<_> = chain.budgets().map(|(key, _, _)| key.clone()).collect();
+        chain = usable(
+            rng,
+            |rng| world.scope(rng, true, last(hop), &named),
+            |scope| held.danger_append("agent", scope, next.public(), world.now),
+        );
+        before.push(chain.clone());
+        key = next;
+    }
+    for _ in 0..if rng.chance(60) { rng.below(5) } else { 0 } {
+        (chain, key) = approved(rng, world, ring, chain, key);
+    }
+    // What is compared is what a verifier reads, not what the minter kept.
+    let read = ring.chain(&chain.to_bytes()).unwrap();
+    assert!(read.bounds().eq(chain.bounds()), "encode and decode differ");
+    assert_eq!(read.to_bytes(), chain.to_bytes());
+    Grown { chain: read, key, before }
+}
+
+/// Appends an approval under a key that the test knows, which the library keeps to itself.
+fn approved(rng: &mut Rng, world: &World, ring: &KeyRing, chain: Chain, key: AgentKey) -> (Chain, AgentKey) {
+    let held = hold(&chain, &key);
+    let mut request = held.approval_request(&world.call, &world.facts);
+    if rng.chance(10) {
+        request = ApprovalRequest { call: [7; 32], ..request };
+    }
+    let by = rng.pick(&world.approvers);
+    let approval = request.approve(by, world.expiry(rng));
+    let bytes = held.with_approval(&approval).unwrap().chain().to_bytes();
+    let mut blocks = forge::blocks(&forge::parts(&bytes));
+    let theirs = blocks.pop().unwrap();
+    let next = AgentKey::generate();
+    let (by, signer) = (forge::secret(by), forge::secret(&key));
+    let block = forge::sign_external(&blocks, theirs.block, &by, &signer, &forge::secret(&next));
+    blocks.push(block);
+    (ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap(), next)
+}
+
+#[derive(Default, Debug)]
+struct Count {
+    asked: u64,
+    allowed: u64,
+    errors: u64,
+    tokens: u64,
+    wire: u64,
+    wire_allowed: u64,
+    by_kind: std::collections::BTreeMap<Kind, u64>,
+}
+
+impl Count {
+    /// Compares one verdict.
+    fn compare(&mut self, token: &biscuit_auth::Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> bool {
+        let ours = chain.explain(call, facts, Apart::default());
+        let theirs = stock::ask(token, chain, call, facts);
+        let show = || {
+            let blocks: Vec<_> = chain.hops().map(|hop| hop.datalog()).collect();
+            format!("{blocks:#?}\n{call:#?}\n{facts:#?}\nours {ours:?}\ntheirs {theirs:?}")
+        };
+        match (&ours, &theirs) {
+            (Ok(()), Verdict::Allow) => {}
+            (Err(_), Verdict::Error(_)) => self.errors += 1,
+            (Err(refusal), Verdict::Deny { block: Some(block) }) => {
+                let hop = refusal.hop().unwrap();
+                let same = if hop <= chain.depth() { hop == *block } else { *block > chain.depth() };
+                assert!(same, "another block is to blame: {}", show());
+            }
+            _ => panic!("the verdicts differ: {}", show()),
+        }
+        self.asked += 1;
+        self.allowed += u64::from(ours.is_ok());
+        if let Err(refusal) = &ours {
+            *self.by_kind.entry(refusal.kind()).or_default() += 1;
+        }
+        ours.is_ok()
+    }
+}
+
+/// What the child is allowed its parents are; and the hop that is named is the lowest.
+fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
+    let apart = Apart { approvals: true, budgets: false };
+    let verdict = grown.chain.explain(call, facts, apart);
+    let by_prefix: Vec<_> = grown.before.iter().map(|chain| chain.explain(call, facts, apart)).collect();
+    match verdict {
+        Ok(()) => assert!(by_prefix.iter().all(Result::is_ok), "a parent refuses what its child may: {by_prefix:?}"),
+        Err(refusal) => {
+            let hop = refusal.hop().unwrap() as usize;
+            assert!(by_prefix[..hop].iter().all(Result::is_ok), "a lower hop refuses: {refusal} {by_prefix:?}");
+            if refusal.kind() != Kind::Depth {
+                assert_eq!(by_prefix[hop], Err(refusal));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stock_engine_agrees() {
+    let seed = std::env::var("BAILIWICK_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+        u64::from_le_bytes(*CallNonce::fresh().0.first_chunk().unwrap())
+    });
+    eprintln!("BAILIWICK_SEED={seed}");
+    let (mut rng, mut count) = (Rng::new(seed), Count::default());
+    let started = std::time::Instant::now();
+    while count.asked < cases() {
+        let root = Authority::generate();
+        let ring = KeyRing::new([root.root()]);
+        let world = World::random(&mut rng);
+        let grown = grow(&mut rng, &world, &root, &ring);
+        let token = stock::bearer(&grown.chain, &grown.key);
+        count.tokens += 1;
+        for index in 0..CALLS {
+            let (call, facts) = world.ask(&mut rng, &grown.chain, index);
+            count.compare(&token, &grown.chain, &call, &facts);
+            narrower(&grown, &call, &facts);
+        }
+        let (call, facts) = world.ask(&mut rng, &grown.chain, 0);
+        let life = std::time::Duration::from_secs(rng.below(90));
+        let Ok(bytes) = hold(&grown.chain, &grown.key).wire_call(&call, &facts, life) else { continue };
+        let wire = ring.wire_call(&bytes).unwrap();
+        let token = biscuit_auth::Biscuit::from(&bytes, stock::key(&root.public())).unwrap();
+        for index in 0..3 {
+            let (call, facts) = if index == 0 { (call.clone(), facts.clone()) } else { world.ask(&mut rng, wire.chain(), index) };
+            count.wire += 1;
+            count.wire_allowed += u64::from(count.compare(&token, wire.chain(), &call, &facts));
+        }
+    }
+    let each = started.elapsed() / u32::try_from(count.asked).unwrap();
+    eprintln!("{each:?} a case, {count:?}");
+    assert!(count.allowed * 100 >= count.asked * 15, "too few cases allow: {count:?}");
+    assert!(count.wire_allowed * 100 >= count.wire * 5, "too few wire calls allow: {count:?}");
+    assert_eq!(count.errors, 0, "the engine gave up on a block in profile: {count:?}");
+}

@@ -226,6 +226,34 @@ impl Forge {
         self.raw(block)
     }
 
+    /// Appends the block of `base` with what `more` says besides, before or after the rest.
+    ///
+    /// Its strings are interned after those of `base`, so that only what is added is hostile.
+    #[must_use]
+    pub fn merged(self, base: &str, more: &str, first: bool) -> Self {
+        let mut all = block(&self.clone().append(base).blocks.pop().unwrap());
+        let longer = self.clone().append(base);
+        let added = schema::Block::decode(datalog(&longer.blocks, more).as_slice()).unwrap();
+        fn join<T>(into: &mut Vec<T>, from: Vec<T>, first: bool) {
+            let at = if first { 0 } else { into.len() };
+            into.splice(at..at, from);
+        }
+        all.symbols.extend(added.symbols);
+        all.public_keys.extend(added.public_keys);
+        all.version = all.version.max(added.version);
+        join(&mut all.facts, added.facts, first);
+        join(&mut all.rules, added.rules, first);
+        join(&mut all.checks, added.checks, first);
+        join(&mut all.scope, added.scope, first);
+        self.raw(all.encode_to_vec())
+    }
+
+    /// The same blocks in the hands of another.
+    #[must_use]
+    pub fn in_hands_of(self, holder: &SigningKey) -> Self {
+        Self { holder: holder.clone(), ..self }
+    }
+
     /// Appends the last block again, changed.
     #[must_use]
     pub fn edited(self, block: &schema::Block, change: impl FnOnce(&mut schema::Block)) -> Self {

@@ -3,7 +3,7 @@
 
 use bailiwick::capability::{
     AgentKey, Apart, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate, MintError, Risk, Scope,
-    SPAWN, any, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix, range, subset_of, url, UrlPattern,
+    any, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix, range, subset_of, url, UrlPattern,
 };
 use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::forge::{self, Forge};
@@ -33,17 +33,8 @@ fn held(scope: &Scope) -> (Authority, KeyRing, Held) {
     let root = Authority::generate();
     let key = AgentKey::generate();
     let chain = root.mint(scope, &Mandate::default(), key.public(), now()).unwrap();
-    (KeyRing::new([root.root()]), chain.held_by(key).unwrap()).into_triple(root)
-}
-
-trait IntoTriple<A, B> {
-    fn into_triple<R>(self, root: R) -> (R, A, B);
-}
-
-impl<A, B> IntoTriple<A, B> for (A, B) {
-    fn into_triple<R>(self, root: R) -> (R, A, B) {
-        (root, self.0, self.1)
-    }
+    let ring = KeyRing::new([root.root()]);
+    (root, ring, chain.held_by(key).unwrap())
 }
 
 fn reader() -> Scope {
@@ -196,15 +187,20 @@ fn attack_02_a_budget_is_not_raised_reset_or_renamed() {
         assert_eq!(ask(&raw, &read, &Facts { used, ..Facts::at(now()) }), Err((Kind::Budget, Some(0))));
     }
     // Counting under a key that signed nothing here is out of profile, by whatever bytes.
-    let honest = parent.danger_append("reader", &own, to.public(), now()).unwrap();
-    let block = forge::block(forge::blocks(&forge::parts(&honest.to_bytes())).last().unwrap());
-    let holder = forge::secret(&stolen(&parent, &root));
-    let _ = (block, holder);
-}
-
-/// The holder's key cannot be read out of a `Held`; this stands for any other key.
-fn stolen(_: &Held, _: &Authority) -> AgentKey {
-    AgentKey::generate()
+    let (ring, token, key) = hostile_holder();
+    let chain = ring.chain(&token).unwrap();
+    let held = chain.held_by(AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()).unwrap();
+    let own = held.danger_append("reader", &own, to.public(), now()).unwrap().to_bytes();
+    let block = forge::block(forge::blocks(&forge::parts(&own)).last().unwrap());
+    for (signer, fine) in [(key.public(), true), (to.public(), false), (root.public(), false)] {
+        let forged = Forge::after(&token, &key).edited(&block, |block| {
+            for text in &mut block.symbols {
+                *text = text.replace(&key.public().to_string(), &signer.to_string());
+            }
+        });
+        let read = ring.chain(&forged.token());
+        assert_eq!(read.err().map(|refusal| refusal.kind()), (!fine).then_some(Kind::Malformed));
+    }
 }
 
 /// A genuine token, and the key of its holder, who is the attacker.
@@ -215,12 +211,19 @@ fn hostile_holder() -> (KeyRing, Vec<u8>, AgentKey) {
     (KeyRing::new([root.root()]), chain.to_bytes(), key)
 }
 
+fn assert_malformed(ring: &KeyRing, forged: &Forge, what: &str) {
+    for refused in [ring.chain(&forged.token()).err(), ring.wire_call(&forged.sealed()).err()] {
+        assert_eq!(refused.map(|refusal| refusal.kind()), Some(Kind::Malformed), "{what}");
+    }
+}
+
 const CHECK: &str = "check if time($x), $x < 2030-01-01T00:00:00Z;";
 
 #[test]
 fn attack_03_a_child_block_with_anything_but_checks_of_the_profile_is_malformed() {
     let (ring, token, key) = hostile_holder();
-    let genuine = Forge::after(&token, &key).append(&format!("agent(\"reader\"); {CHECK}"));
+    let base = format!("agent(\"reader\"); {CHECK}");
+    let genuine = Forge::after(&token, &key).append(&base);
     // The same text without the attack is in profile, so it is the attack that is refused.
     ring.chain(&genuine.token()).unwrap();
     let additions = [
@@ -260,23 +263,16 @@ fn attack_03_a_child_block_with_anything_but_checks_of_the_profile_is_malformed(
         "check if call($h), approval($h, $e, $i)",
     ];
     for addition in additions {
-        for text in [
-            format!("agent(\"reader\"); {CHECK} {addition}"),
-            format!("agent(\"reader\"); {addition}; {CHECK}"),
-            format!("{addition}; agent(\"reader\"); {CHECK}"),
-        ] {
-            let forged = Forge::after(&token, &key).append(&text);
-            assert_eq!(kind(ring.chain(&forged.token())), Kind::Malformed, "{text}");
-            assert_eq!(kind(ring.wire_call(&forged.sealed())), Kind::Malformed, "{text}");
+        for first in [false, true] {
+            let forged = Forge::after(&token, &key).merged(&base, addition, first);
+            assert_malformed(&ring, &forged, addition);
         }
     }
     for text in ["", "agent(\"reader\")", "agent(\"Reader\"); check if time($x), $x < 2030-01-01T00:00:00Z", CHECK] {
-        let forged = Forge::after(&token, &key).append(text);
-        assert_eq!(kind(ring.chain(&forged.token())), Kind::Malformed, "{text}");
+        assert_malformed(&ring, &Forge::after(&token, &key).append(text), text);
     }
     for scope in ["trusting previous", "trusting authority", "trusting ed25519/acdd6d5b53bfee478bf689f8e012fe7988bf755e3d7c5152947abc149bc20189"] {
-        let forged = Forge::after(&token, &key).append(&format!("{scope}; agent(\"reader\"); {CHECK}"));
-        assert_eq!(kind(ring.chain(&forged.token())), Kind::Malformed, "{scope}");
+        assert_malformed(&ring, &Forge::after(&token, &key).merged(&base, scope, true), scope);
     }
 }
 
@@ -377,7 +373,7 @@ fn attack_05_an_agent_that_may_not_spawn_has_no_children() {
     for text in [format!("agent(\"reader\"); {CHECK}"), format!("agent(\"reader\"); {spawn} {CHECK}")] {
         let forged = Forge::after(&child.to_bytes(), &key).append(&text);
         let forged = ring.chain(&forged.token()).unwrap();
-        assert_eq!(ask(&forged, &read, &Facts::at(now())).unwrap_err().1, Some(1).filter(|_| text.len() < 90).or(Some(1)));
+        assert_eq!(ask(&forged, &read, &Facts::at(now())), Err((Kind::Depth, Some(1))), "{text}");
     }
     // A raw block that drops the limit on its own depth is not in profile.
     let key = AgentKey::generate();
@@ -395,5 +391,4 @@ fn attack_05_an_agent_that_may_not_spawn_has_no_children() {
             assert_eq!(refusal.kind(), Kind::Malformed);
         }
     }
-    assert_eq!(SPAWN, "agent.spawn");
 }

@@ -4,7 +4,11 @@
 //! that climbs out of its room, computed from the file and the inline modules around it. Comments
 //! and strings do not count.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a file that cannot be read fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a file that cannot be read fails the test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,8 +23,31 @@ const TABLE: [(&str, &[&str]); 9] = [
     ("capability", &["id"]),
     ("guard", &["store", "capability", "id", "clock"]),
     ("record", &["store", "guard", "capability", "id", "clock"]),
-    ("tool", &["model", "record", "guard", "store", "capability", "id", "clock"]),
-    ("agent", &["tool", "model", "record", "guard", "store", "capability", "id", "clock"]),
+    (
+        "tool",
+        &[
+            "model",
+            "record",
+            "guard",
+            "store",
+            "capability",
+            "id",
+            "clock",
+        ],
+    ),
+    (
+        "agent",
+        &[
+            "tool",
+            "model",
+            "record",
+            "guard",
+            "store",
+            "capability",
+            "id",
+            "clock",
+        ],
+    ),
 ];
 
 /// Files beside the rooms: they put the rooms together, and no room names what is in them.
@@ -34,26 +61,55 @@ fn rooms_import_what_the_table_allows() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/src");
     let mut files = Vec::new();
     collect(&src, &mut files);
-    assert!(files.len() > 50, "found only {} files under {}", files.len(), src.display());
+    assert!(
+        files.len() > 50,
+        "found only {} files under {}",
+        files.len(),
+        src.display()
+    );
     let mut faults = Vec::new();
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in &files {
         let place = file.strip_prefix(&src).unwrap();
         let found = scan(place, &fs::read_to_string(file).unwrap());
         faults.extend(found.faults);
-        arrows.entry(found.room.clone()).or_default().extend(found.arrows.into_iter().filter(|room| *room != found.room));
+        arrows
+            .entry(found.room.clone())
+            .or_default()
+            .extend(found.arrows.into_iter().filter(|room| *room != found.room));
     }
-    let rooms: BTreeSet<&str> = arrows.keys().map(String::as_str).filter(|room| !FACADE.contains(room)).collect();
-    assert_eq!(rooms, TABLE.iter().map(|(room, _)| *room).collect(), "the rooms of sdk/src are not those of the table");
+    let rooms: BTreeSet<&str> = arrows
+        .keys()
+        .map(String::as_str)
+        .filter(|room| !FACADE.contains(room))
+        .collect();
+    assert_eq!(
+        rooms,
+        TABLE.iter().map(|(room, _)| *room).collect(),
+        "the rooms of sdk/src are not those of the table"
+    );
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     // The scanner sees something: these arrows are what the rooms are for.
-    for (from, to) in [("agent", "tool"), ("tool", "guard"), ("record", "guard"), ("guard", "capability"), ("capability", "id")] {
-        assert!(arrows.get(from).is_some_and(|named| named.contains(to)), "no arrow from {from} to {to} was found");
+    for (from, to) in [
+        ("agent", "tool"),
+        ("tool", "guard"),
+        ("record", "guard"),
+        ("guard", "capability"),
+        ("capability", "id"),
+    ] {
+        assert!(
+            arrows.get(from).is_some_and(|named| named.contains(to)),
+            "no arrow from {from} to {to} was found"
+        );
     }
     for facade in FACADE {
         arrows.remove(facade);
     }
-    assert_eq!(circle(&arrows), BTreeSet::new(), "rooms that import one another");
+    assert_eq!(
+        circle(&arrows),
+        BTreeSet::new(),
+        "rooms that import one another"
+    );
 }
 
 fn collect(dir: &Path, into: &mut Vec<PathBuf>) {
@@ -72,7 +128,11 @@ fn collect(dir: &Path, into: &mut Vec<PathBuf>) {
 fn circle(arrows: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
     let mut left = arrows.clone();
     loop {
-        let done: Vec<String> = left.iter().filter(|(_, to)| !to.iter().any(|room| left.contains_key(room))).map(|(from, _)| from.clone()).collect();
+        let done: Vec<String> = left
+            .iter()
+            .filter(|(_, to)| !to.iter().any(|room| left.contains_key(room)))
+            .map(|(from, _)| from.clone())
+            .collect();
         if done.is_empty() {
             return left.into_keys().collect();
         }
@@ -89,17 +149,31 @@ struct Found {
 
 /// Reads a file that stands at `place` under `sdk/src`.
 fn scan(place: &Path, text: &str) -> Found {
-    let mut modules: Vec<String> = place.with_extension("").iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    let mut modules: Vec<String> = place
+        .with_extension("")
+        .iter()
+        .map(|part| part.to_str().unwrap().to_owned())
+        .collect();
     let room = modules.first().cloned().unwrap_or_default();
-    if modules.last().is_some_and(|last| last == "mod" || last == "lib") {
+    if modules
+        .last()
+        .is_some_and(|last| last == "mod" || last == "lib")
+    {
         modules.pop();
     }
     let tokens = tokens(text);
-    let mut scanner = Scanner { tokens: &tokens, named: Vec::new() };
+    let mut scanner = Scanner {
+        tokens: &tokens,
+        named: Vec::new(),
+    };
     let mut open: Vec<bool> = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        let word = |ahead: usize| tokens.get(at + ahead).map_or("", |token| token.text.as_str());
+        let word = |ahead: usize| {
+            tokens
+                .get(at + ahead)
+                .map_or("", |token| token.text.as_str())
+        };
         let follows_path = at > 0 && tokens.get(at - 1).is_some_and(|before| before.text == "::");
         match token.text.as_str() {
             "mod" if word(2) == "{" => {
@@ -114,12 +188,18 @@ fn scan(place: &Path, text: &str) -> Found {
                     modules.pop();
                 }
             }
-            "biscuit_auth" if room != NAMES_BISCUIT => scanner.named.push((token.line, Err("only `capability` names `biscuit_auth`".to_owned()))),
+            "biscuit_auth" if room != NAMES_BISCUIT => scanner.named.push((
+                token.line,
+                Err("only `capability` names `biscuit_auth`".to_owned()),
+            )),
             "crate" if word(1) == "::" => {
                 at = scanner.tree(at + 2, Vec::new());
                 continue;
             }
-            "crate" if word(1) == "as" => scanner.named.push((token.line, Err("a name for the whole crate hides what is imported".to_owned()))),
+            "crate" if word(1) == "as" => scanner.named.push((
+                token.line,
+                Err("a name for the whole crate hides what is imported".to_owned()),
+            )),
             // The crate by its own name, from inside.
             "bailiwick" if word(1) == "::" && !follows_path => {
                 at = scanner.tree(at + 2, Vec::new());
@@ -133,19 +213,29 @@ fn scan(place: &Path, text: &str) -> Found {
         }
         at += 1;
     }
-    let mut found = Found { room: room.clone(), arrows: BTreeSet::new(), faults: Vec::new() };
-    let allowed = TABLE.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed);
+    let mut found = Found {
+        room: room.clone(),
+        arrows: BTreeSet::new(),
+        faults: Vec::new(),
+    };
+    let allowed = TABLE
+        .iter()
+        .find(|(name, _)| *name == room)
+        .map(|(_, allowed)| *allowed);
     for (line, named) in scanner.named {
         let fault = match named {
             Err(fault) => Some(fault),
             Ok(_) if FACADE.contains(&room.as_str()) => None,
             Ok(other) => {
-                let fine = other == room || allowed.is_some_and(|allowed| allowed.contains(&other.as_str()));
+                let fine = other == room
+                    || allowed.is_some_and(|allowed| allowed.contains(&other.as_str()));
                 found.arrows.insert(other.clone());
                 (!fine).then(|| format!("`{room}` may not name `{other}`"))
             }
         };
-        found.faults.extend(fault.map(|fault| format!("{}:{line}: {fault}", place.display())));
+        found
+            .faults
+            .extend(fault.map(|fault| format!("{}:{line}: {fault}", place.display())));
     }
     found
 }
@@ -168,7 +258,8 @@ impl Scanner<'_> {
             match self.text(at) {
                 "super" => {
                     if base.pop().is_none() {
-                        self.named.push((line, Err("a `super` above the crate".to_owned())));
+                        self.named
+                            .push((line, Err("a `super` above the crate".to_owned())));
                         return at + 1;
                     }
                     if self.text(at + 1) != "::" {
@@ -196,7 +287,10 @@ impl Scanner<'_> {
     /// Everything of the crate's root at once hides what is imported.
     fn root(&mut self, line: usize, base: &[String]) {
         if base.is_empty() {
-            self.named.push((line, Err("the crate's root as a whole hides what is imported".to_owned())));
+            self.named.push((
+                line,
+                Err("the crate's root as a whole hides what is imported".to_owned()),
+            ));
         }
     }
 
@@ -256,7 +350,9 @@ fn tokens(text: &str) -> Vec<Token> {
                     }
                 }
             }
-            'r' if at(i + 1) == '"' || (at(i + 1) == '#' && matches!(at(i + 2), '#' | '"')) => i = raw(&letters, i + 1),
+            'r' if at(i + 1) == '"' || (at(i + 1) == '#' && matches!(at(i + 2), '#' | '"')) => {
+                i = raw(&letters, i + 1)
+            }
             'b' if at(i + 1) == 'r' && matches!(at(i + 2), '"' | '#') => i = raw(&letters, i + 2),
             'b' if at(i + 1) == '"' => i = string(&letters, i + 2),
             '"' => i = string(&letters, i + 1),
@@ -278,20 +374,34 @@ fn tokens(text: &str) -> Vec<Token> {
                 while word(at(i)) {
                     i += 1;
                 }
-                found.push(Token { text: letters.iter().skip(start).take(i - start).collect(), line });
+                found.push(Token {
+                    text: letters.iter().skip(start).take(i - start).collect(),
+                    line,
+                });
             }
             ':' if at(i + 1) == ':' => {
                 i += 2;
-                found.push(Token { text: "::".to_owned(), line });
+                found.push(Token {
+                    text: "::".to_owned(),
+                    line,
+                });
             }
             letter => {
                 i += 1;
                 if !letter.is_whitespace() {
-                    found.push(Token { text: letter.to_string(), line });
+                    found.push(Token {
+                        text: letter.to_string(),
+                        line,
+                    });
                 }
             }
         }
-        line += letters.iter().skip(start).take(i - start).filter(|letter| **letter == '\n').count();
+        line += letters
+            .iter()
+            .skip(start)
+            .take(i - start)
+            .filter(|letter| **letter == '\n')
+            .count();
     }
     found
 }
@@ -310,10 +420,21 @@ fn string(letters: &[char], mut i: usize) -> usize {
 
 /// Where a raw string ends whose hashes, or quote, begin at `i`.
 fn raw(letters: &[char], mut i: usize) -> usize {
-    let hashes = letters.iter().skip(i).take_while(|letter| **letter == '#').count();
+    let hashes = letters
+        .iter()
+        .skip(i)
+        .take_while(|letter| **letter == '#')
+        .count();
     i += hashes + 1;
     while i < letters.len() {
-        let closes = letters.get(i) == Some(&'"') && letters.iter().skip(i + 1).take(hashes).filter(|letter| **letter == '#').count() == hashes;
+        let closes = letters.get(i) == Some(&'"')
+            && letters
+                .iter()
+                .skip(i + 1)
+                .take(hashes)
+                .filter(|letter| **letter == '#')
+                .count()
+                == hashes;
         if closes {
             return i + 1 + hashes;
         }
@@ -332,13 +453,28 @@ fn a_forbidden_path_is_found_however_it_is_written() {
     for (place, text) in [
         ("store/key.rs", "use crate::guard::Guard;"),
         ("store/key.rs", "fn f() -> crate::guard::Guard { todo!() }"),
-        ("store/key.rs", "use crate::{\n    id::Timestamp,\n    guard::{self, Guard},\n};"),
+        (
+            "store/key.rs",
+            "use crate::{\n    id::Timestamp,\n    guard::{self, Guard},\n};",
+        ),
         ("store/key.rs", "use super::super::guard::Guard;"),
-        ("store/key.rs", "use super::{batch::Batch, super::guard::Guard};"),
+        (
+            "store/key.rs",
+            "use super::{batch::Batch, super::guard::Guard};",
+        ),
         ("store/mod.rs", "use super::guard::Guard;"),
-        ("store/mod.rs", "mod inner { use super::super::guard::Guard; }"),
-        ("clock.rs", "mod tests { use super::*; use super::super::store::Key; }"),
-        ("capability/datalog/grant.rs", "use super::super::super::guard::Guard;"),
+        (
+            "store/mod.rs",
+            "mod inner { use super::super::guard::Guard; }",
+        ),
+        (
+            "clock.rs",
+            "mod tests { use super::*; use super::super::store::Key; }",
+        ),
+        (
+            "capability/datalog/grant.rs",
+            "use super::super::super::guard::Guard;",
+        ),
         ("capability/mod.rs", "use bailiwick::guard::Guard;"),
         ("guard/mod.rs", "pub(in crate::record) struct S;"),
         ("guard/mod.rs", "use crate::*;"),
@@ -357,14 +493,35 @@ fn a_forbidden_path_is_found_however_it_is_written() {
 #[test]
 fn what_is_allowed_and_what_is_no_path_is_not_found() {
     for (place, text) in [
-        ("store/key.rs", "use crate::id::Timestamp; use super::batch::Batch; use crate::store::Key;"),
-        ("store/key.rs", "// use crate::guard::Guard;\n/// [`crate::guard::Guard`] /* */\n/* a /* crate::guard */ crate::guard */"),
-        ("store/key.rs", r####"const A: &str = "crate::guard \" crate::guard"; const B: &str = r#"crate::guard " "#; const C: char = '"';"####),
-        ("store/key.rs", "mod tests { use super::*; use super::super::batch::Batch; fn f<'a>(x: &'a str) {} }"),
-        ("capability/datalog/grant.rs", "use super::super::bounds::Grant; use super::{read::{atoms, strs}, table::Table};"),
+        (
+            "store/key.rs",
+            "use crate::id::Timestamp; use super::batch::Batch; use crate::store::Key;",
+        ),
+        (
+            "store/key.rs",
+            "// use crate::guard::Guard;\n/// [`crate::guard::Guard`] /* */\n/* a /* crate::guard */ crate::guard */",
+        ),
+        (
+            "store/key.rs",
+            r####"const A: &str = "crate::guard \" crate::guard"; const B: &str = r#"crate::guard " "#; const C: char = '"';"####,
+        ),
+        (
+            "store/key.rs",
+            "mod tests { use super::*; use super::super::batch::Batch; fn f<'a>(x: &'a str) {} }",
+        ),
+        (
+            "capability/datalog/grant.rs",
+            "use super::super::bounds::Grant; use super::{read::{atoms, strs}, table::Table};",
+        ),
         ("capability/wire.rs", "use biscuit_auth::format::schema;"),
-        ("guard/mod.rs", "pub(crate) fn f() { if x { y } } mod a { mod b { use super::super::denial::Denial; } } use super::store::Key;"),
-        ("agent/mod.rs", "use crate::tool::Gate; use crate::model::Model;"),
+        (
+            "guard/mod.rs",
+            "pub(crate) fn f() { if x { y } } mod a { mod b { use super::super::denial::Denial; } } use super::store::Key;",
+        ),
+        (
+            "agent/mod.rs",
+            "use crate::tool::Gate; use crate::model::Model;",
+        ),
         ("lib.rs", "pub use crate::agent::Agent;"),
     ] {
         assert_eq!(faults(place, text), Vec::<String>::new(), "{place}: {text}");
@@ -374,11 +531,20 @@ fn what_is_allowed_and_what_is_no_path_is_not_found() {
 #[test]
 fn a_circle_is_found() {
     let arrows = |pairs: &[(&str, &str)]| {
-        pairs.iter().fold(BTreeMap::new(), |mut arrows: BTreeMap<String, BTreeSet<String>>, (from, to)| {
-            arrows.entry((*from).to_owned()).or_default().insert((*to).to_owned());
-            arrows
-        })
+        pairs.iter().fold(
+            BTreeMap::new(),
+            |mut arrows: BTreeMap<String, BTreeSet<String>>, (from, to)| {
+                arrows
+                    .entry((*from).to_owned())
+                    .or_default()
+                    .insert((*to).to_owned());
+                arrows
+            },
+        )
     };
     assert!(circle(&arrows(&[("a", "b"), ("b", "c"), ("a", "c")])).is_empty());
-    assert_eq!(circle(&arrows(&[("a", "b"), ("b", "c"), ("c", "b")])).len(), 3);
+    assert_eq!(
+        circle(&arrows(&[("a", "b"), ("b", "c"), ("c", "b")])).len(),
+        3
+    );
 }

@@ -60,7 +60,7 @@ pub(crate) struct Holder {
 /// The holder's key: known, or made and to be written once the token is.
 pub(crate) enum NewHolder {
     Known(PublicKey),
-    Fresh(AgentKey, String),
+    Fresh(Box<AgentKey>, String),
 }
 
 impl Holder {
@@ -68,7 +68,10 @@ impl Holder {
     pub(crate) fn key(&self) -> Result<NewHolder, Fault> {
         match (&self.to, &self.new_key) {
             (Some(key), _) => Ok(NewHolder::Known(*key)),
-            (None, Some(file)) => Ok(NewHolder::Fresh(AgentKey::generate(), file.clone())),
+            (None, Some(file)) => Ok(NewHolder::Fresh(
+                Box::new(AgentKey::generate()),
+                file.clone(),
+            )),
             (None, None) => Err(Fault::new("give `--to` or `--new-key`")),
         }
     }

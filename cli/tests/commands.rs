@@ -1,5 +1,11 @@
 //! The commands that make and read tokens, as a person runs them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's own plumbing"
+)]
+
 mod bin;
 
 use std::fs;

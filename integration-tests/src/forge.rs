@@ -2,7 +2,7 @@
 //!
 //! Nothing here asks what the profile allows; it only knows how Biscuit lays out and signs bytes.
 
-use bailiwick::capability::AgentKey;
+use bailiwick::capability::{AgentKey, Authority};
 use biscuit_auth::Biscuit;
 use biscuit_auth::builder::{Algorithm, BiscuitBuilder, BlockBuilder};
 use biscuit_auth::format::schema;
@@ -29,10 +29,19 @@ pub fn agent(key: &SigningKey) -> AgentKey {
     AgentKey::from_pem(&key.to_pkcs8_pem(Default::default()).unwrap()).unwrap()
 }
 
+/// The key as a root's, for the public API.
+#[must_use]
+pub fn authority(key: &SigningKey) -> Authority {
+    Authority::from_pem(&agent(key).danger_to_pem().unwrap()).unwrap()
+}
+
 /// The public half, as the schema writes it.
 #[must_use]
 pub fn public(key: &SigningKey) -> schema::PublicKey {
-    schema::PublicKey { algorithm: 0, key: key.verifying_key().to_bytes().to_vec() }
+    schema::PublicKey {
+        algorithm: 0,
+        key: key.verifying_key().to_bytes().to_vec(),
+    }
 }
 
 /// Reads a token into its raw parts.
@@ -56,7 +65,10 @@ pub fn block(signed: &schema::SignedBlock) -> schema::Block {
 /// Every block of a token, the authority block first.
 #[must_use]
 pub fn blocks(token: &schema::Biscuit) -> Vec<schema::SignedBlock> {
-    std::iter::once(&token.authority).chain(&token.blocks).cloned().collect()
+    std::iter::once(&token.authority)
+        .chain(&token.blocks)
+        .cloned()
+        .collect()
 }
 
 /// A token without proof of these blocks.
@@ -76,19 +88,29 @@ pub fn token(blocks: &[schema::SignedBlock]) -> schema::Biscuit {
 pub fn datalog(before: &[schema::SignedBlock], text: &str) -> Vec<u8> {
     let keys = biscuit_auth::KeyPair::from(&stock_key(&key(99)));
     if before.is_empty() {
-        let built = BiscuitBuilder::new().code(text).expect(text).build(&keys).expect(text);
+        let built = BiscuitBuilder::new()
+            .code(text)
+            .expect(text)
+            .build(&keys)
+            .expect(text);
         return parts(&built.to_vec().unwrap()).authority.block;
     }
     // The strings of the chain so far, under keys of our own.
     let mut signed = Vec::new();
     let mut signer = key(99);
-    for (index, known) in before.iter().enumerate() {
+    // A third party's block has strings of its own, which the chain does not share.
+    let shared = before
+        .iter()
+        .filter(|block| block.external_signature.is_none());
+    for (index, known) in shared.enumerate() {
         let next = key(100 + u8::try_from(index).unwrap());
         signed.push(sign(&signed, known.block.clone(), &signer, &next));
         signer = next;
     }
     let mut raw = token(&signed);
-    raw.proof.content = Some(schema::proof::Content::NextSecret(signer.to_bytes().to_vec()));
+    raw.proof.content = Some(schema::proof::Content::NextSecret(
+        signer.to_bytes().to_vec(),
+    ));
     let chain = Biscuit::from(bytes(&raw), keys.public()).unwrap();
     let block = BlockBuilder::new().code(text).expect(text);
     let longer = chain.append(block).unwrap();
@@ -119,8 +141,17 @@ pub fn sign_for(
     next: schema::PublicKey,
 ) -> schema::SignedBlock {
     let previous = before.last().map(|block| block.signature.clone());
-    let signature = signer.sign(&payload(&block, &next, previous.as_deref(), None)).to_bytes().to_vec();
-    schema::SignedBlock { block, next_key: next, signature, external_signature: None, version: Some(1) }
+    let signature = signer
+        .sign(&payload(&block, &next, previous.as_deref(), None))
+        .to_bytes()
+        .to_vec();
+    schema::SignedBlock {
+        block,
+        next_key: next,
+        signature,
+        external_signature: None,
+        version: Some(1),
+    }
 }
 
 /// Signs `block` with payload version 0, which does not cover the signature before.
@@ -130,7 +161,13 @@ pub fn sign_v0(block: Vec<u8>, signer: &SigningKey, next: &SigningKey) -> schema
     payload.extend(0i32.to_le_bytes());
     payload.extend(next.verifying_key().to_bytes());
     let signature = signer.sign(&payload).to_bytes().to_vec();
-    schema::SignedBlock { block, next_key: public(next), signature, external_signature: None, version: None }
+    schema::SignedBlock {
+        block,
+        next_key: public(next),
+        signature,
+        external_signature: None,
+        version: None,
+    }
 }
 
 /// Signs `block` as a third party, and then as the chain's signer.
@@ -148,25 +185,44 @@ pub fn sign_external(
     message.extend(b"\0PREVSIG\0");
     message.extend(&previous);
     let external = third.sign(&message).to_bytes().to_vec();
-    let signature = signer.sign(&payload(&block, &public(next), Some(&previous), Some(&external))).to_bytes().to_vec();
+    let signature = signer
+        .sign(&payload(
+            &block,
+            &public(next),
+            Some(&previous),
+            Some(&external),
+        ))
+        .to_bytes()
+        .to_vec();
     schema::SignedBlock {
         block,
         next_key: public(next),
         signature,
-        external_signature: Some(schema::ExternalSignature { signature: external, public_key: public(third) }),
+        external_signature: Some(schema::ExternalSignature {
+            signature: external,
+            public_key: public(third),
+        }),
         version: Some(1),
     }
 }
 
 /// What a chain signature of payload version 1 covers.
-fn payload(block: &[u8], next: &schema::PublicKey, previous: Option<&[u8]>, external: Option<&[u8]>) -> Vec<u8> {
+fn payload(
+    block: &[u8],
+    next: &schema::PublicKey,
+    previous: Option<&[u8]>,
+    external: Option<&[u8]>,
+) -> Vec<u8> {
     let mut payload = b"\0BLOCK\0\0VERSION\0\x01\0\0\0\0PAYLOAD\0".to_vec();
     payload.extend(block);
     payload.extend(b"\0ALGORITHM\0");
     payload.extend(next.algorithm.to_le_bytes());
     payload.extend(b"\0NEXTKEY\0");
     payload.extend(&next.key);
-    for (label, signature) in [(&b"\0PREVSIG\0"[..], previous), (&b"\0EXTERNALSIG\0"[..], external)] {
+    for (label, signature) in [
+        (&b"\0PREVSIG\0"[..], previous),
+        (&b"\0EXTERNALSIG\0"[..], external),
+    ] {
         if let Some(signature) = signature {
             payload.extend(label);
             payload.extend(signature);
@@ -182,7 +238,9 @@ pub fn seal(token: &mut schema::Biscuit, key: &SigningKey) {
     payload.extend(last.next_key.algorithm.to_le_bytes());
     payload.extend(&last.next_key.key);
     payload.extend(&last.signature);
-    token.proof.content = Some(schema::proof::Content::FinalSignature(key.sign(&payload).to_bytes().to_vec()));
+    token.proof.content = Some(schema::proof::Content::FinalSignature(
+        key.sign(&payload).to_bytes().to_vec(),
+    ));
 }
 
 /// A chain under construction: each block signed by the key that the one before names.
@@ -199,21 +257,30 @@ impl Forge {
     /// Starts with the blocks of a genuine token and the key of its holder.
     #[must_use]
     pub fn after(token: &[u8], holder: &AgentKey) -> Self {
-        Self { blocks: blocks(&parts(token)), holder: secret(holder), seed: 1 }
+        Self {
+            blocks: blocks(&parts(token)),
+            holder: secret(holder),
+            seed: 1,
+        }
     }
 
     /// Starts with an authority block of this Datalog.
     #[must_use]
     pub fn root(root: &SigningKey, text: &str) -> Self {
         let holder = key(1);
-        Self { blocks: vec![sign(&[], datalog(&[], text), root, &holder)], holder, seed: 2 }
+        Self {
+            blocks: vec![sign(&[], datalog(&[], text), root, &holder)],
+            holder,
+            seed: 2,
+        }
     }
 
     /// Appends a block of these bytes, signed as it should be.
     #[must_use]
     pub fn raw(mut self, block: Vec<u8>) -> Self {
         let next = key(self.seed);
-        self.blocks.push(sign(&self.blocks, block, &self.holder, &next));
+        self.blocks
+            .push(sign(&self.blocks, block, &self.holder, &next));
         self.seed += 1;
         self.holder = next;
         self
@@ -251,7 +318,10 @@ impl Forge {
     /// The same blocks in the hands of another.
     #[must_use]
     pub fn in_hands_of(self, holder: &SigningKey) -> Self {
-        Self { holder: holder.clone(), ..self }
+        Self {
+            holder: holder.clone(),
+            ..self
+        }
     }
 
     /// Appends the last block again, changed.

@@ -39,32 +39,44 @@ pub fn key(key: &PublicKey) -> biscuit_auth::PublicKey {
 #[must_use]
 pub fn bearer(chain: &Chain, holder: &AgentKey) -> Biscuit {
     let mut raw = forge::parts(&chain.to_bytes());
-    raw.proof.content = Some(Content::NextSecret(forge::secret(holder).to_bytes().to_vec()));
+    raw.proof.content = Some(Content::NextSecret(
+        forge::secret(holder).to_bytes().to_vec(),
+    ));
     Biscuit::from(forge::bytes(&raw), key(&chain.root())).unwrap()
 }
 
 /// Asks the stock engine whether `token`, the form of `chain` that it takes, allows a call.
 #[must_use]
 pub fn ask(token: &Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> Verdict {
-    let digest = call.digest(&chain.holder(), facts.task.as_deref(), facts.audience.as_deref());
+    let digest = call.digest(
+        &chain.holder(),
+        facts.task.as_deref(),
+        facts.audience.as_deref(),
+    );
     let mut builder = AuthorizerBuilder::new().set_limits(AuthorizerLimits {
         max_facts: 100_000,
         max_iterations: 10_000,
         max_time: Duration::from_secs(60),
     });
     for line in stock_facts(call, facts, chain.depth(), Some((digest, call.nonce().0))) {
-        builder = builder.fact(line.as_str()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        builder = builder
+            .fact(line.as_str())
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
     }
     let mut authorizer = builder.policy(POLICY).unwrap().build(token).unwrap();
     match authorizer.authorize() {
         Ok(_) => Verdict::Allow,
-        Err(Token::FailedLogic(logic)) => Verdict::Deny { block: first(&logic) },
+        Err(Token::FailedLogic(logic)) => Verdict::Deny {
+            block: first(&logic),
+        },
         Err(error) => Verdict::Error(error.to_string()),
     }
 }
 
 fn first(logic: &Logic) -> Option<u32> {
-    let (Logic::Unauthorized { checks, .. } | Logic::NoMatchingPolicy { checks }) = logic else { return None };
+    let (Logic::Unauthorized { checks, .. } | Logic::NoMatchingPolicy { checks }) = logic else {
+        return None;
+    };
     let blocks = checks.iter().filter_map(|check| match check {
         FailedCheck::Block(check) => Some(check.block_id),
         FailedCheck::Authorizer(_) => None,

@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bailiwick::capability::{
-    AgentKey, Apart, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate, MintError, Risk, Scope,
-    any, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix, range, subset_of, url, UrlPattern,
+    AgentKey, Apart, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate,
+    MintError, Risk, Scope, UrlPattern, any, at_most, eq, host, hours, matches, minutes, one_of,
+    path_under, prefix, range, subset_of, url,
 };
 use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::forge::{self, Forge};
-use biscuit_auth::format::schema;
+use biscuit_auth::format::schema::{self, scope::Content};
 use serde_json::{Value, json};
 
 type Verdict = Result<(), (Kind, Option<u32>)>;
@@ -21,7 +22,9 @@ fn call(capability: &str, args: &Value) -> Call {
 }
 
 fn ask(chain: &Chain, call: &Call, facts: &Facts) -> Verdict {
-    chain.explain(call, facts, Apart::default()).map_err(|refusal| (refusal.kind(), refusal.hop()))
+    chain
+        .explain(call, facts, Apart::default())
+        .map_err(|refusal| (refusal.kind(), refusal.hop()))
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, bailiwick::capability::Refusal>) -> Kind {
@@ -32,7 +35,9 @@ fn kind<T: std::fmt::Debug>(result: Result<T, bailiwick::capability::Refusal>) -
 fn held(scope: &Scope) -> (Authority, KeyRing, Held) {
     let root = Authority::generate();
     let key = AgentKey::generate();
-    let chain = root.mint(scope, &Mandate::default(), key.public(), now()).unwrap();
+    let chain = root
+        .mint(scope, &Mandate::default(), key.public(), now())
+        .unwrap();
     let ring = KeyRing::new([root.root()]);
     (root, ring, chain.held_by(key).unwrap())
 }
@@ -47,16 +52,30 @@ fn reader() -> Scope {
 fn attack_01_no_grants_allow_nothing_at_the_root_and_at_every_hop() {
     let (root, ring, nothing) = held(&Scope::new());
     let read = call("fs.read", &json!({ "path": "/srv/docs/a" }));
-    assert_eq!(ask(nothing.chain(), &read, &Facts::at(now())), Err((Kind::Tool, Some(0))));
-    assert_eq!(ask(nothing.chain(), &call("", &json!({})), &Facts::at(now())), Err((Kind::Tool, Some(0))));
+    assert_eq!(
+        ask(nothing.chain(), &read, &Facts::at(now())),
+        Err((Kind::Tool, Some(0)))
+    );
+    assert_eq!(
+        ask(nothing.chain(), &call("", &json!({})), &Facts::at(now())),
+        Err((Kind::Tool, Some(0)))
+    );
 
     let key = AgentKey::generate();
     let inherits = root.mint(&Scope::inherit(), &Mandate::default(), key.public(), now());
-    assert!(matches!(inherits, Err(MintError::Profile(_) | MintError::Scope(_))));
+    assert!(matches!(
+        inherits,
+        Err(MintError::Profile(_) | MintError::Scope(_))
+    ));
 
     let (_, _, parent) = held(&reader());
-    let child = parent.delegate("reader", &Scope::new(), key.public(), now()).unwrap();
-    assert_eq!(ask(&child, &read, &Facts::at(now())), Err((Kind::Tool, Some(1))));
+    let child = parent
+        .delegate("reader", &Scope::new(), key.public(), now())
+        .unwrap();
+    assert_eq!(
+        ask(&child, &read, &Facts::at(now())),
+        Err((Kind::Tool, Some(1)))
+    );
 
     // A root block without a grants check, signed by the genuine root, is no block of the profile.
     let lineage = "00".repeat(16);
@@ -96,7 +115,10 @@ fn attack_02_a_wider_child_is_refused_and_an_appended_one_widens_nothing() {
     let mut facts = Facts::at(now());
     facts.audience = Some("here".to_owned());
     (facts.task, facts.step) = (Some("t".to_owned()), Some("s".to_owned()));
-    (facts.dataset, facts.taint) = (Some(["d".to_owned()].into()), Some(["web".to_owned()].into()));
+    (facts.dataset, facts.taint) = (
+        Some(["d".to_owned()].into()),
+        Some(["web".to_owned()].into()),
+    );
     facts.risk = Some(Risk::Medium);
     let good = json!({ "to": "a", "sum": 5, "tags": ["x"] });
     assert_eq!(ask(parent.chain(), &call("pay", &good), &facts), Ok(()));
@@ -113,28 +135,91 @@ fn attack_02_a_wider_child_is_refused_and_an_appended_one_widens_nothing() {
     };
     let grant = |grant: Grant| Scope::new().grant(grant);
     let arguments = [
-        ("a tool", grant(Grant::new("fs.read")), call("fs.read", &json!({})), Kind::Tool),
-        ("a dropped constraint", grant(drop_arg(&pay, "to")), without("to"), Kind::Argument),
-        ("a loosened list", grant(pay.clone().arg("to", one_of(["a", "b", "c"]))), with("to", json!("c")), Kind::Argument),
-        ("a loosened range", grant(pay.clone().arg("sum", at_most(101))), with("sum", json!(101)), Kind::Argument),
-        ("an open end", grant(pay.clone().arg("sum", at_most(100))), with("sum", json!(-1)), Kind::Argument),
-        ("a retyped value", grant(pay.clone().arg("sum", eq("5"))), with("sum", json!("5")), Kind::Argument),
-        ("a free argument", grant(pay.clone().arg("note", any())), with("note", json!("x")), Kind::Argument),
-        ("any for a list", grant(pay.clone().arg("to", any())), with("to", json!("z")), Kind::Argument),
-        ("prefix for a list", grant(pay.clone().arg("to", prefix(""))), with("to", json!("z")), Kind::Argument),
-        ("a pattern", grant(pay.clone().arg("to", matches(".*"))), with("to", json!("z")), Kind::Argument),
-        ("a larger subset", grant(pay.clone().arg("tags", subset_of(["x", "y"]))), with("tags", json!(["y"])), Kind::Argument),
+        (
+            "a tool",
+            grant(Grant::new("fs.read")),
+            call("fs.read", &json!({})),
+            Kind::Tool,
+        ),
+        (
+            "a dropped constraint",
+            grant(drop_arg(&pay, "to")),
+            without("to"),
+            Kind::Argument,
+        ),
+        (
+            "a loosened list",
+            grant(pay.clone().arg("to", one_of(["a", "b", "c"]))),
+            with("to", json!("c")),
+            Kind::Argument,
+        ),
+        (
+            "a loosened range",
+            grant(pay.clone().arg("sum", at_most(101))),
+            with("sum", json!(101)),
+            Kind::Argument,
+        ),
+        (
+            "an open end",
+            grant(pay.clone().arg("sum", at_most(100))),
+            with("sum", json!(-1)),
+            Kind::Argument,
+        ),
+        (
+            "a retyped value",
+            grant(pay.clone().arg("sum", eq("5"))),
+            with("sum", json!("5")),
+            Kind::Argument,
+        ),
+        (
+            "a free argument",
+            grant(pay.clone().arg("note", any())),
+            with("note", json!("x")),
+            Kind::Argument,
+        ),
+        (
+            "any for a list",
+            grant(pay.clone().arg("to", any())),
+            with("to", json!("z")),
+            Kind::Argument,
+        ),
+        (
+            "prefix for a list",
+            grant(pay.clone().arg("to", prefix(""))),
+            with("to", json!("z")),
+            Kind::Argument,
+        ),
+        (
+            "a pattern",
+            grant(pay.clone().arg("to", matches(".*"))),
+            with("to", json!("z")),
+            Kind::Argument,
+        ),
+        (
+            "a larger subset",
+            grant(pay.clone().arg("tags", subset_of(["x", "y"]))),
+            with("tags", json!(["y"])),
+            Kind::Argument,
+        ),
     ];
     for (what, scope, wider, refused) in arguments {
         let to = AgentKey::generate();
         let delegated = parent.delegate("reader", &scope, to.public(), now());
-        assert!(matches!(delegated, Err(MintError::Widens(_))), "{what}: {delegated:?}");
-        let raw = parent.danger_append("reader", &scope, to.public(), now()).unwrap();
+        assert!(
+            matches!(delegated, Err(MintError::Widens(_))),
+            "{what}: {delegated:?}"
+        );
+        let raw = parent
+            .danger_append("reader", &scope, to.public(), now())
+            .unwrap();
         let raw = ring.chain(&raw.to_bytes()).unwrap();
         assert_eq!(ask(&raw, &wider, &facts), Err((refused, Some(0))), "{what}");
     }
 
-    let later = Facts { time: now().saturating_add(minutes(10)), ..facts.clone() };
+    let later = Facts {
+        time: now().saturating_add(minutes(10)),
+        ..facts.clone()
+    };
     let other = |change: fn(&mut Facts)| {
         let mut facts = facts.clone();
         change(&mut facts);
@@ -146,28 +231,79 @@ fn attack_02_a_wider_child_is_refused_and_an_appended_one_widens_nothing() {
     let mut dataset = facts.clone();
     dataset.dataset = set("e");
     let caveats = [
-        ("expiry", Scope::inherit().expires_in(hours(1)), later, Kind::Expired),
-        ("audience", Scope::inherit().audience(["here", "there"]), other(|facts| facts.audience = Some("there".to_owned())), Kind::Audience),
-        ("task", Scope::inherit().task(["t", "u"]), other(|facts| facts.task = Some("u".to_owned())), Kind::Task),
-        ("step", Scope::inherit().step(["s", "r"]), other(|facts| facts.step = None), Kind::Step),
-        ("dataset", Scope::inherit().dataset(["d", "e"]), dataset, Kind::Dataset),
-        ("taint", Scope::inherit().taint(["web", "mail"]), taint, Kind::Taint),
-        ("risk", Scope::inherit().max_risk(Risk::High), other(|facts| facts.risk = Some(Risk::High)), Kind::Risk),
+        (
+            "expiry",
+            Scope::inherit().expires_in(hours(1)),
+            later,
+            Kind::Expired,
+        ),
+        (
+            "audience",
+            Scope::inherit().audience(["here", "there"]),
+            other(|facts| facts.audience = Some("there".to_owned())),
+            Kind::Audience,
+        ),
+        (
+            "task",
+            Scope::inherit().task(["t", "u"]),
+            other(|facts| facts.task = Some("u".to_owned())),
+            Kind::Task,
+        ),
+        (
+            "step",
+            Scope::inherit().step(["s", "r"]),
+            other(|facts| facts.step = None),
+            Kind::Step,
+        ),
+        (
+            "dataset",
+            Scope::inherit().dataset(["d", "e"]),
+            dataset,
+            Kind::Dataset,
+        ),
+        (
+            "taint",
+            Scope::inherit().taint(["web", "mail"]),
+            taint,
+            Kind::Taint,
+        ),
+        (
+            "risk",
+            Scope::inherit().max_risk(Risk::High),
+            other(|facts| facts.risk = Some(Risk::High)),
+            Kind::Risk,
+        ),
     ];
     for (what, scope, facts, refused) in caveats {
         let to = AgentKey::generate();
         let delegated = parent.delegate("reader", &scope, to.public(), now());
-        assert!(matches!(delegated, Err(MintError::Widens(_))), "{what}: {delegated:?}");
-        let raw = parent.danger_append("reader", &scope, to.public(), now()).unwrap();
-        assert_eq!(ask(&raw, &call("pay", &good), &facts), Err((refused, Some(0))), "{what}");
+        assert!(
+            matches!(delegated, Err(MintError::Widens(_))),
+            "{what}: {delegated:?}"
+        );
+        let raw = parent
+            .danger_append("reader", &scope, to.public(), now())
+            .unwrap();
+        assert_eq!(
+            ask(&raw, &call("pay", &good), &facts),
+            Err((refused, Some(0))),
+            "{what}"
+        );
     }
     let deeper = Scope::inherit().max_depth(3);
-    assert!(parent.delegate("reader", &deeper, AgentKey::generate().public(), now()).is_err());
+    assert!(
+        parent
+            .delegate("reader", &deeper, AgentKey::generate().public(), now())
+            .is_err()
+    );
 }
 
 fn drop_arg(grant: &Grant, name: &str) -> Grant {
     let rest = grant.args().iter().filter(|(known, _)| *known != name);
-    rest.fold(Grant::new(grant.capability()), |grant, (name, constraint)| grant.arg(name, constraint.clone()))
+    rest.fold(
+        Grant::new(grant.capability()),
+        |grant, (name, constraint)| grant.arg(name, constraint.clone()),
+    )
 }
 
 #[test]
@@ -176,30 +312,57 @@ fn attack_02_a_budget_is_not_raised_reset_or_renamed() {
     let (root, ring, parent) = held(&scope);
     let to = AgentKey::generate();
     let more = Scope::inherit().budget(Budget::new("calls", 3).shared("m").set_by(root.public()));
-    assert!(matches!(parent.delegate("reader", &more, to.public(), now()), Err(MintError::Widens(_))));
+    assert!(matches!(
+        parent.delegate("reader", &more, to.public(), now()),
+        Err(MintError::Widens(_))
+    ));
     let read = call("fs.read", &json!({ "path": "/srv/docs/a" }));
     // Appended raw: the parent's limit still holds, and an own counter only adds to it.
     let own = Scope::inherit().budget(Budget::new("calls", 1000).shared("m"));
     for scope in [&more, &own] {
-        let raw = parent.danger_append("reader", scope, to.public(), now()).unwrap();
+        let raw = parent
+            .danger_append("reader", scope, to.public(), now())
+            .unwrap();
         let raw = ring.chain(&raw.to_bytes()).unwrap();
         let used = raw.budgets().map(|(key, _, _)| (key.clone(), 3)).collect();
-        assert_eq!(ask(&raw, &read, &Facts { used, ..Facts::at(now()) }), Err((Kind::Budget, Some(0))));
+        assert_eq!(
+            ask(
+                &raw,
+                &read,
+                &Facts {
+                    used,
+                    ..Facts::at(now())
+                }
+            ),
+            Err((Kind::Budget, Some(0)))
+        );
     }
     // Counting under a key that signed nothing here is out of profile, by whatever bytes.
     let (ring, token, key) = hostile_holder();
     let chain = ring.chain(&token).unwrap();
-    let held = chain.held_by(AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()).unwrap();
-    let own = held.danger_append("reader", &own, to.public(), now()).unwrap().to_bytes();
+    let held = chain
+        .held_by(AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap())
+        .unwrap();
+    let own = held
+        .danger_append("reader", &own, to.public(), now())
+        .unwrap()
+        .to_bytes();
     let block = forge::block(forge::blocks(&forge::parts(&own)).last().unwrap());
-    for (signer, fine) in [(key.public(), true), (to.public(), false), (root.public(), false)] {
+    for (signer, fine) in [
+        (key.public(), true),
+        (to.public(), false),
+        (root.public(), false),
+    ] {
         let forged = Forge::after(&token, &key).edited(&block, |block| {
             for text in &mut block.symbols {
                 *text = text.replace(&key.public().to_string(), &signer.to_string());
             }
         });
         let read = ring.chain(&forged.token());
-        assert_eq!(read.err().map(|refusal| refusal.kind()), (!fine).then_some(Kind::Malformed));
+        assert_eq!(
+            read.err().map(|refusal| refusal.kind()),
+            (!fine).then_some(Kind::Malformed)
+        );
     }
 }
 
@@ -207,13 +370,22 @@ fn attack_02_a_budget_is_not_raised_reset_or_renamed() {
 fn hostile_holder() -> (KeyRing, Vec<u8>, AgentKey) {
     let root = Authority::generate();
     let key = AgentKey::generate();
-    let chain = root.mint(&reader(), &Mandate::default(), key.public(), now()).unwrap();
+    let chain = root
+        .mint(&reader(), &Mandate::default(), key.public(), now())
+        .unwrap();
     (KeyRing::new([root.root()]), chain.to_bytes(), key)
 }
 
 fn assert_malformed(ring: &KeyRing, forged: &Forge, what: &str) {
-    for refused in [ring.chain(&forged.token()).err(), ring.wire_call(&forged.sealed()).err()] {
-        assert_eq!(refused.map(|refusal| refusal.kind()), Some(Kind::Malformed), "{what}");
+    for refused in [
+        ring.chain(&forged.token()).err(),
+        ring.wire_call(&forged.sealed()).err(),
+    ] {
+        assert_eq!(
+            refused.map(|refusal| refusal.kind()),
+            Some(Kind::Malformed),
+            "{what}"
+        );
     }
 }
 
@@ -268,11 +440,19 @@ fn attack_03_a_child_block_with_anything_but_checks_of_the_profile_is_malformed(
             assert_malformed(&ring, &forged, addition);
         }
     }
-    for text in ["", "agent(\"reader\")", "agent(\"Reader\"); check if time($x), $x < 2030-01-01T00:00:00Z", CHECK] {
+    for text in [
+        "",
+        "agent(\"reader\")",
+        "agent(\"Reader\"); check if time($x), $x < 2030-01-01T00:00:00Z",
+        CHECK,
+    ] {
         assert_malformed(&ring, &Forge::after(&token, &key).append(text), text);
     }
-    for scope in ["trusting previous", "trusting authority", "trusting ed25519/acdd6d5b53bfee478bf689f8e012fe7988bf755e3d7c5152947abc149bc20189"] {
-        assert_malformed(&ring, &Forge::after(&token, &key).merged(&base, scope, true), scope);
+}
+
+fn scope(content: Content) -> schema::Scope {
+    schema::Scope {
+        content: Some(content),
     }
 }
 
@@ -283,21 +463,50 @@ fn attack_03_no_field_of_a_block_can_be_used_otherwise() {
     let genuine = start.clone().append(&format!("agent(\"reader\"); {CHECK}"));
     let block = forge::block(genuine.blocks.last().unwrap());
     type Change = fn(&mut schema::Block);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 18] = [
         ("context", |block| block.context = Some("x".to_owned())),
         ("empty context", |block| block.context = Some(String::new())),
-        ("a version that is not needed", |block| block.version = Some(4)),
+        ("a version that is not needed", |block| {
+            block.version = Some(4)
+        }),
         ("no version", |block| block.version = None),
         ("a later version", |block| block.version = Some(6)),
-        ("a check kind that says the default", |block| block.checks[0].kind = Some(0)),
-        ("a check kind that is unknown", |block| block.checks[0].kind = Some(9)),
+        ("a check kind that says the default", |block| {
+            block.checks[0].kind = Some(0)
+        }),
+        ("a check kind that is unknown", |block| {
+            block.checks[0].kind = Some(9)
+        }),
         ("reject", |block| block.checks[0].kind = Some(2)),
-        ("an unused string", |block| block.symbols.push("spare".to_owned())),
-        ("a default string", |block| block.symbols.push("read".to_owned())),
-        ("the check twice", |block| block.checks.push(block.checks[0].clone())),
+        ("an unused string", |block| {
+            block.symbols.push("spare".to_owned())
+        }),
+        ("a default string", |block| {
+            block.symbols.push("read".to_owned())
+        }),
+        ("the check twice", |block| {
+            block.checks.push(block.checks[0].clone())
+        }),
         ("no check", |block| block.checks.clear()),
         ("an empty check", |block| block.checks[0].queries.clear()),
-        ("a string out of range", |block| block.facts[0].predicate.name = u64::MAX),
+        ("trusting authority", |block| {
+            block.scope.push(scope(Content::ScopeType(0)))
+        }),
+        ("trusting previous", |block| {
+            block.scope.push(scope(Content::ScopeType(1)))
+        }),
+        ("trusting a key", |block| {
+            block.scope.push(scope(Content::PublicKey(0)));
+            block.public_keys.push(forge::public(&forge::key(5)));
+        }),
+        ("a check that trusts previous", |block| {
+            block.checks[0].queries[0]
+                .scope
+                .push(scope(Content::ScopeType(1)))
+        }),
+        ("a string out of range", |block| {
+            block.facts[0].predicate.name = u64::MAX
+        }),
     ];
     for (what, change) in changes {
         let forged = start.clone().edited(&block, change);
@@ -312,7 +521,10 @@ fn attack_04_nothing_overmatches() {
         .grant(Grant::new("fs.read").arg("path", path_under("/data")))
         .grant(Grant::new("dns").arg("name", host("example.com")))
         .grant(Grant::new("dns.under").arg("name", host(".example.com")))
-        .grant(Grant::new("get").arg("url", url(UrlPattern::new("https", ".example.com").paths("/v1"))))
+        .grant(Grant::new("get").arg(
+            "url",
+            url(UrlPattern::new("https", ".example.com").paths("/v1")),
+        ))
         .grant(Grant::new("mail").arg("to", matches("[a-z]+@x[.]org")));
     let (_, ring, held) = held(&scope);
     let chain = ring.chain(&held.chain().to_bytes()).unwrap();
@@ -322,28 +534,76 @@ fn attack_04_nothing_overmatches() {
         ("DB*", json!({}), Some(Kind::Tool)),
         ("fs.read", json!({ "path": "/data/x" }), None),
         ("fs.read", json!({ "path": "/data" }), None),
-        ("fs.read", json!({ "path": "/database" }), Some(Kind::Argument)),
-        ("fs.read", json!({ "path": "/data/../etc" }), Some(Kind::Argument)),
-        ("fs.read", json!({ "path": "/data//x" }), Some(Kind::Argument)),
+        (
+            "fs.read",
+            json!({ "path": "/database" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "fs.read",
+            json!({ "path": "/data/../etc" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "fs.read",
+            json!({ "path": "/data//x" }),
+            Some(Kind::Argument),
+        ),
         ("dns", json!({ "name": "example.com" }), None),
-        ("dns", json!({ "name": "a.example.com" }), Some(Kind::Argument)),
-        ("dns", json!({ "name": "example.com.evil.io" }), Some(Kind::Argument)),
+        (
+            "dns",
+            json!({ "name": "a.example.com" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "dns",
+            json!({ "name": "example.com.evil.io" }),
+            Some(Kind::Argument),
+        ),
         ("dns.under", json!({ "name": "a.example.com" }), None),
         ("dns.under", json!({ "name": "example.com" }), None),
-        ("dns.under", json!({ "name": "evilexample.com" }), Some(Kind::Argument)),
-        ("dns.under", json!({ "name": "a.example.com.evil.io" }), Some(Kind::Argument)),
+        (
+            "dns.under",
+            json!({ "name": "evilexample.com" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "dns.under",
+            json!({ "name": "a.example.com.evil.io" }),
+            Some(Kind::Argument),
+        ),
         ("get", json!({ "url": "https://a.example.com/v1/x" }), None),
-        ("get", json!({ "url": "https://a.example.com/v10" }), Some(Kind::Argument)),
-        ("get", json!({ "url": "https://evilexample.com/v1" }), Some(Kind::Argument)),
-        ("get", json!({ "url": "https://example.com@evil.io/v1" }), Some(Kind::Argument)),
-        ("get", json!({ "url": "http://a.example.com/v1" }), Some(Kind::Argument)),
+        (
+            "get",
+            json!({ "url": "https://a.example.com/v10" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "get",
+            json!({ "url": "https://evilexample.com/v1" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "get",
+            json!({ "url": "https://example.com@evil.io/v1" }),
+            Some(Kind::Argument),
+        ),
+        (
+            "get",
+            json!({ "url": "http://a.example.com/v1" }),
+            Some(Kind::Argument),
+        ),
         ("mail", json!({ "to": "a@x.org" }), None),
         ("mail", json!({ "to": "a@x.org\n" }), Some(Kind::Argument)),
         ("mail", json!({ "to": "b a@x.org" }), Some(Kind::Argument)),
     ];
     for (capability, args, refused) in cases {
         let verdict = ask(&chain, &call(capability, &args), &Facts::at(now()));
-        assert_eq!(verdict, refused.map_or(Ok(()), |kind| Err((kind, Some(0)))), "{capability} {args}");
+        assert_eq!(
+            verdict,
+            refused.map_or(Ok(()), |kind| Err((kind, Some(0)))),
+            "{capability} {args}"
+        );
     }
 }
 
@@ -351,15 +611,27 @@ fn attack_04_nothing_overmatches() {
 fn attack_05_depth_is_not_passed_by_the_api_nor_by_raw_blocks() {
     let (_, ring, parent) = held(&reader().max_depth(1));
     let key = AgentKey::generate();
-    let child = parent.delegate("reader", &Scope::inherit(), key.public(), now()).unwrap();
-    let child_held = child.clone().held_by(AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()).unwrap();
+    let child = parent
+        .delegate("reader", &Scope::inherit(), key.public(), now())
+        .unwrap();
+    let child_held = child
+        .clone()
+        .held_by(AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap())
+        .unwrap();
     let to = AgentKey::generate();
-    assert!(matches!(child_held.delegate("reader", &Scope::inherit(), to.public(), now()), Err(MintError::Widens(_))));
+    assert!(matches!(
+        child_held.delegate("reader", &Scope::inherit(), to.public(), now()),
+        Err(MintError::Widens(_))
+    ));
     let read = call("fs.read", &json!({ "path": "/srv/docs/a" }));
     assert_eq!(ask(&child, &read, &Facts::at(now())), Ok(()));
-    let forged = Forge::after(&child.to_bytes(), &key).append(&format!("agent(\"reader\"); {CHECK}"));
+    let forged =
+        Forge::after(&child.to_bytes(), &key).append(&format!("agent(\"reader\"); {CHECK}"));
     let forged = ring.chain(&forged.token()).unwrap();
-    assert_eq!(ask(&forged, &read, &Facts::at(now())), Err((Kind::Depth, Some(0))));
+    assert_eq!(
+        ask(&forged, &read, &Facts::at(now())),
+        Err((Kind::Depth, Some(0)))
+    );
 }
 
 #[test]
@@ -367,24 +639,41 @@ fn attack_05_an_agent_that_may_not_spawn_has_no_children() {
     let leaf = Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/srv/docs")));
     let (_, ring, parent) = held(&reader());
     let key = AgentKey::generate();
-    let child = parent.delegate("reader", &leaf, key.public(), now()).unwrap();
+    let child = parent
+        .delegate("reader", &leaf, key.public(), now())
+        .unwrap();
     let read = call("fs.read", &json!({ "path": "/srv/docs/a" }));
     let spawn = "check if tool(\"agent.spawn\"), arg_names($n), {\"role\"}.contains($n), $n.union($n) === $n;";
-    for text in [format!("agent(\"reader\"); {CHECK}"), format!("agent(\"reader\"); {spawn} {CHECK}")] {
+    for text in [
+        format!("agent(\"reader\"); {CHECK}"),
+        format!("agent(\"reader\"); {spawn} {CHECK}"),
+    ] {
         let forged = Forge::after(&child.to_bytes(), &key).append(&text);
         let forged = ring.chain(&forged.token()).unwrap();
-        assert_eq!(ask(&forged, &read, &Facts::at(now())), Err((Kind::Depth, Some(1))), "{text}");
+        assert_eq!(
+            ask(&forged, &read, &Facts::at(now())),
+            Err((Kind::Depth, Some(1))),
+            "{text}"
+        );
     }
     // A raw block that drops the limit on its own depth is not in profile.
     let key = AgentKey::generate();
     let parent = {
         let root = Authority::generate();
-        let first = root.mint(&reader(), &Mandate::default(), key.public(), now()).unwrap();
+        let first = root
+            .mint(&reader(), &Mandate::default(), key.public(), now())
+            .unwrap();
         (KeyRing::new([root.root()]), first)
     };
-    let own = "check if tool(\"fs.read\"), arg_names($n), {\"path\"}.contains($n), $n.union($n) === $n;";
-    for (depth, fine) in [("", false), ("check if depth($x), $x <= 2", false), ("check if depth($x), $x <= 1", true)] {
-        let forged = Forge::after(&parent.1.to_bytes(), &key).append(&format!("agent(\"reader\"); {own} {CHECK} {depth}"));
+    let own =
+        "check if tool(\"fs.read\"), arg_names($n), {\"path\"}.contains($n), $n.union($n) === $n;";
+    for (depth, fine) in [
+        ("", false),
+        ("check if depth($x), $x <= 2", false),
+        ("check if depth($x), $x <= 1", true),
+    ] {
+        let forged = Forge::after(&parent.1.to_bytes(), &key)
+            .append(&format!("agent(\"reader\"); {own} {CHECK} {depth}"));
         let read = parent.0.chain(&forged.token());
         assert_eq!(read.is_ok(), fine, "{depth}: {read:?}");
         if let Err(refusal) = read {

@@ -6,14 +6,18 @@
 mod random;
 
 use bailiwick::capability::{
-    AgentKey, Apart, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Held, KeyRing, Kind, Mandate, Scope,
+    AgentKey, Apart, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Held, KeyRing,
+    Kind, Mandate, Scope,
 };
-use bailiwick_integration_tests::stock::{self, Verdict};
 use bailiwick_integration_tests::forge;
+use bailiwick_integration_tests::stock::{self, Verdict};
 use random::{Rng, World};
 
 fn cases() -> u64 {
-    std::env::var("BAILIWICK_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1500)
+    std::env::var("BAILIWICK_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1500)
 }
 
 /// How many calls are asked of one token.
@@ -79,15 +83,28 @@ fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown
     let read = ring.chain(&chain.to_bytes()).unwrap();
     assert!(read.bounds().eq(chain.bounds()), "encode and decode differ");
     assert_eq!(read.to_bytes(), chain.to_bytes());
-    Grown { chain: read, key, before }
+    Grown {
+        chain: read,
+        key,
+        before,
+    }
 }
 
 /// Appends an approval under a key that the test knows, which the library keeps to itself.
-fn approved(rng: &mut Rng, world: &World, ring: &KeyRing, chain: Chain, key: AgentKey) -> (Chain, AgentKey) {
+fn approved(
+    rng: &mut Rng,
+    world: &World,
+    ring: &KeyRing,
+    chain: Chain,
+    key: AgentKey,
+) -> (Chain, AgentKey) {
     let held = hold(&chain, &key);
     let mut request = held.approval_request(&world.call, &world.facts);
     if rng.chance(10) {
-        request = ApprovalRequest { call: [7; 32], ..request };
+        request = ApprovalRequest {
+            call: [7; 32],
+            ..request
+        };
     }
     let by = rng.pick(&world.approvers);
     let approval = request.approve(by, world.expiry(rng));
@@ -98,7 +115,10 @@ fn approved(rng: &mut Rng, world: &World, ring: &KeyRing, chain: Chain, key: Age
     let (by, signer) = (forge::secret(by), forge::secret(&key));
     let block = forge::sign_external(&blocks, theirs.block, &by, &signer, &forge::secret(&next));
     blocks.push(block);
-    (ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap(), next)
+    (
+        ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap(),
+        next,
+    )
 }
 
 #[derive(Default, Debug)]
@@ -114,7 +134,13 @@ struct Count {
 
 impl Count {
     /// Compares one verdict.
-    fn compare(&mut self, token: &biscuit_auth::Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> bool {
+    fn compare(
+        &mut self,
+        token: &biscuit_auth::Biscuit,
+        chain: &Chain,
+        call: &Call,
+        facts: &Facts,
+    ) -> bool {
         let ours = chain.explain(call, facts, Apart::default());
         let theirs = stock::ask(token, chain, call, facts);
         let show = || {
@@ -126,7 +152,11 @@ impl Count {
             (Err(_), Verdict::Error(_)) => self.errors += 1,
             (Err(refusal), Verdict::Deny { block: Some(block) }) => {
                 let hop = refusal.hop().unwrap();
-                let same = if hop <= chain.depth() { hop == *block } else { *block > chain.depth() };
+                let same = if hop <= chain.depth() {
+                    hop == *block
+                } else {
+                    *block > chain.depth()
+                };
                 assert!(same, "another block is to blame: {}", show());
             }
             _ => panic!("the verdicts differ: {}", show()),
@@ -142,14 +172,27 @@ impl Count {
 
 /// What the child is allowed its parents are; and the hop that is named is the lowest.
 fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
-    let apart = Apart { approvals: true, budgets: false };
+    let apart = Apart {
+        approvals: true,
+        budgets: false,
+    };
     let verdict = grown.chain.explain(call, facts, apart);
-    let by_prefix: Vec<_> = grown.before.iter().map(|chain| chain.explain(call, facts, apart)).collect();
+    let by_prefix: Vec<_> = grown
+        .before
+        .iter()
+        .map(|chain| chain.explain(call, facts, apart))
+        .collect();
     match verdict {
-        Ok(()) => assert!(by_prefix.iter().all(Result::is_ok), "a parent refuses what its child may: {by_prefix:?}"),
+        Ok(()) => assert!(
+            by_prefix.iter().all(Result::is_ok),
+            "a parent refuses what its child may: {by_prefix:?}"
+        ),
         Err(refusal) => {
             let hop = refusal.hop().unwrap() as usize;
-            assert!(by_prefix[..hop].iter().all(Result::is_ok), "a lower hop refuses: {refusal} {by_prefix:?}");
+            assert!(
+                by_prefix[..hop].iter().all(Result::is_ok),
+                "a lower hop refuses: {refusal} {by_prefix:?}"
+            );
             if refusal.kind() != Kind::Depth {
                 assert_eq!(by_prefix[hop], Err(refusal));
             }
@@ -159,9 +202,10 @@ fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
 
 #[test]
 fn the_stock_engine_agrees() {
-    let seed = std::env::var("BAILIWICK_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-        u64::from_le_bytes(*CallNonce::fresh().0.first_chunk().unwrap())
-    });
+    let seed = std::env::var("BAILIWICK_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| u64::from_le_bytes(*CallNonce::fresh().0.first_chunk().unwrap()));
     eprintln!("BAILIWICK_SEED={seed}");
     let (mut rng, mut count) = (Rng::new(seed), Count::default());
     let started = std::time::Instant::now();
@@ -179,18 +223,33 @@ fn the_stock_engine_agrees() {
         }
         let (call, facts) = world.ask(&mut rng, &grown.chain, 0);
         let life = std::time::Duration::from_secs(rng.below(90));
-        let Ok(bytes) = hold(&grown.chain, &grown.key).wire_call(&call, &facts, life) else { continue };
+        let Ok(bytes) = hold(&grown.chain, &grown.key).wire_call(&call, &facts, life) else {
+            continue;
+        };
         let wire = ring.wire_call(&bytes).unwrap();
         let token = biscuit_auth::Biscuit::from(&bytes, stock::key(&root.public())).unwrap();
         for index in 0..3 {
-            let (call, facts) = if index == 0 { (call.clone(), facts.clone()) } else { world.ask(&mut rng, wire.chain(), index) };
+            let (call, facts) = if index == 0 {
+                (call.clone(), facts.clone())
+            } else {
+                world.ask(&mut rng, wire.chain(), index)
+            };
             count.wire += 1;
             count.wire_allowed += u64::from(count.compare(&token, wire.chain(), &call, &facts));
         }
     }
     let each = started.elapsed() / u32::try_from(count.asked).unwrap();
     eprintln!("{each:?} a case, {count:?}");
-    assert!(count.allowed * 100 >= count.asked * 15, "too few cases allow: {count:?}");
-    assert!(count.wire_allowed * 100 >= count.wire * 5, "too few wire calls allow: {count:?}");
-    assert_eq!(count.errors, 0, "the engine gave up on a block in profile: {count:?}");
+    assert!(
+        count.allowed * 100 >= count.asked * 15,
+        "too few cases allow: {count:?}"
+    );
+    assert!(
+        count.wire_allowed * 100 >= count.wire * 5,
+        "too few wire calls allow: {count:?}"
+    );
+    assert_eq!(
+        count.errors, 0,
+        "the engine gave up on a block in profile: {count:?}"
+    );
 }

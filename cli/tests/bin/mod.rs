@@ -1,5 +1,7 @@
 //! Runs the real program.
 
+#![expect(clippy::unwrap_used, reason = "a test's own plumbing")]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

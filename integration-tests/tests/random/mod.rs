@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use bailiwick::capability::{
-    AgentKey, Atom, Budget, BudgetKey, Call, CallNonce, Chain, Cidr, Constraint, Decimal, Facts, Grant, Quorum, Risk,
-    Scope, Sensitivity, UrlPattern, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix, range,
-    subset_of, url,
+    AgentKey, Atom, Budget, BudgetKey, Call, CallNonce, Chain, Cidr, Constraint, Decimal, Facts,
+    Grant, Quorum, Risk, Scope, Sensitivity, UrlPattern, any, at_least, at_most, cidr, eq, host,
+    matches, one_of, path_under, prefix, range, subset_of, url,
 };
 use bailiwick::id::Timestamp;
 use serde_json::{Map, Value, json};
@@ -40,21 +40,70 @@ impl Rng {
 
     /// Some of the values, none of them possibly.
     fn some<T: Clone>(&mut self, from: &[T], percent: u64) -> Vec<T> {
-        from.iter().filter(|_| self.chance(percent)).cloned().collect()
+        from.iter()
+            .filter(|_| self.chance(percent))
+            .cloned()
+            .collect()
     }
 }
 
 const CAPABILITIES: [&str; 4] = ["fs.read", "pay", "we\"ird\\", "agent.spawn"];
 const NAMES: [&str; 4] = ["a", "b", "path", "na\"me, \\é"];
 const TEXTS: [&str; 40] = [
-    "", "a", "b", "ab", "abc", "x\"y", "back\\slash", "\\", "\"", "new\nline", "nul\0", "\u{202e}rtl", "\") or true",
-    "a@x.org", "/", "/srv", "/srv/a", "/srv/ab", "/srv/a/b", "/srv/../etc", "https://a.org/", "https://a.org/v1/x",
-    "http://x.b.org:8080/v1", "http://b.org/v10", "https://10.0.0.1/", "a.org", "b.org", "x.b.org", "xb.org",
-    "10.0.0.1", "10.255.255.255", "11.0.0.0", "0.0.0.0", "255.255.255.255", "::1", "2001:db8::1",
-    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "ffff::", "true", "$v0, {,} hex:00 2020-01-01T00:00:00Z",
+    "",
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "x\"y",
+    "back\\slash",
+    "\\",
+    "\"",
+    "new\nline",
+    "nul\0",
+    "\u{202e}rtl",
+    "\") or true",
+    "a@x.org",
+    "/",
+    "/srv",
+    "/srv/a",
+    "/srv/ab",
+    "/srv/a/b",
+    "/srv/../etc",
+    "https://a.org/",
+    "https://a.org/v1/x",
+    "http://x.b.org:8080/v1",
+    "http://b.org/v10",
+    "https://10.0.0.1/",
+    "a.org",
+    "b.org",
+    "x.b.org",
+    "xb.org",
+    "10.0.0.1",
+    "10.255.255.255",
+    "11.0.0.0",
+    "0.0.0.0",
+    "255.255.255.255",
+    "::1",
+    "2001:db8::1",
+    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+    "ffff::",
+    "true",
+    "$v0, {,} hex:00 2020-01-01T00:00:00Z",
 ];
 const PATTERNS: [&str; 12] = [
-    "a", "a|b", ".*", "(?s).*", "[a-z]+", "a)|(?:.*", "\\\\.*", "(?i)AB+", "^a", "x\"y", "/srv/.*", "\\d+(\\.\\d+)*",
+    "a",
+    "a|b",
+    ".*",
+    "(?s).*",
+    "[a-z]+",
+    "a)|(?:.*",
+    "\\\\.*",
+    "(?i)AB+",
+    "^a",
+    "x\"y",
+    "/srv/.*",
+    "\\d+(\\.\\d+)*",
 ];
 
 fn value(rng: &mut Rng, deep: bool) -> Value {
@@ -64,7 +113,13 @@ fn value(rng: &mut Rng, deep: bool) -> Value {
         5..=7 => number(rng),
         8 | 9 => {
             let same = value(rng, false);
-            let items = (0..rng.below(4)).map(|_| if rng.chance(50) { same.clone() } else { value(rng, rng.0 % 7 == 0) });
+            let items = (0..rng.below(4)).map(|_| {
+                if rng.chance(50) {
+                    same.clone()
+                } else {
+                    value(rng, rng.0 % 7 == 0)
+                }
+            });
             Value::Array(items.collect())
         }
         10 => json!(rng.some(&TEXTS[..8], 30)),
@@ -74,9 +129,24 @@ fn value(rng: &mut Rng, deep: bool) -> Value {
 
 fn number(rng: &mut Rng) -> Value {
     let all = [
-        json!(0), json!(1), json!(2), json!(-1), json!(-0.5), json!(98.7), json!(1e308), json!(9007199254740993i64),
-        json!(0.0000001), json!(0.000001), json!(i64::MAX), json!(i64::MIN), json!(u64::MAX), json!(9223372036854i64),
-        json!(9223372036855i64), json!(-9223372036854.775), json!(1.0), json!(-0.0),
+        json!(0),
+        json!(1),
+        json!(2),
+        json!(-1),
+        json!(-0.5),
+        json!(98.7),
+        json!(1e308),
+        json!(9007199254740993i64),
+        json!(0.0000001),
+        json!(0.000001),
+        json!(i64::MAX),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(9223372036854i64),
+        json!(9223372036855i64),
+        json!(-9223372036854.775),
+        json!(1.0),
+        json!(-0.0),
     ];
     rng.pick(&all).clone()
 }
@@ -90,7 +160,11 @@ fn decimal(rng: &mut Rng) -> Decimal {
             return Decimal::from_micros(near);
         }
         if rng.chance(20) {
-            return if rng.chance(50) { Decimal::MIN } else { Decimal::MAX };
+            return if rng.chance(50) {
+                Decimal::MIN
+            } else {
+                Decimal::MAX
+            };
         }
     }
 }
@@ -113,10 +187,26 @@ fn texts(rng: &mut Rng, with: Option<&str>) -> Vec<String> {
 
 fn networks(rng: &mut Rng) -> Vec<Cidr> {
     let all = [
-        "0.0.0.0/0", "10.0.0.0/8", "10.0.0.1", "128.0.0.0/1", "255.255.255.255/32", "::/0", "::1", "2001:db8::/32",
-        "2001:db8::/64", "2001:db8::/65", "2001:db8::/63", "8000::/1", "2001:db8::1/128", "11.0.0.0/31",
+        "0.0.0.0/0",
+        "10.0.0.0/8",
+        "10.0.0.1",
+        "128.0.0.0/1",
+        "255.255.255.255/32",
+        "::/0",
+        "::1",
+        "2001:db8::/32",
+        "2001:db8::/64",
+        "2001:db8::/65",
+        "2001:db8::/63",
+        "8000::/1",
+        "2001:db8::1/128",
+        "11.0.0.0/31",
     ];
-    let mut some: Vec<Cidr> = rng.some(&all, 30).iter().map(|text| text.parse().unwrap()).collect();
+    let mut some: Vec<Cidr> = rng
+        .some(&all, 30)
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
     if some.is_empty() {
         some.push(rng.pick(&all).parse().unwrap());
     }
@@ -126,7 +216,8 @@ fn networks(rng: &mut Rng) -> Vec<Cidr> {
 fn url_pattern(rng: &mut Rng) -> UrlPattern {
     let mut set = |all: &[&str]| {
         rng.chance(60).then(|| {
-            let mut set: BTreeSet<String> = rng.some(all, 50).into_iter().map(str::to_owned).collect();
+            let mut set: BTreeSet<String> =
+                rng.some(all, 50).into_iter().map(str::to_owned).collect();
             set.insert((*rng.pick(all)).to_owned());
             set
         })
@@ -135,7 +226,9 @@ fn url_pattern(rng: &mut Rng) -> UrlPattern {
         schemes: set(&["http", "https"]),
         hosts: set(&["a.org", "b.org", ".b.org", "x.b.org", "10.0.0.1"]),
         paths: set(&["/", "/v1/", "/v1/x/"]),
-        ports: rng.chance(30).then(|| rng.some(&[80, 443, 8080], 60).into_iter().collect()),
+        ports: rng
+            .chance(30)
+            .then(|| rng.some(&[80, 443, 8080], 60).into_iter().collect()),
     }
 }
 
@@ -155,7 +248,9 @@ fn constraint(rng: &mut Rng, about: Option<&Value>) -> Constraint {
         Some(_) => *rng.pick(&[0, 1, 10]),
     };
     match kind {
-        0 => eq(about.and_then(Atom::of).unwrap_or_else(|| Atom::of(&value(rng, false)).unwrap())),
+        0 => eq(about
+            .and_then(Atom::of)
+            .unwrap_or_else(|| Atom::of(&value(rng, false)).unwrap())),
         1 => one_of(atoms(rng, about)),
         2 => match text {
             Some(text) => {
@@ -183,7 +278,10 @@ fn constraint(rng: &mut Rng, about: Option<&Value>) -> Constraint {
         }
         6 => url(url_pattern(rng)),
         7 => {
-            let mut hosts = rng.some(&["a.org", "b.org", ".b.org", ".org", "x.b.org", "10.0.0.1"], 40);
+            let mut hosts = rng.some(
+                &["a.org", "b.org", ".b.org", ".org", "x.b.org", "10.0.0.1"],
+                40,
+            );
             hosts.extend(text.filter(|_| rng.chance(50)));
             host(hosts)
         }
@@ -193,7 +291,11 @@ fn constraint(rng: &mut Rng, about: Option<&Value>) -> Constraint {
         13 => match about {
             Some(Value::Array(items)) => {
                 let mut atoms: BTreeSet<Atom> = items.iter().filter_map(Atom::of).collect();
-                atoms.extend(rng.chance(40).then(|| Atom::of(&value(rng, true))).flatten());
+                atoms.extend(
+                    rng.chance(40)
+                        .then(|| Atom::of(&value(rng, true)))
+                        .flatten(),
+                );
                 subset_of(atoms)
             }
             _ => subset_of(atoms(rng, None)),
@@ -245,36 +347,65 @@ impl World {
         }
         let call = Call::new(*rng.pick(&CAPABILITIES), args).unwrap();
         let approvers = (0..4).map(|_| AgentKey::generate()).collect();
-        Self { now, call, facts, approvers }
+        Self {
+            now,
+            call,
+            facts,
+            approvers,
+        }
     }
 
     /// A moment at or around which something ends.
     pub(crate) fn expiry(&self, rng: &mut Rng) -> Timestamp {
         let seconds = *rng.pick(&[1, 2, 60, 60, 3600, 3600, 86400]);
-        self.now.saturating_add(std::time::Duration::from_secs(seconds))
+        self.now
+            .saturating_add(std::time::Duration::from_secs(seconds))
     }
 
     fn grant(&self, rng: &mut Rng, hop: bool) -> Grant {
         let about = rng.chance(if hop { 90 } else { 85 });
-        let capability = if about { self.call.capability() } else { *rng.pick(&CAPABILITIES) };
+        let capability = if about {
+            self.call.capability()
+        } else {
+            *rng.pick(&CAPABILITIES)
+        };
         let mut grant = Grant::new(capability);
         for name in NAMES {
             let given = self.call.arguments().get(name);
             if given.is_some() && rng.chance(if about { 98 } else { 50 }) || rng.chance(8) {
-                let constraint = if given.is_none() && rng.chance(50) { any() } else { constraint(rng, given) };
+                let constraint = if given.is_none() && rng.chance(50) {
+                    any()
+                } else {
+                    constraint(rng, given)
+                };
                 grant = grant.arg(name, constraint);
             }
         }
         if rng.chance(12) {
-            let keys: Vec<_> = self.approvers.iter().filter(|_| rng.chance(50)).map(AgentKey::public).collect();
+            let keys: Vec<_> = self
+                .approvers
+                .iter()
+                .filter(|_| rng.chance(50))
+                .map(AgentKey::public)
+                .collect();
             grant = grant.approved_by(keys);
         }
         grant
     }
 
     /// A scope for the authority block or a hop; most leave leave to spawn, unless they are last.
-    pub(crate) fn scope(&self, rng: &mut Rng, hop: bool, last: bool, budgets: &[BudgetKey]) -> Scope {
-        let mut scope = if hop && rng.chance(25) { Scope::inherit() } else { Scope::new() };
+    pub(crate) fn scope(
+        &self,
+        rng: &mut Rng,
+        hop: bool,
+        last: bool,
+        budgets: &[BudgetKey],
+    ) -> Scope {
+        let mut scope = if hop && rng.chance(25) {
+            Scope::inherit()
+        } else {
+            Scope::new()
+        };
         if scope == Scope::new() && !rng.chance(2) {
             for _ in 0..1 + rng.below(3) {
                 scope = scope.grant(self.grant(rng, hop));
@@ -291,13 +422,22 @@ impl World {
         };
         let sets = |rng: &mut Rng, known: &Option<BTreeSet<String>>| {
             let mut words = strings(&rng.some(&WORDS, 40));
-            words.extend(known.clone().filter(|_| rng.chance(95)).into_iter().flatten());
+            words.extend(
+                known
+                    .clone()
+                    .filter(|_| rng.chance(95))
+                    .into_iter()
+                    .flatten(),
+            );
             words.into_iter().collect::<Vec<_>>()
         };
         const RARE: u64 = 6;
         let facts = &self.facts;
         if rng.chance(RARE) {
-            scope = scope.not_before(Timestamp::from_secs(self.now.secs() + u64::from(rng.chance(10)) - rng.below(2)).unwrap());
+            scope = scope.not_before(
+                Timestamp::from_secs(self.now.secs() + u64::from(rng.chance(10)) - rng.below(2))
+                    .unwrap(),
+            );
         }
         if rng.chance(RARE) {
             scope = scope.audience(words(rng, &facts.audience));
@@ -315,16 +455,29 @@ impl World {
             scope = scope.taint(sets(rng, &facts.taint));
         }
         if rng.chance(RARE) {
-            scope = scope.max_risk(facts.risk.filter(|_| rng.chance(80)).unwrap_or(*rng.pick(Risk::ALL)));
+            scope = scope.max_risk(
+                facts
+                    .risk
+                    .filter(|_| rng.chance(80))
+                    .unwrap_or(*rng.pick(Risk::ALL)),
+            );
         }
         if rng.chance(RARE) {
-            scope = scope.max_sensitivity(facts.sensitivity.filter(|_| rng.chance(80)).unwrap_or(*rng.pick(Sensitivity::ALL)));
+            scope = scope.max_sensitivity(
+                facts
+                    .sensitivity
+                    .filter(|_| rng.chance(80))
+                    .unwrap_or(*rng.pick(Sensitivity::ALL)),
+            );
         }
         if rng.chance(RARE) {
             scope = scope.max_depth(3 + rng.below(4) as u32);
         }
         if rng.chance(RARE) {
-            scope = scope.budget(Budget::new(*rng.pick(&["calls", "turns"]), *rng.pick(&[0, 1, 5, i64::MAX as u64])));
+            scope = scope.budget(Budget::new(
+                *rng.pick(&["calls", "turns"]),
+                *rng.pick(&[0, 1, 5, i64::MAX as u64]),
+            ));
         }
         if rng.chance(RARE) {
             scope = scope.budget(Budget::new("calls", rng.below(9)).shared("m"));
@@ -332,11 +485,18 @@ impl World {
         if !budgets.is_empty() && rng.chance(30) {
             let known = rng.pick(budgets);
             let (signer, label) = known.id.rsplit_once('/').unwrap();
-            let again = Budget::new(known.kind.as_str(), rng.below(9)).shared(label).set_by(signer.parse().unwrap());
+            let again = Budget::new(known.kind.as_str(), rng.below(9))
+                .shared(label)
+                .set_by(signer.parse().unwrap());
             scope = scope.budget(again);
         }
         if rng.chance(RARE) {
-            let keys: Vec<_> = self.approvers.iter().filter(|_| rng.chance(70)).map(AgentKey::public).collect();
+            let keys: Vec<_> = self
+                .approvers
+                .iter()
+                .filter(|_| rng.chance(70))
+                .map(AgentKey::public)
+                .collect();
             let need = 1 + rng.below(3) as u8;
             let mut capabilities = rng.some(&CAPABILITIES, 30);
             capabilities.push(self.call.capability());
@@ -356,7 +516,9 @@ impl World {
             match rng.below(3) {
                 0 => drop(args.remove(&name)),
                 1 => drop(args.insert(name, value(rng, true))),
-                _ => drop(args.insert(name.clone(), similar(rng, self.call.arguments().get(&name)))),
+                _ => {
+                    drop(args.insert(name.clone(), similar(rng, self.call.arguments().get(&name))))
+                }
             }
         }
         if !own && rng.chance(8) {
@@ -379,7 +541,13 @@ impl World {
             }
         }
         if rng.chance(5) {
-            facts.used.insert(BudgetKey { kind: "calls".to_owned(), id: "other\"".to_owned() }, 3);
+            facts.used.insert(
+                BudgetKey {
+                    kind: "calls".to_owned(),
+                    id: "other\"".to_owned(),
+                },
+                3,
+            );
         }
         if !own && rng.chance(25) {
             match rng.below(8) {
@@ -405,11 +573,17 @@ impl World {
 
 /// A value that may be taken for another: of another type, in an array, a little longer.
 fn similar(rng: &mut Rng, value: Option<&Value>) -> Value {
-    let Some(value) = value else { return json!(null) };
+    let Some(value) = value else {
+        return json!(null);
+    };
     match rng.below(4) {
         0 => json!([value]),
         1 => json!(value.to_string()),
-        2 => json!(format!("{}{}", value.as_str().unwrap_or("/srv"), rng.pick(&["/x", "/..", " ", "\0", ".evil.io"]))),
+        2 => json!(format!(
+            "{}{}",
+            value.as_str().unwrap_or("/srv"),
+            rng.pick(&["/x", "/..", " ", "\0", ".evil.io"])
+        )),
         _ => match value {
             Value::Array(items) => items.first().cloned().unwrap_or(json!([[]])),
             Value::String(text) => json!(text.to_uppercase()),

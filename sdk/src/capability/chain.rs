@@ -273,9 +273,11 @@ impl Chain {
         &self.inner.approvals
     }
 
-    /// Whether an approval of this very call is on the chain, by whomever its blocks accept.
-    pub(crate) fn approved(&self, digest: &[u8; 32], now: Timestamp) -> bool {
-        self.inner.approvals.iter().any(|approval| approval.call == *digest && now.secs() < approval.expires.secs())
+    /// Whether the chain carries an approval of this very call by one of `approvers`.
+    pub(crate) fn approved(&self, call: &Call, facts: &Facts, approvers: &[PublicKey]) -> bool {
+        let holder = self.holder();
+        let question = Question::new(call, facts, self.depth(), &holder, &self.inner.approvals, Apart::default());
+        approvers.iter().any(|key| question.approved_by(key))
     }
 
     /// The innermost directory that any block grants the path argument `name` under, with its

@@ -83,7 +83,8 @@ impl<'a> Question<'a> {
         })
     }
 
-    fn approved_by(&self, key: &PublicKey) -> bool {
+    /// Whether `key` approved this very call and the approval still holds.
+    pub(crate) fn approved_by(&self, key: &PublicKey) -> bool {
         let now = self.facts.time.secs();
         self.approvals.iter().any(|approval| {
             approval.by == *key && now < approval.expires.secs() && approval.call == *self.digest()

@@ -361,9 +361,8 @@ impl Guard {
         match decision {
             Ok(Decision::Permit) => {}
             Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
-            Ok(Decision::Ask(why)) => {
-                let digest = call.digest(&presented.chain().holder(), context.facts.task.as_deref(), context.facts.audience.as_deref());
-                if !presented.chain().approved(&digest, context.facts.time) {
+            Ok(Decision::Ask { why, approvers }) => {
+                if !presented.chain().approved(call, &context.facts, &approvers) {
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
             }

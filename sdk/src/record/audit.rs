@@ -115,18 +115,23 @@ impl Entry {
     ///
     /// When the text is no entry, or one of another version.
     pub fn parse(text: &str) -> Result<Self, EntryError> {
-        let value = canonical::read(text).map_err(|error| EntryError(error.to_string()))?;
-        match value.get("version").and_then(Value::as_u64) {
-            Some(version) if version == u64::from(AUDIT_VERSION) => {}
-            Some(version) => return Err(EntryError(format!("it has version {version}, this build reads {AUDIT_VERSION}"))),
-            None => return Err(EntryError("it has no version".to_owned())),
-        }
+        let value = versioned(text, AUDIT_VERSION).map_err(EntryError)?;
         serde_json::from_value(value).map_err(|error| EntryError(error.to_string()))
     }
 
     fn text(&self) -> String {
         // The fields are plain data with string keys, so there is nothing that cannot be written.
         serde_json::to_value(self).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
+    }
+}
+
+/// Reads JSON that says its version first; any other than `version` is refused.
+pub(super) fn versioned(text: &str, version: u32) -> Result<Value, String> {
+    let value = canonical::read(text).map_err(|error| error.to_string())?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(found) if found == u64::from(version) => Ok(value),
+        Some(found) => Err(format!("it has version {found}, this build reads version {version}")),
+        None => Err("it has no version".to_owned()),
     }
 }
 
@@ -224,5 +229,21 @@ fn attempt(
         refusal: denial.map(Denial::kind),
         hop: denial.and_then(Denial::hop),
         detail: denial.map(|denial| denial.detail().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_what_it_writes_and_refuses_another_version() {
+        let body = Body::Outcome { call: CallId::fresh(), error: Some("line\nbreak".to_owned()) };
+        let entry = Entry { version: AUDIT_VERSION, time: None, body };
+        assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
+        assert!(!entry.text().contains('\n'));
+        for wrong in [r#"{"version":2,"body":{}}"#, r#"{"body":{}}"#, "[]", ""] {
+            assert!(Entry::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -33,6 +33,23 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// An event that this build cannot read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event cannot be read: {0}")]
+pub struct EventError(String);
+
+impl Event {
+    /// Reads an event; an unknown version is refused before anything else is looked at.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no event, or one of another version.
+    pub fn parse(text: &str) -> Result<Self, EventError> {
+        let value = super::audit::versioned(text, EVENT_VERSION).map_err(EventError)?;
+        serde_json::from_value(value).map_err(|error| EventError(error.to_string()))
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
@@ -122,5 +139,24 @@ impl Events {
         let event = Event { version: EVENT_VERSION, seq: *seq, time, agent: agent.to_owned(), token, kind };
         // Nobody watching is no fault.
         let _ = self.sender.send(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_what_it_writes_and_refuses_another_version() {
+        let events = Events::new();
+        let mut watcher = events.watch();
+        events.emit(None, "lead", &[7; 64], EventKind::Thinking { turn: 1 });
+        events.emit(None, "lead", &[7; 64], EventKind::Ended { how: "answer".to_owned() });
+        let first = watcher.try_recv().unwrap();
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!(Event::parse(&text).unwrap(), first);
+        let other = text.replace("\"version\":1", "\"version\":2");
+        assert!(Event::parse(&other).unwrap_err().to_string().contains("version 2"));
+        assert_eq!((first.seq, watcher.try_recv().unwrap().seq), (1, 2));
     }
 }

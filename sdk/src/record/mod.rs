@@ -8,4 +8,4 @@ pub use audit::{AUDIT_VERSION, Audit, Body, Entry, EntryError, Verdict};
 pub use chain::{
     Broken, Checkpoint, Fault, PublicKeyBytes, SignatureBytes, Verified, verify, verify_links,
 };
-pub use event::{EVENT_VERSION, Event, EventKind, Events};
+pub use event::{EVENT_VERSION, Event, EventError, EventKind, Events};

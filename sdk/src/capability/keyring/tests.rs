@@ -16,7 +16,13 @@ fn now() -> Timestamp {
 
 fn mint(root: &Authority) -> Chain {
     let scope = Scope::new().grant(Grant::new("ping"));
-    root.mint(&scope, &Mandate::default(), AgentKey::generate().public(), now()).unwrap()
+    root.mint(
+        &scope,
+        &Mandate::default(),
+        AgentKey::generate().public(),
+        now(),
+    )
+    .unwrap()
 }
 
 fn kind<T>(result: Result<T, Refusal>) -> Option<Kind> {
@@ -25,7 +31,10 @@ fn kind<T>(result: Result<T, Refusal>) -> Option<Kind> {
 
 #[test]
 fn a_root_taken_away_ends_its_tokens_cached_and_held() {
-    let (old, new) = (Authority::generate().with_key_id(1), Authority::generate().with_key_id(2));
+    let (old, new) = (
+        Authority::generate().with_key_id(1),
+        Authority::generate().with_key_id(2),
+    );
     let ring = KeyRing::new([old.root()]);
     let held = mint(&old);
     let bytes = held.to_bytes();
@@ -34,7 +43,10 @@ fn a_root_taken_away_ends_its_tokens_cached_and_held() {
         assert_eq!(ring.admit(chain), Ok(()));
         assert_eq!(ring.admit(chain), Ok(()));
     }
-    assert_eq!(kind(ring.chain(&mint(&new).to_bytes())), Some(Kind::UntrustedRoot));
+    assert_eq!(
+        kind(ring.chain(&mint(&new).to_bytes())),
+        Some(Kind::UntrustedRoot)
+    );
     ring.trust(new.root()).unwrap();
     // Both in the meantime, each under its own hint.
     assert_eq!(ring.admit(&verified), Ok(()));
@@ -55,7 +67,10 @@ fn a_root_taken_away_ends_its_tokens_cached_and_held() {
 fn two_rings_do_not_share_what_they_remember() {
     let root = Authority::generate();
     let chain = mint(&root);
-    let (trusting, other) = (KeyRing::new([root.root()]), KeyRing::new([Authority::generate().root()]));
+    let (trusting, other) = (
+        KeyRing::new([root.root()]),
+        KeyRing::new([Authority::generate().root()]),
+    );
     assert_eq!(trusting.admit(&chain), Ok(()));
     assert_eq!(kind(other.admit(&chain)), Some(Kind::UntrustedRoot));
     assert_eq!(trusting.clone().admit(&chain), Ok(()));
@@ -65,11 +80,22 @@ fn two_rings_do_not_share_what_they_remember() {
 fn the_hint_chooses_among_roots_and_trusts_none() {
     let root = Authority::generate().with_key_id(7);
     let bytes = mint(&root).to_bytes();
-    let as_id = |key_id| KeyRing::new([RootKey { key: root.public(), key_id }]);
-    assert_eq!(kind(as_id(Some(8)).chain(&bytes)), Some(Kind::UntrustedRoot));
+    let as_id = |key_id| {
+        KeyRing::new([RootKey {
+            key: root.public(),
+            key_id,
+        }])
+    };
+    assert_eq!(
+        kind(as_id(Some(8)).chain(&bytes)),
+        Some(Kind::UntrustedRoot)
+    );
     as_id(Some(7)).chain(&bytes).unwrap();
     as_id(None).chain(&bytes).unwrap();
-    let stranger = KeyRing::new([RootKey { key: AgentKey::generate().public(), key_id: Some(7) }]);
+    let stranger = KeyRing::new([RootKey {
+        key: AgentKey::generate().public(),
+        key_id: Some(7),
+    }]);
     assert_eq!(kind(stranger.chain(&bytes)), Some(Kind::UntrustedRoot));
 }
 

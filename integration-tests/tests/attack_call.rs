@@ -1,10 +1,6 @@
 //! Attacks 13, 15, 16, 20 and 24: on calls, their values, their context and their approvals, as
 //! far as a token can tell. Replay is the guard's.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
 

@@ -3,6 +3,13 @@
 //!
 //! `BAILIWICK_CASES` is the number of verdicts compared, `BAILIWICK_SEED` repeats a run.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
 mod random;
 
 use bailiwick::capability::{

@@ -1,4 +1,76 @@
-//! Bailiwick.
+//! Bailiwick orchestrates agents with capability tokens.
+//!
+//! *Capability says what may be done, guard decides, record remembers, tool does, model thinks,
+//! agent runs.* An agent's token is a [Biscuit](https://www.biscuitsec.org) that names the agent's
+//! own key. A child's token is derived from its parent's and can only be narrower. Every tool call
+//! is checked against the token, with the real arguments, before the tool's body can be reached.
+//! Assume that the model is compromised: what holds is what the token says.
+//!
+//! ```
+//! use bailiwick::model::scripted::{ScriptedModel, call, say};
+//! use bailiwick::{
+//!     Authority, Declaration, Effect, Grant, Orchestrator, Risk, RuntimeTool, Scope, minutes, path_under,
+//! };
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A tool states its capability, its effect and its risk.
+//! let read = Declaration::new("fs.read", Effect::Read, Risk::Low);
+//! let read = RuntimeTool::new(read, json!({ "type": "object" }), |args, _| async move {
+//!     Ok(json!(format!("the contents of {}", args["path"])))
+//! });
+//!
+//! // A model that does what an injection told it.
+//! let model = ScriptedModel::new([
+//!     call("fs_read", json!({ "path": "/srv/docs/plan.md" })),
+//!     call("fs_read", json!({ "path": "/srv/secrets/key.pem" })),
+//!     say("done"),
+//! ]);
+//!
+//! let authority = Authority::generate();
+//! let orchestrator = Orchestrator::builder(&authority).tool(read).model(model).build()?;
+//! let lead = orchestrator
+//!     .agent(
+//!         "lead",
+//!         Scope::new()
+//!             .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
+//!             .grant(Grant::spawn(["reader"]))
+//!             .expires_in(minutes(10)),
+//!     )
+//!     .await?;
+//!
+//! let reader = lead
+//!     .spawn("reader")
+//!     .scope(Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/srv/docs"))))
+//!     .await?;
+//! let report = reader.run("summarise the documents").await?;
+//! assert_eq!(report.denials().len(), 1); // the second call, at hop 1
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rooms
+//!
+//! | module | |
+//! |---|---|
+//! | [`capability`] | what may be done: scopes, tokens, keys, and whether a token allows a call |
+//! | [`guard`] | may this call happen: revocations, policy, approvals, budgets, replay; the permit |
+//! | [`record`] | what happened: the audit and the news |
+//! | [`tool`] | what can be done: tools, the gate, and the doors to files and network |
+//! | [`model`] | who thinks |
+//! | [`agent`] | who does it: the orchestrator, the one road to a child, the run |
+//! | [`store`], [`clock`], [`id`] | where things are kept, the only source of now, names |
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `macros` (default) | `#[tool]` and `#[derive(Arguments)]` |
+//! | `toml` | scopes written in TOML |
+//! | `http` | the door to the network, through reqwest |
+//!
+//! No feature weakens a check.
 
 pub mod agent;
 pub mod capability;
@@ -10,3 +82,7 @@ pub mod record;
 pub mod store;
 pub mod tool;
 
+pub use agent::{Agent, Orchestrator, Report, SpawnError};
+pub use capability::{Authority, Grant, Risk, Scope, minutes, path_under};
+pub use guard::{Denial, Effect};
+pub use tool::{Declaration, RuntimeTool, SafePath, State, Tool, ToolError};

@@ -117,7 +117,7 @@ fn value(rng: &mut Rng, deep: bool) -> Value {
                 if rng.chance(50) {
                     same.clone()
                 } else {
-                    value(rng, rng.0 % 7 == 0)
+                    value(rng, rng.0.is_multiple_of(7))
                 }
             });
             Value::Array(items.collect())

@@ -26,7 +26,10 @@ impl Cache {
         (1..=blocks.len()).rev().find_map(|length| {
             let prefix = blocks.get(..length)?;
             let signature = &prefix.last()?.signature;
-            let (root, link) = self.young.get(signature).or_else(|| self.old.get(signature))?;
+            let (root, link) = self
+                .young
+                .get(signature)
+                .or_else(|| self.old.get(signature))?;
             let links = same(link, prefix)?;
             let (root, link) = (*root, link.clone());
             self.insert(root, &link);
@@ -44,7 +47,8 @@ impl Cache {
             if self.young.len() >= GENERATION {
                 self.old = std::mem::take(&mut self.young);
             }
-            self.young.insert(link.signed.signature, (root, link.clone()));
+            self.young
+                .insert(link.signed.signature, (root, link.clone()));
             next = link.parent.as_ref();
         }
     }

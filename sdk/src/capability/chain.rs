@@ -98,7 +98,17 @@ impl Chain {
             }
         }
         let (trusted_at, clean_at) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { root, key_id, links, hops, approvals, trusted_at, clean_at }) }
+        Self {
+            inner: Arc::new(Inner {
+                root,
+                key_id,
+                links,
+                hops,
+                approvals,
+                trusted_at,
+                clean_at,
+            }),
+        }
     }
 
     pub(crate) fn links(&self) -> &[Arc<Link>] {
@@ -138,7 +148,8 @@ impl Chain {
     /// The authority block's lineage: the same for every renewal and every descendant.
     #[must_use]
     pub fn lineage(&self) -> [u8; 16] {
-        self.authority().map_or([0; 16], |authority| authority.lineage)
+        self.authority()
+            .map_or([0; 16], |authority| authority.lineage)
     }
 
     /// Whom the root minted the token for.
@@ -156,43 +167,59 @@ impl Chain {
     /// The moment past which no renewal goes.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
-        self.authority().map_or(Timestamp::default(), |authority| authority.ends)
+        self.authority()
+            .map_or(Timestamp::default(), |authority| authority.ends)
     }
 
     /// When the first of its blocks expires.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
-        self.bounds().map(|bounds| bounds.caveats.expires).min().unwrap_or_default()
+        self.bounds()
+            .map(|bounds| bounds.caveats.expires)
+            .min()
+            .unwrap_or_default()
     }
 
     /// The bounds of each block, root first; the chain allows what all of them allow.
     pub fn bounds(&self) -> impl Iterator<Item = &Bounds> {
-        self.inner.links.iter().filter_map(|link| link.block.bounds())
+        self.inner
+            .links
+            .iter()
+            .filter_map(|link| link.block.bounds())
     }
 
     /// The authority block and the hops, root first.
     pub fn hops(&self) -> impl Iterator<Item = Hop<'_>> {
-        self.inner.links.iter().enumerate().filter_map(|(number, link)| {
-            let (role, decision) = match &link.block {
-                Block::Hop(hop) => (Some(hop.role.as_str()), hop.decision.as_deref()),
-                _ => (None, None),
-            };
-            Some(Hop {
-                number: u32::try_from(number).ok()?,
-                role,
-                bounds: link.block.bounds()?,
-                holder: link.signed.next_key,
-                id: link.signed.signature,
-                size: link.signed.bytes.len(),
-                decision,
-                block: &link.block,
+        self.inner
+            .links
+            .iter()
+            .enumerate()
+            .filter_map(|(number, link)| {
+                let (role, decision) = match &link.block {
+                    Block::Hop(hop) => (Some(hop.role.as_str()), hop.decision.as_deref()),
+                    _ => (None, None),
+                };
+                Some(Hop {
+                    number: u32::try_from(number).ok()?,
+                    role,
+                    bounds: link.block.bounds()?,
+                    holder: link.signed.next_key,
+                    id: link.signed.signature,
+                    size: link.signed.bytes.len(),
+                    decision,
+                    block: &link.block,
+                })
             })
-        })
     }
 
     /// The budgets that the chain sets: which counter, the most it may reach, and the hop.
     pub fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64, u32)> {
-        self.rules().flat_map(|(hop, rules)| rules.budgets().iter().map(move |(key, max)| (key, *max, hop)))
+        self.rules().flat_map(|(hop, rules)| {
+            rules
+                .budgets()
+                .iter()
+                .map(move |(key, max)| (key, *max, hop))
+        })
     }
 
     /// Whether the chain could allow any call of `capability`, arguments and context apart.
@@ -208,7 +235,11 @@ impl Chain {
     }
 
     pub(crate) fn write(&self, proof: &Proof) -> Vec<u8> {
-        wire::write(self.inner.key_id, self.inner.links.iter().map(|link| &link.signed), proof)
+        wire::write(
+            self.inner.key_id,
+            self.inner.links.iter().map(|link| &link.signed),
+            proof,
+        )
     }
 
     /// Joins the chain with the private key that its last block names.
@@ -222,7 +253,10 @@ impl Chain {
         if key.public() != named {
             return Err(Refusal::new(
                 Kind::NotHolder,
-                format!("the token names the key {named}, the key given is {}", key.public()),
+                format!(
+                    "the token names the key {named}, the key given is {}",
+                    key.public()
+                ),
             ));
         }
         Ok(Held { chain: self, key })
@@ -237,23 +271,44 @@ impl Chain {
     /// The first refusal: lowest hop, grants before caveats, caveats in the order of the profile.
     pub fn explain(&self, call: &Call, facts: &Facts, apart: Apart) -> Result<(), Refusal> {
         let holder = self.holder();
-        let question = Question::new(call, facts, self.depth(), &holder, &self.inner.approvals, apart);
+        let question = Question::new(
+            call,
+            facts,
+            self.depth(),
+            &holder,
+            &self.inner.approvals,
+            apart,
+        );
         for (hop, rules) in self.rules() {
             rules.ask(&question, hop)?;
         }
-        let Some(Block::Call(block)) = self.inner.links.last().map(|link| &link.block) else { return Ok(()) };
+        let Some(Block::Call(block)) = self.inner.links.last().map(|link| &link.block) else {
+            return Ok(());
+        };
         let refuse = |kind, detail: String| Err(Refusal::at(kind, self.depth() + 1, detail));
         if block.capability != call.capability() {
-            return refuse(Kind::Tool, format!("the token is for a call of `{}`", block.capability));
+            return refuse(
+                Kind::Tool,
+                format!("the token is for a call of `{}`", block.capability),
+            );
         }
         if block.nonce != call.nonce().0 || block.digest != *question.digest() {
-            return refuse(Kind::Argument, "the token is for a call with other arguments, task or audience".to_owned());
+            return refuse(
+                Kind::Argument,
+                "the token is for a call with other arguments, task or audience".to_owned(),
+            );
         }
         if facts.audience.as_ref() != Some(&block.audience) {
-            return refuse(Kind::Audience, format!("the call is meant for `{}`", block.audience));
+            return refuse(
+                Kind::Audience,
+                format!("the call is meant for `{}`", block.audience),
+            );
         }
         if facts.time.secs() >= block.expires.secs() {
-            return refuse(Kind::Expired, format!("the call ended at {}, now is {}", block.expires, facts.time));
+            return refuse(
+                Kind::Expired,
+                format!("the call ended at {}, now is {}", block.expires, facts.time),
+            );
         }
         Ok(())
     }
@@ -299,7 +354,9 @@ impl Chain {
     }
 
     fn rules(&self) -> impl Iterator<Item = (u32, &Rules)> {
-        (0u32..).zip(&self.inner.links).filter_map(|(hop, link)| Some((hop, link.rules.as_ref()?)))
+        (0u32..)
+            .zip(&self.inner.links)
+            .filter_map(|(hop, link)| Some((hop, link.rules.as_ref()?)))
     }
 
     pub(crate) fn last(&self) -> &Arc<Link> {
@@ -310,7 +367,10 @@ impl Chain {
         self.link(self.inner.hops as usize)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a chain has its authority block and as many links as hops after it")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a chain has its authority block and as many links as hops after it"
+    )]
     fn link(&self, index: usize) -> &Arc<Link> {
         &self.inner.links[index]
     }
@@ -329,7 +389,12 @@ fn once(seen: &AtomicU64, now: u64, ask: impl FnOnce() -> bool) -> bool {
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Chain(depth {}, id {}…)", self.depth(), Hex(self.id().first_chunk::<8>().unwrap_or(&[0; 8])))
+        write!(
+            f,
+            "Chain(depth {}, id {}…)",
+            self.depth(),
+            Hex(self.id().first_chunk::<8>().unwrap_or(&[0; 8]))
+        )
     }
 }
 
@@ -377,7 +442,8 @@ impl WireCall {
     /// When the call is too late.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
-        self.block().map_or(Timestamp::default(), |block| block.expires)
+        self.block()
+            .map_or(Timestamp::default(), |block| block.expires)
     }
 
     fn block(&self) -> Option<&super::datalog::CallBlock> {
@@ -402,7 +468,12 @@ pub(crate) fn append(
     let rules = block.bounds().map(Rules::compile).transpose()?;
     Ok(Arc::new(Link {
         parent: parent.cloned(),
-        signed: SignedBlock { bytes, next_key, signature, external: None },
+        signed: SignedBlock {
+            bytes,
+            next_key,
+            signature,
+            external: None,
+        },
         block,
         rules,
         table: Arc::new(table),
@@ -410,8 +481,15 @@ pub(crate) fn append(
 }
 
 /// What one block's place in a chain demands of it; the words are for `malformed`.
-pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock, block: &Block) -> Result<(), String> {
-    let hops_only = before.iter().all(|link| matches!(link.block, Block::Authority(_) | Block::Hop(_)));
+pub(crate) fn place(
+    before: &[Arc<Link>],
+    root: &PublicKey,
+    signed: &SignedBlock,
+    block: &Block,
+) -> Result<(), String> {
+    let hops_only = before
+        .iter()
+        .all(|link| matches!(link.block, Block::Authority(_) | Block::Hop(_)));
     let signer = before.last().map_or(root, |link| &link.signed.next_key);
     match block {
         Block::Authority(authority) => {
@@ -426,11 +504,16 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
             }
         }
         Block::Hop(hop) if before.is_empty() || !hops_only => {
-            return Err(format!("the hop of `{}` does not follow the authority block or a hop", hop.role));
+            return Err(format!(
+                "the hop of `{}` does not follow the authority block or a hop",
+                hop.role
+            ));
         }
         Block::Hop(HopBlock { role, .. }) => {
             if !role_fits(role) {
-                return Err(format!("the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"));
+                return Err(format!(
+                    "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
+                ));
             }
         }
         Block::Approval(_) => {
@@ -439,16 +522,23 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
             }
             let key = signed.external.as_ref().map(|external| &external.key);
             let holds = |key: &PublicKey| {
-                key == root || *key == signed.next_key || before.iter().any(|link| link.signed.next_key == *key)
+                key == root
+                    || *key == signed.next_key
+                    || before.iter().any(|link| link.signed.next_key == *key)
             };
             if key.is_some_and(holds) {
                 return Err("an approver's key is also a holder's or the root's".to_owned());
             }
         }
-        Block::Call(_) if before.is_empty() => return Err("a call cannot stand at the start".to_owned()),
+        Block::Call(_) if before.is_empty() => {
+            return Err("a call cannot stand at the start".to_owned());
+        }
         Block::Call(_) => {}
     }
-    if before.last().is_some_and(|link| matches!(link.block, Block::Call(_))) {
+    if before
+        .last()
+        .is_some_and(|link| matches!(link.block, Block::Call(_)))
+    {
         return Err("nothing may follow a call".to_owned());
     }
     if signed.next_key == *root {
@@ -457,11 +547,15 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
     if approvers(before).any(|key| key == signed.next_key) {
         return Err("a holder's key is also an approver's".to_owned());
     }
-    let Some(bounds) = block.bounds() else { return Ok(()) };
+    let Some(bounds) = block.bounds() else {
+        return Ok(());
+    };
     super::scope::profile_fault(bounds).map_or(Ok(()), Err)?;
     let hop = u32::try_from(before.len()).unwrap_or(u32::MAX);
     if !bounds.may_spawn() && bounds.caveats.depth.is_none_or(|depth| depth > hop) {
-        return Err("a block that does not grant `agent.spawn` must not allow another hop".to_owned());
+        return Err(
+            "a block that does not grant `agent.spawn` must not allow another hop".to_owned(),
+        );
     }
     keys(before, root, signed, bounds)?;
     budgets(before, signer, bounds)
@@ -470,17 +564,28 @@ pub(crate) fn place(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock
 /// The keys that may approve under the bounds of `before`, and those that did.
 fn approvers(before: &[Arc<Link>]) -> impl Iterator<Item = PublicKey> {
     before.iter().flat_map(|link| {
-        let may = link.block.bounds().into_iter().flat_map(Bounds::approvers).copied();
+        let may = link
+            .block
+            .bounds()
+            .into_iter()
+            .flat_map(Bounds::approvers)
+            .copied();
         may.chain(link.signed.external.as_ref().map(|external| external.key))
     })
 }
 
 /// An approver must not be a holder or the root; later holders are checked as they come.
-fn keys(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock, bounds: &Bounds) -> Result<(), String> {
+fn keys(
+    before: &[Arc<Link>],
+    root: &PublicKey,
+    signed: &SignedBlock,
+    bounds: &Bounds,
+) -> Result<(), String> {
     if bounds.approvers().any(|key| *key == signed.next_key) {
         return Err("a holder's key is also an approver's".to_owned());
     }
-    let holds = |key: &PublicKey| key == root || before.iter().any(|link| link.signed.next_key == *key);
+    let holds =
+        |key: &PublicKey| key == root || before.iter().any(|link| link.signed.next_key == *key);
     if bounds.approvers().any(holds) {
         return Err("an approver's key is also a holder's or the root's".to_owned());
     }
@@ -490,20 +595,34 @@ fn keys(before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock, bounds: &B
 /// A block names only budgets of its own signer, or ones that a block before it named.
 fn budgets(before: &[Arc<Link>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
     let named = |budget: &super::bounds::Budget| {
-        before.iter().filter_map(|link| link.block.bounds()).flat_map(|bounds| &bounds.caveats.budgets).any(|known| {
-            (&known.kind, known.signer, &known.label) == (&budget.kind, budget.signer, &budget.label)
-        })
+        before
+            .iter()
+            .filter_map(|link| link.block.bounds())
+            .flat_map(|bounds| &bounds.caveats.budgets)
+            .any(|known| {
+                (&known.kind, known.signer, &known.label)
+                    == (&budget.kind, budget.signer, &budget.label)
+            })
     };
-    let stray = bounds.caveats.budgets.iter().find(|budget| budget.signer != Some(*signer) && !named(budget));
+    let stray = bounds
+        .caveats
+        .budgets
+        .iter()
+        .find(|budget| budget.signer != Some(*signer) && !named(budget));
     stray.map_or(Ok(()), |budget| {
-        Err(format!("the budget `{}` is counted under a key that did not sign it", budget.kind))
+        Err(format!(
+            "the budget `{}` is counted under a key that did not sign it",
+            budget.kind
+        ))
     })
 }
 
 /// Role names: 1 to 32 of `a-z`, `0-9`, `_`, `-`.
 pub(crate) fn role_fits(role: &str) -> bool {
     (1..=32).contains(&role.len())
-        && role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+        && role.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+        })
 }
 
 #[cfg(test)]

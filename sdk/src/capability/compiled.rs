@@ -73,13 +73,25 @@ impl<'a> Question<'a> {
         approvals: &'a [Approved],
         apart: Apart,
     ) -> Self {
-        Self { call, facts, depth, holder, approvals, apart, digest: OnceCell::new() }
+        Self {
+            call,
+            facts,
+            depth,
+            holder,
+            approvals,
+            apart,
+            digest: OnceCell::new(),
+        }
     }
 
     /// The digest of the call, computed when something asks for it.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         self.digest.get_or_init(|| {
-            self.call.digest(self.holder, self.facts.task.as_deref(), self.facts.audience.as_deref())
+            self.call.digest(
+                self.holder,
+                self.facts.task.as_deref(),
+                self.facts.audience.as_deref(),
+            )
         })
     }
 
@@ -100,10 +112,17 @@ impl Rules {
             Grants::Only(grants) => Some(grants.iter().map(rule).collect::<Result<_, _>>()?),
         };
         let budgets = bounds.caveats.budgets.iter().map(|budget| {
-            let key = BudgetKey { kind: budget.kind.clone(), id: budget.id().unwrap_or_default() };
+            let key = BudgetKey {
+                kind: budget.kind.clone(),
+                id: budget.id().unwrap_or_default(),
+            };
             (key, budget.max)
         });
-        Ok(Self { grants, bounds: bounds.clone(), budgets: budgets.collect() })
+        Ok(Self {
+            grants,
+            bounds: bounds.clone(),
+            budgets: budgets.collect(),
+        })
     }
 
     /// The budgets that the block sets.
@@ -113,7 +132,9 @@ impl Rules {
 
     /// Whether the block could allow some call of `capability`.
     pub(crate) fn could(&self, capability: &str) -> bool {
-        self.grants.as_ref().is_none_or(|rules| rules.iter().any(|rule| rule.grant.capability == capability))
+        self.grants
+            .as_ref()
+            .is_none_or(|rules| rules.iter().any(|rule| rule.grant.capability == capability))
     }
 
     /// The innermost directory that the block grants a path argument under.
@@ -149,7 +170,8 @@ impl Rules {
         if !self.granted(question) {
             return Err(self.why_not(question, hop));
         }
-        self.caveats(question).map_err(|(kind, detail)| Refusal::at(kind, hop, detail))
+        self.caveats(question)
+            .map_err(|(kind, detail)| Refusal::at(kind, hop, detail))
     }
 
     fn granted(&self, question: &Question<'_>) -> bool {
@@ -174,15 +196,34 @@ impl Rules {
         near.sort_by_key(|(failures, _)| *failures);
         match near.first() {
             None => {
-                let mut names: Vec<&str> = rules.iter().map(|rule| rule.grant.capability.as_str()).collect();
+                let mut names: Vec<&str> = rules
+                    .iter()
+                    .map(|rule| rule.grant.capability.as_str())
+                    .collect();
                 names.dedup();
-                let granted = if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) };
-                Refusal::at(Kind::Tool, hop, format!("`{capability}` is not granted; granted are {granted}"))
+                let granted = if names.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    format!("`{}`", names.join("`, `"))
+                };
+                Refusal::at(
+                    Kind::Tool,
+                    hop,
+                    format!("`{capability}` is not granted; granted are {granted}"),
+                )
             }
             Some((0, _)) => {
-                let keys: Vec<String> =
-                    near.iter().filter(|(failures, _)| *failures == 0).flat_map(|(_, rule)| &rule.grant.approvers).map(ToString::to_string).collect();
-                Refusal::at(Kind::Approval, hop, format!("the call needs the approval of one of {}", keys.join(", ")))
+                let keys: Vec<String> = near
+                    .iter()
+                    .filter(|(failures, _)| *failures == 0)
+                    .flat_map(|(_, rule)| &rule.grant.approvers)
+                    .map(ToString::to_string)
+                    .collect();
+                Refusal::at(
+                    Kind::Approval,
+                    hop,
+                    format!("the call needs the approval of one of {}", keys.join(", ")),
+                )
             }
             Some((_, rule)) => {
                 let failures: Vec<String> = rule.failures(question.call.args()).collect();
@@ -197,10 +238,19 @@ impl Rules {
         if let Some(start) = caveats.not_before
             && now < start.secs()
         {
-            return Err((Kind::NotYetValid, format!("the token starts at {start}, now is {}", facts.time)));
+            return Err((
+                Kind::NotYetValid,
+                format!("the token starts at {start}, now is {}", facts.time),
+            ));
         }
         if now >= caveats.expires.secs() {
-            return Err((Kind::Expired, format!("the token ended at {}, now is {}", caveats.expires, facts.time)));
+            return Err((
+                Kind::Expired,
+                format!(
+                    "the token ended at {}, now is {}",
+                    caveats.expires, facts.time
+                ),
+            ));
         }
         for (kind, allowed, given) in [
             (Kind::Audience, &caveats.audience, &facts.audience),
@@ -210,11 +260,20 @@ impl Rules {
             if let Some(allowed) = allowed
                 && given.as_ref().is_none_or(|given| !allowed.contains(given))
             {
-                let given = given.as_deref().map_or_else(|| "not known".to_owned(), |given| format!("`{given}`"));
-                return Err((kind, format!("the {kind} is {given}; allowed are {allowed:?}")));
+                let given = given
+                    .as_deref()
+                    .map_or_else(|| "not known".to_owned(), |given| format!("`{given}`"));
+                return Err((
+                    kind,
+                    format!("the {kind} is {given}; allowed are {allowed:?}"),
+                ));
             }
         }
-        if let Some(refused) = subset(Kind::Dataset, caveats.dataset.as_ref(), facts.dataset.as_ref()) {
+        if let Some(refused) = subset(
+            Kind::Dataset,
+            caveats.dataset.as_ref(),
+            facts.dataset.as_ref(),
+        ) {
             return Err(refused);
         }
         if let Some(refused) = at_most(Kind::Risk, caveats.risk, facts.risk) {
@@ -231,7 +290,8 @@ impl Rules {
         }
         if !question.apart.budgets {
             for (key, max) in &self.budgets {
-                within(key, *max, facts.used.get(key).copied()).map_err(|detail| (Kind::Budget, detail))?;
+                within(key, *max, facts.used.get(key).copied())
+                    .map_err(|detail| (Kind::Budget, detail))?;
             }
         }
         if !question.apart.approvals {
@@ -246,12 +306,23 @@ impl Rules {
         if !quorum.capabilities.contains(question.call.capability()) {
             return Ok(());
         }
-        let have = quorum.of.iter().filter(|key| question.approved_by(key)).count();
+        let have = quorum
+            .of
+            .iter()
+            .filter(|key| question.approved_by(key))
+            .count();
         if have >= usize::from(quorum.need) {
             return Ok(());
         }
         let keys: Vec<String> = quorum.of.iter().map(ToString::to_string).collect();
-        Err((Kind::Approval, format!("the call has {have} of {} approvals that it needs, by different keys of {}", quorum.need, keys.join(", "))))
+        Err((
+            Kind::Approval,
+            format!(
+                "the call has {have} of {} approvals that it needs, by different keys of {}",
+                quorum.need,
+                keys.join(", ")
+            ),
+        ))
     }
 }
 
@@ -259,8 +330,14 @@ fn within(key: &BudgetKey, max: u64, used: Option<u64>) -> Result<(), String> {
     const LARGEST: u64 = i64::MAX as u64;
     match used {
         Some(used) if used.min(LARGEST) <= max => Ok(()),
-        Some(used) => Err(format!("`{}` would stand at {used} of {max} ({})", key.kind, key.id)),
-        None => Err(format!("what is used of `{}` is not known ({})", key.kind, key.id)),
+        Some(used) => Err(format!(
+            "`{}` would stand at {used} of {max} ({})",
+            key.kind, key.id
+        )),
+        None => Err(format!(
+            "what is used of `{}` is not known ({})",
+            key.kind, key.id
+        )),
     }
 }
 
@@ -269,16 +346,32 @@ type Set = std::collections::BTreeSet<String>;
 fn subset(kind: Kind, allowed: Option<&Set>, given: Option<&Set>) -> Option<(Kind, String)> {
     match (allowed?, given) {
         (allowed, Some(given)) if given.is_subset(allowed) => None,
-        (allowed, Some(given)) => Some((kind, format!("the {kind} is {given:?}; allowed are {allowed:?}"))),
-        (allowed, None) => Some((kind, format!("the {kind} is not known; allowed are {allowed:?}"))),
+        (allowed, Some(given)) => Some((
+            kind,
+            format!("the {kind} is {given:?}; allowed are {allowed:?}"),
+        )),
+        (allowed, None) => Some((
+            kind,
+            format!("the {kind} is not known; allowed are {allowed:?}"),
+        )),
     }
 }
 
-fn at_most<T: Ord + std::fmt::Display>(kind: Kind, most: Option<T>, given: Option<T>) -> Option<(Kind, String)> {
+fn at_most<T: Ord + std::fmt::Display>(
+    kind: Kind,
+    most: Option<T>,
+    given: Option<T>,
+) -> Option<(Kind, String)> {
     match (most?, given) {
         (most, Some(given)) if given <= most => None,
-        (most, Some(given)) => Some((kind, format!("the {kind} is {given}; allowed is at most {most}"))),
-        (most, None) => Some((kind, format!("the {kind} is not known; allowed is at most {most}"))),
+        (most, Some(given)) => Some((
+            kind,
+            format!("the {kind} is {given}; allowed is at most {most}"),
+        )),
+        (most, None) => Some((
+            kind,
+            format!("the {kind} is not known; allowed is at most {most}"),
+        )),
     }
 }
 
@@ -286,21 +379,31 @@ fn rule(grant: &Grant) -> Result<Rule, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
             Constraint::Any => Test::Any,
-            Constraint::Matches(sources) => {
-                Test::Patterns(sources.iter().map(|source| compile_pattern(source)).collect::<Result<_, _>>()?)
-            }
+            Constraint::Matches(sources) => Test::Patterns(
+                sources
+                    .iter()
+                    .map(|source| compile_pattern(source))
+                    .collect::<Result<_, _>>()?,
+            ),
             other => Test::Plain(other.clone()),
         };
         Ok((name.clone(), test))
     });
-    Ok(Rule { args: args.collect::<Result<_, String>>()?, grant: grant.clone() })
+    Ok(Rule {
+        args: args.collect::<Result<_, String>>()?,
+        grant: grant.clone(),
+    })
 }
 
 impl Rule {
     fn approved(&self, question: &Question<'_>) -> bool {
         question.apart.approvals
             || self.grant.approvers.is_empty()
-            || self.grant.approvers.iter().any(|key| question.approved_by(key))
+            || self
+                .grant
+                .approvers
+                .iter()
+                .any(|key| question.approved_by(key))
     }
 
     /// What is wrong with each argument, lazily. Both lists are sorted by name.
@@ -313,7 +416,8 @@ impl Rule {
                     (None, None) => return None,
                     (Some(arg), Some((name, test))) if arg.name == *name => {
                         let failure = (!test.allows(arg)).then(|| self.outside(name, test));
-                        (given.next(), listed.next());
+                        given.next();
+                        listed.next();
                         if failure.is_some() {
                             return failure;
                         }
@@ -324,7 +428,8 @@ impl Rule {
                         return Some(failure);
                     }
                     (_, Some((name, test))) => {
-                        let failure = (!matches!(test, Test::Any)).then(|| format!("argument `{name}` must be given"));
+                        let failure = (!matches!(test, Test::Any))
+                            .then(|| format!("argument `{name}` must be given"));
                         listed.next();
                         if failure.is_some() {
                             return failure;
@@ -349,9 +454,11 @@ impl Test {
         match self {
             Self::Any => true,
             Self::Plain(constraint) => constraint.allows(&arg.reading, |_, _| false),
-            Self::Patterns(patterns) => {
-                arg.reading.str.as_deref().is_some_and(|text| patterns.iter().any(|pattern| pattern.is_match(text)))
-            }
+            Self::Patterns(patterns) => arg
+                .reading
+                .str
+                .as_deref()
+                .is_some_and(|text| patterns.iter().any(|pattern| pattern.is_match(text))),
         }
     }
 }

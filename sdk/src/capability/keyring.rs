@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::bounds::Grants;
 use super::cache::Cache;
 use super::chain::{Chain, Link, WireCall, place};
 use super::compiled::Rules;
 use super::constraint::Constraint;
-use super::bounds::Grants;
 use super::datalog::{Block, Table, decode};
 use super::keys::{PublicKey, RootKey};
 use super::refusal::{Kind, Refusal};
@@ -61,7 +61,11 @@ impl KeyRing {
     /// Gives the root back when the ring holds [`MAX_ROOTS`] already.
     pub fn trust(&self, root: impl Into<RootKey>) -> Result<(), RootKey> {
         let root = root.into();
-        let mut roots = self.inner.roots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut roots = self
+            .inner
+            .roots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if roots.len() >= MAX_ROOTS {
             return Err(root);
         }
@@ -74,22 +78,36 @@ impl KeyRing {
 
     /// Trusts a root no more; whether it was trusted before.
     pub fn remove(&self, key: &PublicKey) -> bool {
-        let mut roots = self.inner.roots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut roots = self
+            .inner
+            .roots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let before = roots.len();
         roots.retain(|root| root.key != *key);
         self.turn();
-        self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.inner
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         roots.len() < before
     }
 
     /// The roots trusted now.
     #[must_use]
     pub fn roots(&self) -> Vec<RootKey> {
-        self.inner.roots.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .roots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn turn(&self) {
-        self.inner.epoch.store(EPOCHS.fetch_add(1, Ordering::Relaxed), Ordering::Release);
+        self.inner
+            .epoch
+            .store(EPOCHS.fetch_add(1, Ordering::Relaxed), Ordering::Release);
     }
 
     /// Whether the root of a chain that was verified before is still trusted here.
@@ -101,10 +119,20 @@ impl KeyRing {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let key_id = chain.key_id();
         let trusts = |root: &PublicKey| {
-            let roots = self.inner.roots.read().unwrap_or_else(PoisonError::into_inner);
-            roots.iter().any(|known| known.key == *root && fits(known, key_id))
+            let roots = self
+                .inner
+                .roots
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            roots
+                .iter()
+                .any(|known| known.key == *root && fits(known, key_id))
         };
-        if chain.trusted_at(epoch, trusts) { Ok(()) } else { Err(untrusted()) }
+        if chain.trusted_at(epoch, trusts) {
+            Ok(())
+        } else {
+            Err(untrusted())
+        }
     }
 
     /// Verifies the bytes of a chain: signatures from a trusted root on, and every block in profile.
@@ -123,7 +151,10 @@ impl KeyRing {
         }
         let chain = self.verify(&parts)?;
         if matches!(chain.last().block, Block::Call(_)) {
-            return Err(Refusal::new(Kind::NotHolder, "a call must be sealed by the key of its call block"));
+            return Err(Refusal::new(
+                Kind::NotHolder,
+                "a call must be sealed by the key of its call block",
+            ));
         }
         Ok(chain)
     }
@@ -136,14 +167,24 @@ impl KeyRing {
     pub fn wire_call(&self, bytes: &[u8]) -> Result<WireCall, Refusal> {
         let parts = wire::read(bytes).map_err(malformed)?;
         let Proof::Seal(seal) = &parts.proof else {
-            return Err(Refusal::new(Kind::NotHolder, "the token is not a sealed call: whoever sent it did not show its key"));
+            return Err(Refusal::new(
+                Kind::NotHolder,
+                "the token is not a sealed call: whoever sent it did not show its key",
+            ));
         };
         let chain = self.verify(&parts)?;
         let last = chain.last();
         if !matches!(last.block, Block::Call(_)) {
-            return Err(Refusal::new(Kind::NotHolder, "the token is sealed but ends in no call block"));
+            return Err(Refusal::new(
+                Kind::NotHolder,
+                "the token is sealed but ends in no call block",
+            ));
         }
-        if !last.signed.next_key.verify(&last.signed.seal_payload(), seal) {
+        if !last
+            .signed
+            .next_key
+            .verify(&last.signed.seal_payload(), seal)
+        {
             return Err(Refusal::new(Kind::BadSignature, "the seal does not hold"));
         }
         Ok(WireCall { chain })
@@ -152,34 +193,60 @@ impl KeyRing {
     fn verify(&self, parts: &Parts) -> Result<Chain, Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<RootKey> = {
-            let roots = self.inner.roots.read().unwrap_or_else(PoisonError::into_inner);
-            roots.iter().filter(|root| fits(root, parts.key_id)).copied().collect()
+            let roots = self
+                .inner
+                .roots
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            roots
+                .iter()
+                .filter(|root| fits(root, parts.key_id))
+                .copied()
+                .collect()
         };
-        let known = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).prefix(&parts.blocks);
-        let (root, mut links) = match known.filter(|(root, _)| roots.iter().any(|known| known.key == *root)) {
-            Some((root, links)) => (root, links),
-            None => (self.root_of(parts, &roots)?, Vec::with_capacity(parts.blocks.len())),
-        };
+        let known = self
+            .inner
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .prefix(&parts.blocks);
+        let (root, mut links) =
+            match known.filter(|(root, _)| roots.iter().any(|known| known.key == *root)) {
+                Some((root, links)) => (root, links),
+                None => (
+                    self.root_of(parts, &roots)?,
+                    Vec::with_capacity(parts.blocks.len()),
+                ),
+            };
         // All signatures first: patterns are compiled and blocks interpreted only under them.
         let rest = parts.blocks.get(links.len()..).unwrap_or_default();
-        let mut signer = links.last().map_or(root, |link: &Arc<Link>| link.signed.next_key);
+        let mut signer = links
+            .last()
+            .map_or(root, |link: &Arc<Link>| link.signed.next_key);
         let mut previous = links.last().map(|link| link.signed.signature);
         for (number, signed) in (links.len()..).zip(rest) {
             signatures(signed, &signer, previous.as_ref()).map_err(|what| {
-                Refusal::new(Kind::BadSignature, format!("{what} of block {number} does not hold"))
+                Refusal::new(
+                    Kind::BadSignature,
+                    format!("{what} of block {number} does not hold"),
+                )
             })?;
             (signer, previous) = (signed.next_key, Some(signed.signature));
         }
         for (number, signed) in (links.len()..).zip(rest) {
-            let link = self.link(&links, &root, signed).map_err(|what| {
-                Refusal::new(Kind::Malformed, format!("block {number}: {what}"))
-            })?;
+            let link = self
+                .link(&links, &root, signed)
+                .map_err(|what| Refusal::new(Kind::Malformed, format!("block {number}: {what}")))?;
             links.push(link);
         }
         patterns(&links).map_err(|what| Refusal::new(Kind::Malformed, what))?;
         let hops = links.iter().take_while(|link| link.rules.is_some()).count();
         if let Some(last) = hops.checked_sub(1).and_then(|last| links.get(last)) {
-            let mut cache = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cache = self
+                .inner
+                .cache
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             // A root taken away in the meantime cleared the cache; nothing of it may come back.
             if self.inner.epoch.load(Ordering::Acquire) == epoch {
                 cache.insert(root, last);
@@ -192,15 +259,32 @@ impl KeyRing {
     fn root_of(&self, parts: &Parts, roots: &[RootKey]) -> Result<PublicKey, Refusal> {
         let first = parts.blocks.first().ok_or_else(untrusted)?;
         let payload = first.payload(None);
-        roots.iter().map(|root| root.key).find(|key| key.verify(&payload, &first.signature)).ok_or_else(untrusted)
+        roots
+            .iter()
+            .map(|root| root.key)
+            .find(|key| key.verify(&payload, &first.signature))
+            .ok_or_else(untrusted)
     }
 
-    fn link(&self, before: &[Arc<Link>], root: &PublicKey, signed: &SignedBlock) -> Result<Arc<Link>, String> {
-        let mut table = before.last().map_or_else(Table::default, |link| (*link.table).clone());
+    fn link(
+        &self,
+        before: &[Arc<Link>],
+        root: &PublicKey,
+        signed: &SignedBlock,
+    ) -> Result<Arc<Link>, String> {
+        let mut table = before
+            .last()
+            .map_or_else(Table::default, |link| (*link.table).clone());
         let block = decode(&signed.bytes, signed.external.is_some(), &mut table)?;
         place(before, root, signed, &block)?;
         let rules = block.bounds().map(Rules::compile).transpose()?;
-        Ok(Arc::new(Link { parent: before.last().cloned(), signed: signed.clone(), block, rules, table: Arc::new(table) }))
+        Ok(Arc::new(Link {
+            parent: before.last().cloned(),
+            signed: signed.clone(),
+            block,
+            rules,
+            table: Arc::new(table),
+        }))
     }
 }
 
@@ -208,27 +292,48 @@ fn fits(root: &RootKey, hint: Option<u32>) -> bool {
     hint.is_none() || root.key_id.is_none() || root.key_id == hint
 }
 
-fn signatures(signed: &SignedBlock, signer: &PublicKey, previous: Option<&[u8; 64]>) -> Result<(), &'static str> {
+fn signatures(
+    signed: &SignedBlock,
+    signer: &PublicKey,
+    previous: Option<&[u8; 64]>,
+) -> Result<(), &'static str> {
     if !signer.verify(&signed.payload(previous), &signed.signature) {
         return Err("the signature");
     }
     match (&signed.external, previous) {
         (None, _) => Ok(()),
-        (Some(external), Some(previous)) if external.key.verify(&wire::external_payload(&signed.bytes, previous), &external.signature) => Ok(()),
+        (Some(external), Some(previous))
+            if external.key.verify(
+                &wire::external_payload(&signed.bytes, previous),
+                &external.signature,
+            ) =>
+        {
+            Ok(())
+        }
         (Some(_), _) => Err("the approver's signature"),
     }
 }
 
 pub(crate) fn patterns(links: &[Arc<Link>]) -> Result<(), String> {
-    let count: usize = links.iter().filter_map(|link| link.block.bounds()).map(|bounds| match &bounds.grants {
-        Grants::Inherit => 0,
-        Grants::Only(grants) => grants.iter().flat_map(|grant| grant.args.values()).map(|constraint| match constraint {
-            Constraint::Matches(sources) => sources.len(),
-            _ => 0,
-        }).sum(),
-    }).sum();
+    let count: usize = links
+        .iter()
+        .filter_map(|link| link.block.bounds())
+        .map(|bounds| match &bounds.grants {
+            Grants::Inherit => 0,
+            Grants::Only(grants) => grants
+                .iter()
+                .flat_map(|grant| grant.args.values())
+                .map(|constraint| match constraint {
+                    Constraint::Matches(sources) => sources.len(),
+                    _ => 0,
+                })
+                .sum(),
+        })
+        .sum();
     if count > MAX_PATTERNS {
-        return Err(format!("the token holds {count} patterns, more than {MAX_PATTERNS}"));
+        return Err(format!(
+            "the token holds {count} patterns, more than {MAX_PATTERNS}"
+        ));
     }
     Ok(())
 }
@@ -238,7 +343,10 @@ fn malformed(what: &'static str) -> Refusal {
 }
 
 fn untrusted() -> Refusal {
-    Refusal::new(Kind::UntrustedRoot, "no root that is trusted here signed the token; is it in the keyring, or was it rotated out?")
+    Refusal::new(
+        Kind::UntrustedRoot,
+        "no root that is trusted here signed the token; is it in the keyring, or was it rotated out?",
+    )
 }
 
 #[cfg(test)]

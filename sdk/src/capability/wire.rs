@@ -53,7 +53,12 @@ pub(crate) struct Parts {
 impl SignedBlock {
     /// The bytes that the chain's signature covers.
     pub(crate) fn payload(&self, previous: Option<&[u8; 64]>) -> Vec<u8> {
-        payload(&self.bytes, &self.next_key, previous, self.external.as_ref().map(|external| &external.signature))
+        payload(
+            &self.bytes,
+            &self.next_key,
+            previous,
+            self.external.as_ref().map(|external| &external.signature),
+        )
     }
 
     /// The bytes that a seal covers.
@@ -120,10 +125,19 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Parts, &'static str> {
     let proof = match raw.proof.content {
         None => Proof::Absent,
         Some(schema::proof::Content::NextSecret(_)) => Proof::Secret,
-        Some(schema::proof::Content::FinalSignature(seal)) => Proof::Seal(array(&seal).ok_or("the seal is not an Ed25519 signature")?),
+        Some(schema::proof::Content::FinalSignature(seal)) => {
+            Proof::Seal(array(&seal).ok_or("the seal is not an Ed25519 signature")?)
+        }
     };
-    let blocks = std::iter::once(raw.authority).chain(raw.blocks).map(signed).collect::<Result<_, _>>()?;
-    Ok(Parts { key_id: raw.root_key_id, blocks, proof })
+    let blocks = std::iter::once(raw.authority)
+        .chain(raw.blocks)
+        .map(signed)
+        .collect::<Result<_, _>>()?;
+    Ok(Parts {
+        key_id: raw.root_key_id,
+        blocks,
+        proof,
+    })
 }
 
 fn signed(raw: schema::SignedBlock) -> Result<SignedBlock, &'static str> {
@@ -134,7 +148,8 @@ fn signed(raw: schema::SignedBlock) -> Result<SignedBlock, &'static str> {
         None => None,
         Some(external) => Some(External {
             key: key(&external.public_key)?,
-            signature: array(&external.signature).ok_or("an approval's signature is not Ed25519")?,
+            signature: array(&external.signature)
+                .ok_or("an approval's signature is not Ed25519")?,
         }),
     };
     Ok(SignedBlock {
@@ -158,7 +173,11 @@ fn key(raw: &schema::PublicKey) -> Result<PublicKey, &'static str> {
 }
 
 /// The one spelling of a token.
-pub(crate) fn write<'a>(key_id: Option<u32>, blocks: impl IntoIterator<Item = &'a SignedBlock>, proof: &Proof) -> Vec<u8> {
+pub(crate) fn write<'a>(
+    key_id: Option<u32>,
+    blocks: impl IntoIterator<Item = &'a SignedBlock>,
+    proof: &Proof,
+) -> Vec<u8> {
     let mut blocks = blocks.into_iter().map(raw);
     let content = match proof {
         Proof::Absent | Proof::Secret => None,
@@ -178,10 +197,13 @@ fn raw(block: &SignedBlock) -> schema::SignedBlock {
         block: block.bytes.clone(),
         next_key: proto_key(&block.next_key),
         signature: block.signature.to_vec(),
-        external_signature: block.external.as_ref().map(|external| schema::ExternalSignature {
-            signature: external.signature.to_vec(),
-            public_key: proto_key(&external.key),
-        }),
+        external_signature: block
+            .external
+            .as_ref()
+            .map(|external| schema::ExternalSignature {
+                signature: external.signature.to_vec(),
+                public_key: proto_key(&external.key),
+            }),
         version: Some(PAYLOAD_VERSION),
     }
 }
@@ -198,7 +220,9 @@ pub fn to_text(bytes: &[u8]) -> String {
 ///
 /// Says what is wrong with the text.
 pub fn from_text(text: &str) -> Result<Vec<u8>, String> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|error| format!("the token is not unpadded base64url ({error}); is there white space or `=` around it?"))
+    URL_SAFE_NO_PAD.decode(text).map_err(|error| {
+        format!(
+            "the token is not unpadded base64url ({error}); is there white space or `=` around it?"
+        )
+    })
 }

@@ -24,7 +24,10 @@ const fn predicate_of(kind: AtomType) -> &'static str {
 /// An IPv6 address as two integers whose order is the address's.
 pub(crate) const fn halves(address: u128) -> (i64, i64) {
     const FLIP: u64 = 1 << 63;
-    (((address >> 64) as u64 ^ FLIP) as i64, (address as u64 ^ FLIP) as i64)
+    (
+        ((address >> 64) as u64 ^ FLIP) as i64,
+        (address as u64 ^ FLIP) as i64,
+    )
 }
 
 const fn address(high: i64, low: i64) -> u128 {
@@ -61,7 +64,12 @@ pub(super) fn write(grant: &Grant, table: &mut Table) -> Rule {
 
 /// `call($h), approval($h, $e, $i), time($t), $t < $e`.
 pub(super) fn approval(query: &mut Query<'_>) {
-    let (h, e, i, t) = (query.var("h"), query.var("e"), query.var("i"), query.var("t"));
+    let (h, e, i, t) = (
+        query.var("h"),
+        query.var("e"),
+        query.var("i"),
+        query.var("t"),
+    );
     query.predicate("call", vec![h.clone()]);
     query.predicate("approval", vec![h, e.clone(), i]);
     query.predicate("time", vec![t.clone()]);
@@ -79,7 +87,9 @@ fn argument(query: &mut Query<'_>, index: usize, name: &str, constraint: &Constr
         }
         Constraint::OneOf(set) => {
             let v = var(query, 'v');
-            let predicate = set.first().map_or("arg_json", |atom| predicate_of(atom.kind()));
+            let predicate = set
+                .first()
+                .map_or("arg_json", |atom| predicate_of(atom.kind()));
             query.predicate(predicate, vec![label, v.clone()]);
             let allowed = query.atoms(set);
             query.expression(compare(allowed, Bin::Contains, v));
@@ -142,30 +152,62 @@ fn each<'s>(
         .collect()
 }
 
-fn host(query: &mut Query<'_>, v: &biscuit_auth::format::schema::Term, hosts: &BTreeSet<String>) -> Vec<Op> {
-    let exact: Vec<String> = hosts.iter().filter(|host| !host.starts_with('.')).map(|host| format!(".{host}")).collect();
+fn host(
+    query: &mut Query<'_>,
+    v: &biscuit_auth::format::schema::Term,
+    hosts: &BTreeSet<String>,
+) -> Vec<Op> {
+    let exact: Vec<String> = hosts
+        .iter()
+        .filter(|host| !host.starts_with('.'))
+        .map(|host| format!(".{host}"))
+        .collect();
     let mut any = Vec::new();
     if !exact.is_empty() {
         let set = query.strs(exact.iter().map(String::as_str));
         any.push(compare(set, Bin::Contains, v.clone()));
     }
-    any.extend(each(query, v, Bin::Suffix, hosts.iter().map(String::as_str).filter(|host| host.starts_with('.'))));
+    any.extend(each(
+        query,
+        v,
+        Bin::Suffix,
+        hosts
+            .iter()
+            .map(String::as_str)
+            .filter(|host| host.starts_with('.')),
+    ));
     join(any, Bin::Or)
 }
 
-fn cidr(query: &mut Query<'_>, index: usize, label: biscuit_auth::format::schema::Term, networks: &BTreeSet<Cidr>) {
+fn cidr(
+    query: &mut Query<'_>,
+    index: usize,
+    label: biscuit_auth::format::schema::Term,
+    networks: &BTreeSet<Cidr>,
+) {
     let between = |v: &biscuit_auth::format::schema::Term, low: i64, high: i64| {
-        [compare(v.clone(), Bin::GreaterOrEqual, int(low)), compare(v.clone(), Bin::LessOrEqual, int(high))]
+        [
+            compare(v.clone(), Bin::GreaterOrEqual, int(low)),
+            compare(v.clone(), Bin::LessOrEqual, int(high)),
+        ]
     };
     if networks.iter().any(|network| network.v4_range().is_some()) {
         let v = query.var(&format!("v{index}"));
         query.predicate("arg_ip4", vec![label, v.clone()]);
         let any = networks.iter().filter_map(|network| network.v4_range());
-        let any = any.map(|(low, high)| join(between(&v, i64::from(low), i64::from(high)).into(), Bin::And));
+        let any = any.map(|(low, high)| {
+            join(
+                between(&v, i64::from(low), i64::from(high)).into(),
+                Bin::And,
+            )
+        });
         query.expression(join(any.collect(), Bin::Or));
         return;
     }
-    let (a, b) = (query.var(&format!("a{index}")), query.var(&format!("b{index}")));
+    let (a, b) = (
+        query.var(&format!("a{index}")),
+        query.var(&format!("b{index}")),
+    );
     query.predicate("arg_ip6", vec![label, a.clone(), b.clone()]);
     let any = networks.iter().filter_map(|network| network.v6_range());
     let any = any.map(|(low, high)| {
@@ -181,10 +223,18 @@ fn cidr(query: &mut Query<'_>, index: usize, label: biscuit_auth::format::schema
     query.expression(join(any.collect(), Bin::Or));
 }
 
-fn url(query: &mut Query<'_>, index: usize, label: biscuit_auth::format::schema::Term, pattern: &UrlPattern) {
+fn url(
+    query: &mut Query<'_>,
+    index: usize,
+    label: biscuit_auth::format::schema::Term,
+    pattern: &UrlPattern,
+) {
     let mut var = |letter: char| query.var(&format!("{letter}{index}"));
     let (s, h, p, q) = (var('s'), var('h'), var('p'), var('q'));
-    query.predicate("arg_url", vec![label, s.clone(), h.clone(), p.clone(), q.clone()]);
+    query.predicate(
+        "arg_url",
+        vec![label, s.clone(), h.clone(), p.clone(), q.clone()],
+    );
     if let Some(schemes) = &pattern.schemes {
         let set = query.strs(schemes.iter().map(String::as_str));
         query.expression(compare(set, Bin::Contains, s));
@@ -207,12 +257,29 @@ fn url(query: &mut Query<'_>, index: usize, label: biscuit_auth::format::schema:
 pub(super) fn read(rule: &Rule, table: &Table) -> Option<Grant> {
     let body = Body::of(rule, table)?;
     let mut predicates = body.predicates.iter();
-    let [capability] = predicates.next().filter(|(name, _)| *name == "tool")?.1.as_slice() else { return None };
-    let [Content::Variable(n)] = predicates.next().filter(|(name, _)| *name == "arg_names")?.1.as_slice() else { return None };
+    let [capability] = predicates
+        .next()
+        .filter(|(name, _)| *name == "tool")?
+        .1
+        .as_slice()
+    else {
+        return None;
+    };
+    let [Content::Variable(n)] = predicates
+        .next()
+        .filter(|(name, _)| *name == "arg_names")?
+        .1
+        .as_slice()
+    else {
+        return None;
+    };
     let mut grant = Grant::new(str_of(capability, table)?);
     let compared: Vec<Comparison<'_>> = rule.expressions.iter().flat_map(comparisons).collect();
     let found = Found(&compared);
-    let listed = found.about(*n).into_iter().find(|found| found.kind == Bin::Contains)?;
+    let listed = found
+        .about(*n)
+        .into_iter()
+        .find(|found| found.kind == Bin::Contains)?;
     for name in strs(listed.left, table)? {
         grant.args.insert(name, Constraint::Any);
     }
@@ -238,28 +305,37 @@ impl<'a> Found<'a> {
     /// Those that a variable takes part in.
     fn about(&self, var: u32) -> Vec<&'a Comparison<'a>> {
         let is = |term: &Content| matches!(term, Content::Variable(v) if *v == var);
-        self.0.iter().filter(|found| is(found.left) || is(found.right)).collect()
+        self.0
+            .iter()
+            .filter(|found| is(found.left) || is(found.right))
+            .collect()
     }
 }
 
-fn constraint(predicate: &str, terms: &[&Content], table: &Table, found: &Found<'_>) -> Option<Constraint> {
+fn constraint(
+    predicate: &str,
+    terms: &[&Content],
+    table: &Table,
+    found: &Found<'_>,
+) -> Option<Constraint> {
     let found = |term: &Content| match term {
         Content::Variable(var) => Some(found.about(*var)),
         _ => None,
     };
     match (predicate, terms) {
         ("arg_url", [s, h, p, q]) => {
-            let mut pattern = UrlPattern::default();
-            pattern.schemes = match found(s)?.first() {
-                Some(listed) => Some(strs(listed.left, table)?.into_iter().collect()),
-                None => None,
+            let pattern = UrlPattern {
+                schemes: match found(s)?.first() {
+                    Some(listed) => Some(strs(listed.left, table)?),
+                    None => None,
+                },
+                hosts: Some(hosts(&found(h)?, table)?).filter(|set| !set.is_empty()),
+                ports: match found(p)?.first() {
+                    Some(listed) => Some(ports(listed.left)?),
+                    None => None,
+                },
+                paths: Some(texts(&found(q)?, table)?).filter(|set| !set.is_empty()),
             };
-            pattern.hosts = Some(hosts(&found(h)?, table)?).filter(|set| !set.is_empty());
-            pattern.ports = match found(p)?.first() {
-                Some(listed) => Some(ports(listed.left)?),
-                None => None,
-            };
-            pattern.paths = Some(texts(&found(q)?, table)?).filter(|set| !set.is_empty());
             Some(Constraint::Url(pattern))
         }
         ("arg_ip6", [a, b]) => cidr6(&found(a)?, &found(b)?),
@@ -275,7 +351,12 @@ fn constraint(predicate: &str, terms: &[&Content], table: &Table, found: &Found<
                 Bin::Prefix => Some(Constraint::Prefix(texts(&found, table)?)),
                 Bin::Regex => texts(&found, table)?
                     .iter()
-                    .map(|wrapped| wrapped.strip_prefix(r"\A(?:")?.strip_suffix(r")\z").map(str::to_owned))
+                    .map(|wrapped| {
+                        wrapped
+                            .strip_prefix(r"\A(?:")?
+                            .strip_suffix(r")\z")
+                            .map(str::to_owned)
+                    })
                     .collect::<Option<_>>()
                     .map(Constraint::Matches),
                 Bin::GreaterOrEqual | Bin::LessOrEqual => {
@@ -283,7 +364,10 @@ fn constraint(predicate: &str, terms: &[&Content], table: &Table, found: &Found<
                         let comparison = found.iter().find(|found| found.kind == kind)?;
                         int_of(comparison.right).map(Decimal::from_micros)
                     };
-                    Some(Constraint::Range { min: bound(Bin::GreaterOrEqual), max: bound(Bin::LessOrEqual) })
+                    Some(Constraint::Range {
+                        min: bound(Bin::GreaterOrEqual),
+                        max: bound(Bin::LessOrEqual),
+                    })
                 }
                 _ => None,
             }
@@ -303,7 +387,10 @@ const fn int_of(term: &Content) -> Option<i64> {
 }
 
 fn texts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
-    found.iter().map(|comparison| str_of(comparison.right, table).map(str::to_owned)).collect()
+    found
+        .iter()
+        .map(|comparison| str_of(comparison.right, table).map(str::to_owned))
+        .collect()
 }
 
 fn hosts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
@@ -325,13 +412,22 @@ fn hosts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
 
 fn ports(set: &Content) -> Option<BTreeSet<u16>> {
     let Content::Set(set) = set else { return None };
-    set.set.iter().map(|term| u16::try_from(int_of(term.content.as_ref()?)?).ok()).collect()
+    set.set
+        .iter()
+        .map(|term| u16::try_from(int_of(term.content.as_ref()?)?).ok())
+        .collect()
 }
 
 /// The pairs `>= low`, `<= high` among comparisons, in order.
 fn ranges(found: &[&Comparison<'_>]) -> Option<Vec<(i64, i64)>> {
-    let ends: Vec<i64> = found.iter().filter(|found| found.kind != Bin::Equal).map(|found| int_of(found.right)).collect::<Option<_>>()?;
-    ends.chunks(2).map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect()
+    let ends: Vec<i64> = found
+        .iter()
+        .filter(|found| found.kind != Bin::Equal)
+        .map(|found| int_of(found.right))
+        .collect::<Option<_>>()?;
+    ends.chunks(2)
+        .map(|pair| Some((*pair.first()?, *pair.get(1)?)))
+        .collect()
 }
 
 fn cidr4(found: &[&Comparison<'_>]) -> Option<Constraint> {
@@ -339,18 +435,28 @@ fn cidr4(found: &[&Comparison<'_>]) -> Option<Constraint> {
         let (low, high) = (u32::try_from(low).ok()?, u32::try_from(high).ok()?);
         Cidr::v4(low, u8::try_from((low ^ high).leading_zeros()).ok()?)
     };
-    ranges(found)?.into_iter().map(network).collect::<Option<_>>().map(Constraint::Cidr)
+    ranges(found)?
+        .into_iter()
+        .map(network)
+        .collect::<Option<_>>()
+        .map(Constraint::Cidr)
 }
 
 fn cidr6(a: &[&Comparison<'_>], b: &[&Comparison<'_>]) -> Option<Constraint> {
-    let network = |low: u128, high: u128| Cidr::v6(low, u8::try_from((low ^ high).leading_zeros()).ok()?);
-    let wide = ranges(a)?.into_iter().map(|(low, high)| network(address(low, i64::MIN), address(high, i64::MAX)));
-    let exact = a.iter().filter(|found| found.kind == Bin::Equal).map(|found| int_of(found.right));
+    let network =
+        |low: u128, high: u128| Cidr::v6(low, u8::try_from((low ^ high).leading_zeros()).ok()?);
+    let wide = ranges(a)?
+        .into_iter()
+        .map(|(low, high)| network(address(low, i64::MIN), address(high, i64::MAX)));
+    let exact = a
+        .iter()
+        .filter(|found| found.kind == Bin::Equal)
+        .map(|found| int_of(found.right));
     let narrow = exact.zip(ranges(b)?).map(|(high_half, (low, high))| {
         let half = high_half?;
         network(address(half, low), address(half, high))
     });
-    wide.chain(narrow).collect::<Option<_>>().map(Constraint::Cidr)
+    wide.chain(narrow)
+        .collect::<Option<_>>()
+        .map(Constraint::Cidr)
 }
-
-

@@ -98,7 +98,11 @@ pub(crate) fn encode(block: &Block, table: &mut Table) -> Vec<u8> {
 ///
 /// `third_party` says that the block has an external signature, and so symbols of its own.
 /// The error says why the bytes are not in profile.
-pub(crate) fn decode(bytes: &[u8], third_party: bool, table: &mut Table) -> Result<Block, &'static str> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    third_party: bool,
+    table: &mut Table,
+) -> Result<Block, &'static str> {
     let raw = schema::Block::decode(bytes).map_err(|_| "the block is not a Biscuit block")?;
     let mut own = Table::default();
     let table = if third_party { &mut own } else { table };

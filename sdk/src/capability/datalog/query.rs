@@ -1,7 +1,8 @@
 //! Terms, predicates, expressions and checks, as the schema spells them.
 
 use biscuit_auth::format::schema::{
-    Check, Expression, Op, OpBinary, OpUnary, Predicate, Rule, Scope, Term, TermSet, op, op_binary, op_unary, scope, term,
+    Check, Expression, Op, OpBinary, OpUnary, Predicate, Rule, Scope, Term, TermSet, op, op_binary,
+    op_unary, scope, term,
 };
 
 use super::super::call::Atom;
@@ -21,7 +22,12 @@ pub(super) struct Query<'a> {
 
 impl<'a> Query<'a> {
     pub(super) const fn new(table: &'a mut Table) -> Self {
-        Self { table, body: Vec::new(), expressions: Vec::new(), scope: Vec::new() }
+        Self {
+            table,
+            body: Vec::new(),
+            expressions: Vec::new(),
+            scope: Vec::new(),
+        }
     }
 
     pub(super) fn predicate(&mut self, name: &str, terms: Vec<Term>) {
@@ -65,17 +71,29 @@ impl<'a> Query<'a> {
 
     pub(super) fn trusting(&mut self, key: &PublicKey) {
         let index = self.table.intern_key(key);
-        self.scope.push(Scope { content: Some(scope::Content::PublicKey(index)) });
+        self.scope.push(Scope {
+            content: Some(scope::Content::PublicKey(index)),
+        });
     }
 
     pub(super) fn done(self) -> Rule {
-        let head = Predicate { name: self.table.intern("query"), terms: Vec::new() };
-        Rule { head, body: self.body, expressions: self.expressions, scope: self.scope }
+        let head = Predicate {
+            name: self.table.intern("query"),
+            terms: Vec::new(),
+        };
+        Rule {
+            head,
+            body: self.body,
+            expressions: self.expressions,
+            scope: self.scope,
+        }
     }
 }
 
 pub(super) const fn of(content: term::Content) -> Term {
-    Term { content: Some(content) }
+    Term {
+        content: Some(content),
+    }
 }
 
 pub(super) const fn int(value: i64) -> Term {
@@ -95,15 +113,27 @@ pub(super) fn set_of(set: Vec<Term>) -> Term {
 }
 
 pub(super) const fn value(term: Term) -> Op {
-    Op { content: Some(op::Content::Value(term)) }
+    Op {
+        content: Some(op::Content::Value(term)),
+    }
 }
 
 pub(super) const fn binary(kind: Bin) -> Op {
-    Op { content: Some(op::Content::Binary(OpBinary { kind: kind as i32, ffi_name: None })) }
+    Op {
+        content: Some(op::Content::Binary(OpBinary {
+            kind: kind as i32,
+            ffi_name: None,
+        })),
+    }
 }
 
 pub(super) const fn negate() -> Op {
-    Op { content: Some(op::Content::Unary(OpUnary { kind: op_unary::Kind::Negate as i32, ffi_name: None })) }
+    Op {
+        content: Some(op::Content::Unary(OpUnary {
+            kind: op_unary::Kind::Negate as i32,
+            ffi_name: None,
+        })),
+    }
 }
 
 /// `left op right`.
@@ -125,7 +155,10 @@ pub(super) fn join(groups: Vec<Vec<Op>>, kind: Bin) -> Vec<Op> {
 
 /// `check if` any one of the queries.
 pub(super) const fn check(queries: Vec<Rule>) -> Check {
-    Check { queries, kind: None }
+    Check {
+        queries,
+        kind: None,
+    }
 }
 
 /// `left op right`, read back from an expression; `and`, `or` and the like in between are passed
@@ -142,9 +175,13 @@ pub(super) fn comparisons(expression: &Expression) -> Vec<Comparison<'_>> {
     let mut operands: Vec<&term::Content> = Vec::new();
     for op in &expression.ops {
         match &op.content {
-            Some(op::Content::Value(Term { content: Some(content) })) => operands.push(content),
+            Some(op::Content::Value(Term {
+                content: Some(content),
+            })) => operands.push(content),
             Some(op::Content::Binary(operation)) => {
-                if let ([left, right], Some(kind)) = (operands.as_slice(), Bin::from_i32(operation.kind)) {
+                if let ([left, right], Some(kind)) =
+                    (operands.as_slice(), Bin::from_i32(operation.kind))
+                {
                     found.push(Comparison { left, right, kind });
                 }
                 operands.clear();

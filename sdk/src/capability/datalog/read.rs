@@ -24,17 +24,31 @@ pub(super) struct Body<'a> {
 
 impl<'a> Body<'a> {
     pub(super) fn of(rule: &'a Rule, table: &'a Table) -> Option<Self> {
-        let predicates = rule.body.iter().map(|predicate| named(predicate, table)).collect::<Option<_>>()?;
+        let predicates = rule
+            .body
+            .iter()
+            .map(|predicate| named(predicate, table))
+            .collect::<Option<_>>()?;
         let trusting = match rule.scope.first().map(|scope| &scope.content) {
             Some(Some(scope::Content::PublicKey(index))) => Some(table.key(*index)?),
             _ => None,
         };
-        Some(Self { predicates, trusting })
+        Some(Self {
+            predicates,
+            trusting,
+        })
     }
 }
 
-fn named<'a>(predicate: &'a schema::Predicate, table: &'a Table) -> Option<(&'a str, Vec<&'a Content>)> {
-    let terms = predicate.terms.iter().map(|term| term.content.as_ref()).collect::<Option<_>>()?;
+fn named<'a>(
+    predicate: &'a schema::Predicate,
+    table: &'a Table,
+) -> Option<(&'a str, Vec<&'a Content>)> {
+    let terms = predicate
+        .terms
+        .iter()
+        .map(|term| term.content.as_ref())
+        .collect::<Option<_>>()?;
     Some((table.string(predicate.name)?, terms))
 }
 
@@ -47,7 +61,10 @@ pub(super) fn str_of<'a>(term: &Content, table: &'a Table) -> Option<&'a str> {
 
 pub(super) fn strs(term: &Content, table: &Table) -> Option<BTreeSet<String>> {
     let Content::Set(set) = term else { return None };
-    set.set.iter().map(|term| str_of(term.content.as_ref()?, table).map(str::to_owned)).collect()
+    set.set
+        .iter()
+        .map(|term| str_of(term.content.as_ref()?, table).map(str::to_owned))
+        .collect()
 }
 
 pub(super) fn atom(term: &Content, table: &Table) -> Option<Atom> {
@@ -62,7 +79,10 @@ pub(super) fn atom(term: &Content, table: &Table) -> Option<Atom> {
 
 pub(super) fn atoms(term: &Content, table: &Table) -> Option<BTreeSet<Atom>> {
     let Content::Set(set) = term else { return None };
-    set.set.iter().map(|term| atom(term.content.as_ref()?, table)).collect()
+    set.set
+        .iter()
+        .map(|term| atom(term.content.as_ref()?, table))
+        .collect()
 }
 
 fn date(term: &Content) -> Option<Timestamp> {
@@ -88,12 +108,21 @@ const fn int(term: &Content) -> Option<i64> {
 
 /// The typed block that the raw one looks like.
 pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
-    let facts = raw.facts.iter().map(|fact| named(&fact.predicate, table)).collect::<Option<Vec<_>>>()?;
-    let Some((first, terms)) = facts.first() else { return call(raw, table).map(Block::Call) };
+    let facts = raw
+        .facts
+        .iter()
+        .map(|fact| named(&fact.predicate, table))
+        .collect::<Option<Vec<_>>>()?;
+    let Some((first, terms)) = facts.first() else {
+        return call(raw, table).map(Block::Call);
+    };
     match (*first, terms.as_slice()) {
         ("bailiwick", [Content::Integer(PROFILE), lineage]) => {
             let fact = |name: &str| {
-                facts.iter().find(|(known, _)| *known == name).and_then(|(_, terms)| terms.first().copied())
+                facts
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .and_then(|(_, terms)| terms.first().copied())
             };
             let text = |name: &str| match fact(name) {
                 Some(term) => str_of(term, table).map(|text| Some(text.to_owned())),
@@ -113,7 +142,11 @@ pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
                 None => None,
             };
             let role = str_of(role, table)?.to_owned();
-            Some(Block::Hop(HopBlock { role, decision, bounds: bounds(&raw.checks, table)? }))
+            Some(Block::Hop(HopBlock {
+                role,
+                decision,
+                bounds: bounds(&raw.checks, table)?,
+            }))
         }
         ("approval", [call, expires, id]) => Some(Block::Approval(ApprovalBlock {
             call: bytes(call)?,
@@ -127,8 +160,12 @@ pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
 fn call(raw: &schema::Block, table: &Table) -> Option<CallBlock> {
     let rule = raw.checks.first()?.queries.first()?;
     let body = Body::of(rule, table)?;
-    let mut terms = body.predicates.iter().filter_map(|(_, terms)| terms.first().copied());
-    let (tool, call, nonce, audience) = (terms.next()?, terms.next()?, terms.next()?, terms.next()?);
+    let mut terms = body
+        .predicates
+        .iter()
+        .filter_map(|(_, terms)| terms.first().copied());
+    let (tool, call, nonce, audience) =
+        (terms.next()?, terms.next()?, terms.next()?, terms.next()?);
     let expiry = rule.expressions.iter().flat_map(comparisons).next()?;
     Some(CallBlock {
         capability: str_of(tool, table)?.to_owned(),
@@ -170,14 +207,18 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
         match *name {
             "tool" if matches!(terms.as_slice(), [Content::Variable(_)]) => {
                 let (capabilities, keys) = quorum(check, table)?;
-                let entry = quorums.entry(capabilities).or_insert((BTreeSet::new(), keys.len()));
+                let entry = quorums
+                    .entry(capabilities)
+                    .or_insert((BTreeSet::new(), keys.len()));
                 entry.0.extend(keys);
             }
             "tool" => {
                 let read = check.queries.iter().map(|rule| grant::read(rule, table));
                 grants = Grants::Only(read.collect::<Option<Vec<Grant>>>()?);
             }
-            "time" if compared.first()?.kind == Bin::GreaterOrEqual => caveats.not_before = Some(date(right()?)?),
+            "time" if compared.first()?.kind == Bin::GreaterOrEqual => {
+                caveats.not_before = Some(date(right()?)?)
+            }
             "time" => expires = Some(date(right()?)?),
             "aud" => caveats.audience = Some(set()?),
             "task" => caveats.task = Some(set()?),
@@ -198,7 +239,11 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
             return None;
         }
         let need = u8::try_from((of.len() + 1).checked_sub(size)?).ok()?;
-        caveats.quorums.push(Quorum { capabilities, of, need });
+        caveats.quorums.push(Quorum {
+            capabilities,
+            of,
+            need,
+        });
     }
     Some(Bounds { grants, caveats })
 }
@@ -220,6 +265,9 @@ fn budget(terms: &[&Content], max: &Content, table: &Table) -> Option<Budget> {
 fn quorum(check: &Check, table: &Table) -> Option<(BTreeSet<String>, BTreeSet<PublicKey>)> {
     let (first, rest) = check.queries.split_first()?;
     let listed = first.expressions.iter().flat_map(comparisons).next()?;
-    let keys = rest.iter().map(|rule| Body::of(rule, table)?.trusting.copied()).collect::<Option<_>>()?;
+    let keys = rest
+        .iter()
+        .map(|rule| Body::of(rule, table)?.trusting.copied())
+        .collect::<Option<_>>()?;
     Some((strs(listed.left, table)?, keys))
 }

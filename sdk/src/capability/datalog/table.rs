@@ -9,9 +9,34 @@ use super::super::keys::PublicKey;
 
 /// The strings that every Biscuit implementation knows (Biscuit specification, symbol table).
 const DEFAULT: [&str; 28] = [
-    "read", "write", "resource", "operation", "right", "time", "role", "owner", "tenant", "namespace",
-    "user", "team", "service", "admin", "email", "group", "member", "ip_address", "client", "client_ip",
-    "domain", "path", "version", "cluster", "node", "hostname", "nonce", "query",
+    "read",
+    "write",
+    "resource",
+    "operation",
+    "right",
+    "time",
+    "role",
+    "owner",
+    "tenant",
+    "namespace",
+    "user",
+    "team",
+    "service",
+    "admin",
+    "email",
+    "group",
+    "member",
+    "ip_address",
+    "client",
+    "client_ip",
+    "domain",
+    "path",
+    "version",
+    "cluster",
+    "node",
+    "hostname",
+    "nonce",
+    "query",
 ];
 /// The index of the first string that a token adds.
 const OFFSET: u64 = 1024;
@@ -42,16 +67,23 @@ impl Table {
 
     /// The index of a key, interned now if it is new.
     pub(super) fn intern_key(&mut self, key: &PublicKey) -> i64 {
-        let index = self.keys.iter().position(|known| known == key).unwrap_or_else(|| {
-            self.keys.push(*key);
-            self.keys.len() - 1
-        });
+        let index = self
+            .keys
+            .iter()
+            .position(|known| known == key)
+            .unwrap_or_else(|| {
+                self.keys.push(*key);
+                self.keys.len() - 1
+            });
         index as i64
     }
 
     pub(super) fn string(&self, index: u64) -> Option<&str> {
         match index.checked_sub(OFFSET) {
-            Some(own) => self.strings.get(usize::try_from(own).ok()?).map(AsRef::as_ref),
+            Some(own) => self
+                .strings
+                .get(usize::try_from(own).ok()?)
+                .map(AsRef::as_ref),
             None => DEFAULT.get(usize::try_from(index).ok()?).copied(),
         }
     }
@@ -68,8 +100,16 @@ impl Table {
     /// The strings and keys past `size`, as a block writes them.
     pub(super) fn since(&self, size: (usize, usize)) -> (Vec<String>, Vec<schema::PublicKey>) {
         (
-            self.strings.iter().skip(size.0).map(|text| text.to_string()).collect(),
-            self.keys.iter().skip(size.1).map(super::proto_key).collect(),
+            self.strings
+                .iter()
+                .skip(size.0)
+                .map(|text| text.to_string())
+                .collect(),
+            self.keys
+                .iter()
+                .skip(size.1)
+                .map(super::proto_key)
+                .collect(),
         )
     }
 
@@ -83,8 +123,10 @@ impl Table {
             }
         }
         for key in &block.public_keys {
-            let bytes = <[u8; 32]>::try_from(key.key.as_slice()).map_err(|_| "a key of the block is not Ed25519")?;
-            let key = PublicKey::from_bytes(bytes).map_err(|_| "a key of the block cannot be used")?;
+            let bytes = <[u8; 32]>::try_from(key.key.as_slice())
+                .map_err(|_| "a key of the block is not Ed25519")?;
+            let key =
+                PublicKey::from_bytes(bytes).map_err(|_| "a key of the block cannot be used")?;
             if self.keys.contains(&key) {
                 return Err("the block names a key that is known already");
             }

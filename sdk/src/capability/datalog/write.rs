@@ -22,41 +22,85 @@ pub(super) fn block(block: &Block, table: &mut Table) -> schema::Block {
         Block::Authority(authority) => {
             let names = authority.bounds.capabilities().unwrap_or_default();
             let mut facts = vec![
-                fact(table, "bailiwick", |_| vec![int(PROFILE), bytes(&authority.lineage)]),
+                fact(table, "bailiwick", |_| {
+                    vec![int(PROFILE), bytes(&authority.lineage)]
+                }),
                 fact(table, "grants", |table| vec![Query::new(table).strs(names)]),
                 fact(table, "ends", |_| vec![date(authority.ends)]),
             ];
-            for (name, text) in [("principal", &authority.principal), ("intent", &authority.intent)] {
-                facts.extend(text.as_ref().map(|text| fact(table, name, |table| vec![Query::new(table).str(text)])));
+            for (name, text) in [
+                ("principal", &authority.principal),
+                ("intent", &authority.intent),
+            ] {
+                facts.extend(
+                    text.as_ref()
+                        .map(|text| fact(table, name, |table| vec![Query::new(table).str(text)])),
+                );
             }
             let (checks, version) = bounds(&authority.bounds, table);
             (facts, checks, version)
         }
         Block::Hop(hop) => {
-            let mut facts = vec![fact(table, "agent", |table| vec![Query::new(table).str(&hop.role)])];
+            let mut facts = vec![fact(table, "agent", |table| {
+                vec![Query::new(table).str(&hop.role)]
+            })];
             let decision = hop.decision.as_ref();
-            facts.extend(decision.map(|text| fact(table, "decision", |table| vec![Query::new(table).str(text)])));
+            facts
+                .extend(decision.map(|text| {
+                    fact(table, "decision", |table| vec![Query::new(table).str(text)])
+                }));
             let (checks, version) = bounds(&hop.bounds, table);
             (facts, checks, version)
         }
         Block::Approval(approval) => {
-            let terms = vec![bytes(&approval.call), date(approval.expires), bytes(&approval.id)];
-            (vec![fact(table, "approval", |_| terms)], Vec::new(), DATALOG_3_2)
+            let terms = vec![
+                bytes(&approval.call),
+                date(approval.expires),
+                bytes(&approval.id),
+            ];
+            (
+                vec![fact(table, "approval", |_| terms)],
+                Vec::new(),
+                DATALOG_3_2,
+            )
         }
         Block::Call(call) => (Vec::new(), vec![call_check(call, table)], DATALOG_3_0),
     };
     let (symbols, public_keys) = table.since(size);
-    schema::Block { symbols, context: None, version: Some(version), facts, rules: Vec::new(), checks, scope: Vec::new(), public_keys }
+    schema::Block {
+        symbols,
+        context: None,
+        version: Some(version),
+        facts,
+        rules: Vec::new(),
+        checks,
+        scope: Vec::new(),
+        public_keys,
+    }
 }
 
-pub(super) fn fact(table: &mut Table, name: &str, terms: impl FnOnce(&mut Table) -> Vec<Term>) -> Fact {
+pub(super) fn fact(
+    table: &mut Table,
+    name: &str,
+    terms: impl FnOnce(&mut Table) -> Vec<Term>,
+) -> Fact {
     let name = table.intern(name);
-    Fact { predicate: Predicate { name, terms: terms(table) } }
+    Fact {
+        predicate: Predicate {
+            name,
+            terms: terms(table),
+        },
+    }
 }
 
 fn call_check(call: &CallBlock, table: &mut Table) -> Check {
     let mut query = Query::new(table);
-    for (name, text) in [("tool", Some(&call.capability)), ("call", None), ("nonce", None), ("aud", Some(&call.audience))] {
+    for (name, text) in [
+        ("tool", Some(&call.capability)),
+        ("call", None),
+        ("nonce", None),
+        ("aud", Some(&call.audience)),
+    ] {
         let term = match (name, text) {
             (_, Some(text)) => query.str(text),
             ("call", None) => bytes(&call.digest),
@@ -76,10 +120,19 @@ fn bounds(bounds: &Bounds, table: &mut Table) -> (Vec<Check>, u32) {
     match &bounds.grants {
         Grants::Inherit => {}
         Grants::Only(grants) if grants.is_empty() => checks.push(never(table)),
-        Grants::Only(grants) => checks.push(check(grants.iter().map(|grant| grant::write(grant, table)).collect())),
+        Grants::Only(grants) => checks.push(check(
+            grants
+                .iter()
+                .map(|grant| grant::write(grant, table))
+                .collect(),
+        )),
     }
     caveats(&bounds.caveats, table, &mut checks);
-    let version = if bounds.approvers().next().is_some() { DATALOG_3_1 } else { DATALOG_3_0 };
+    let version = if bounds.approvers().next().is_some() {
+        DATALOG_3_1
+    } else {
+        DATALOG_3_0
+    };
     (checks, version)
 }
 
@@ -101,18 +154,36 @@ fn caveats(caveats: &Caveats, table: &mut Table, checks: &mut Vec<Check>) {
         ("step", &caveats.step),
         ("dataset", &caveats.dataset),
     ];
-    checks.extend(sets.into_iter().filter_map(|(name, set)| Some(among(table, name, set.as_ref()?))));
+    checks.extend(
+        sets.into_iter()
+            .filter_map(|(name, set)| Some(among(table, name, set.as_ref()?))),
+    );
     if let Some(risk) = caveats.risk {
-        checks.push(single(table, "risk", Bin::LessOrEqual, int(i64::from(risk.rank()))));
+        checks.push(single(
+            table,
+            "risk",
+            Bin::LessOrEqual,
+            int(i64::from(risk.rank())),
+        ));
     }
     if let Some(sensitivity) = caveats.sensitivity {
-        checks.push(single(table, "sensitivity", Bin::LessOrEqual, int(i64::from(sensitivity.rank()))));
+        checks.push(single(
+            table,
+            "sensitivity",
+            Bin::LessOrEqual,
+            int(i64::from(sensitivity.rank())),
+        ));
     }
     if let Some(labels) = &caveats.taint {
         checks.push(among(table, "taint", labels));
     }
     if let Some(depth) = caveats.depth {
-        checks.push(single(table, "depth", Bin::LessOrEqual, int(i64::from(depth))));
+        checks.push(single(
+            table,
+            "depth",
+            Bin::LessOrEqual,
+            int(i64::from(depth)),
+        ));
     }
     for budget in &caveats.budgets {
         let mut query = Query::new(table);
@@ -121,7 +192,11 @@ fn caveats(caveats: &Caveats, table: &mut Table, checks: &mut Vec<Check>) {
         let n = query.var("n");
         query.predicate("used", vec![kind, id, n.clone()]);
         // Bounds keep the maximum within i64.
-        query.expression(compare(n, Bin::LessOrEqual, int(i64::try_from(budget.max).unwrap_or(i64::MAX))));
+        query.expression(compare(
+            n,
+            Bin::LessOrEqual,
+            int(i64::try_from(budget.max).unwrap_or(i64::MAX)),
+        ));
         checks.push(check(vec![query.done()]));
     }
     for quorum in &caveats.quorums {
@@ -177,6 +252,13 @@ fn subsets(quorum: &Quorum) -> Vec<Vec<&PublicKey>> {
     let masks = 0u32..1 << keys.len().min(MAX_QUORUM);
     masks
         .filter(|mask| mask.count_ones() as usize == size)
-        .map(|mask| keys.iter().take(MAX_QUORUM).enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, key)| *key).collect())
+        .map(|mask| {
+            keys.iter()
+                .take(MAX_QUORUM)
+                .enumerate()
+                .filter(|(bit, _)| mask >> bit & 1 == 1)
+                .map(|(_, key)| *key)
+                .collect()
+        })
         .collect()
 }

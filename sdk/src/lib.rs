@@ -72,6 +72,9 @@
 //!
 //! No feature weakens a check.
 
+// What `#[tool]` writes names this crate, from inside it too.
+extern crate self as bailiwick;
+
 pub mod agent;
 pub mod capability;
 pub mod clock;
@@ -86,3 +89,8 @@ pub use agent::{Agent, Orchestrator, Report, SpawnError};
 pub use capability::{Authority, Grant, Risk, Scope, minutes, path_under};
 pub use guard::{Denial, Effect};
 pub use tool::{Declaration, RuntimeTool, SafePath, State, Tool, ToolError};
+#[cfg(feature = "macros")]
+pub use bailiwick_macros::tool;
+
+#[doc(hidden)]
+pub mod __private;

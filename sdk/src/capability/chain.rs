@@ -4,6 +4,7 @@
 //! nothing is ever authorised with it. [`Held`] adds the key that its last block names, a
 //! [`WireCall`] ends in a call block signed by that key.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -328,11 +329,11 @@ impl Chain {
         &self.inner.approvals
     }
 
-    /// Whether the chain carries an approval of this very call by one of `approvers`.
-    pub(crate) fn approved(&self, call: &Call, facts: &Facts, approvers: &[PublicKey]) -> bool {
-        let holder = self.holder();
-        let question = Question::new(call, facts, self.depth(), &holder, &self.inner.approvals, Apart::default());
-        approvers.iter().any(|key| question.approved_by(key))
+    /// Whether one of `by` approved this very call. Anyone can put an approval by a key of their
+    /// own on a chain, so the keys are the verifier's.
+    pub(crate) fn approved(&self, digest: &[u8; 32], now: Timestamp, by: &BTreeSet<PublicKey>) -> bool {
+        let good = |approval: &Approved| approval.call == *digest && now.secs() < approval.expires.secs() && by.contains(&approval.by);
+        self.inner.approvals.iter().any(good)
     }
 
     /// The innermost directory that any block grants the path argument `name` under, with its
@@ -341,9 +342,10 @@ impl Chain {
         self.rules().filter_map(|(_, rules)| rules.root(call, name)).max_by_key(String::len)
     }
 
-    /// Whether some block names this very address among the hosts of the URL argument `name`.
+    /// Whether every block that grants names this very address among the hosts of the URL argument
+    /// `name`: no hop reaches inside by leave of another.
     pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
-        self.rules().any(|(_, rules)| rules.names_address(call, name, ip))
+        self.rules().all(|(_, rules)| rules.names_address(call, name, ip))
     }
 
     fn authority(&self) -> Option<&AuthorityBlock> {

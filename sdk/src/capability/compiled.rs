@@ -142,14 +142,19 @@ impl Rules {
         let path = call.args().iter().find(|arg| arg.name == name)?.reading.path.as_deref()?;
         let roots = self.matching(call).filter_map(|rule| match rule.grant.args.get(name)? {
             Constraint::PathUnder(roots) => roots.iter().filter(|root| path.starts_with(root.as_str())).max_by_key(|root| root.len()).cloned(),
-            Constraint::Eq(_) | Constraint::OneOf(_) => Some(path.to_owned()),
-            _ => None,
+            Constraint::Any => None,
+            // A value, a prefix or a pattern speaks of the path's text, so of this path alone.
+            _ => Some(path.to_owned()),
         });
         roots.max_by_key(String::len)
     }
 
-    /// Whether a matching grant names this very address among the hosts of a URL argument.
+    /// Whether a matching grant names this very address among the hosts of a URL argument; a block
+    /// that inherits has no say.
     pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
+        if self.grants.is_none() {
+            return true;
+        }
         let host = match ip {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),

@@ -210,28 +210,26 @@ impl KeyRing {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .prefix(&parts.blocks);
-        let (root, mut links) =
-            match known.filter(|(root, _)| roots.iter().any(|known| known.key == *root)) {
-                Some((root, links)) => (root, links),
-                None => (
-                    self.root_of(parts, &roots)?,
-                    Vec::with_capacity(parts.blocks.len()),
-                ),
-            };
+        let known = known.filter(|(root, _)| roots.iter().any(|known| known.key == *root));
+        let (root, mut links) = match known {
+            Some((root, links)) => (root, links),
+            None => (
+                self.root_of(parts, &roots)?,
+                Vec::with_capacity(parts.blocks.len()),
+            ),
+        };
         // All signatures first: patterns are compiled and blocks interpreted only under them.
         let rest = parts.blocks.get(links.len()..).unwrap_or_default();
-        let mut signer = links
-            .last()
-            .map_or(root, |link: &Arc<Link>| link.signed.next_key);
-        let mut previous = links.last().map(|link| link.signed.signature);
+        let mut before = links.last().map(|link: &Arc<Link>| &link.signed);
         for (number, signed) in (links.len()..).zip(rest) {
-            signatures(signed, &signer, previous.as_ref()).map_err(|what| {
-                Refusal::new(
-                    Kind::BadSignature,
-                    format!("{what} of block {number} does not hold"),
-                )
+            signatures(signed, before).map_err(|(kind, what)| {
+                Refusal::new(kind, format!("{what} of block {number} does not hold"))
             })?;
-            (signer, previous) = (signed.next_key, Some(signed.signature));
+            before = Some(signed);
+        }
+        if let Some(last) = rest.last() {
+            // The others were looked at when they verified what comes after them.
+            last.next_key.point().map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
         }
         for (number, signed) in (links.len()..).zip(rest) {
             let link = self
@@ -292,25 +290,23 @@ fn fits(root: &RootKey, hint: Option<u32>) -> bool {
     hint.is_none() || root.key_id.is_none() || root.key_id == hint
 }
 
-fn signatures(
-    signed: &SignedBlock,
-    signer: &PublicKey,
-    previous: Option<&[u8; 64]>,
-) -> Result<(), &'static str> {
-    if !signer.verify(&signed.payload(previous), &signed.signature) {
-        return Err("the signature");
+/// Verifies a block's signatures under the key that the block before it names. The first block's
+/// was verified when its root was looked for.
+fn signatures(signed: &SignedBlock, before: Option<&SignedBlock>) -> Result<(), (Kind, &'static str)> {
+    let Some(before) = before else {
+        let stray = signed.external.is_some();
+        return if stray { Err((Kind::Malformed, "the external signature")) } else { Ok(()) };
+    };
+    let previous = &before.signature;
+    let signer = before.next_key.point().map_err(|_| (Kind::Malformed, "the key before that"))?;
+    if !signer.verify(&signed.payload(Some(previous)), &signed.signature) {
+        return Err((Kind::BadSignature, "the signature"));
     }
-    match (&signed.external, previous) {
-        (None, _) => Ok(()),
-        (Some(external), Some(previous))
-            if external.key.verify(
-                &wire::external_payload(&signed.bytes, previous),
-                &external.signature,
-            ) =>
-        {
-            Ok(())
-        }
-        (Some(_), _) => Err("the approver's signature"),
+    let Some(external) = &signed.external else { return Ok(()) };
+    if external.key.verify(&wire::external_payload(&signed.bytes, previous), &external.signature) {
+        Ok(())
+    } else {
+        Err((Kind::BadSignature, "the approver's signature"))
     }
 }
 

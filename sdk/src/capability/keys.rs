@@ -35,8 +35,19 @@ impl PublicKey {
     ///
     /// When they are not a point of the curve, or one of small order, which verifies anything.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
-        match VerifyingKey::from_bytes(&bytes) {
-            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
+        let key = Self(bytes);
+        key.point().map(|_| key)
+    }
+
+    /// The key with these bytes, not looked at yet: [`PublicKey::point`] comes before any use.
+    pub(crate) const fn unchecked(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key as a point of the curve, ready to verify several signatures.
+    pub(crate) fn point(&self) -> Result<Point, KeyError> {
+        match VerifyingKey::from_bytes(&self.0) {
+            Ok(key) if !key.is_weak() => Ok(Point(key)),
             Ok(_) => Err(KeyError("a key of small order verifies anything and is refused".to_owned())),
             Err(_) => Err(KeyError("the bytes are not a point of the Ed25519 curve".to_owned())),
         }
@@ -51,8 +62,17 @@ impl PublicKey {
     /// Whether `signature` over `message` holds, verified strictly (no small-order components).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        VerifyingKey::from_bytes(&self.0)
-            .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+        self.point().is_ok_and(|point| point.verify(message, signature))
+    }
+}
+
+/// A public key as a point: decompressed and found to be of full order.
+pub(crate) struct Point(VerifyingKey);
+
+impl Point {
+    /// Whether `signature` over `message` holds, verified strictly.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::context::Context;
-use crate::capability::{Call, Chain, PublicKey};
+use crate::capability::{Call, Chain};
 
 /// What a policy says of a call that the token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,15 +12,8 @@ pub enum Decision {
     Permit,
     /// Refused, for this reason.
     Deny(String),
-    /// Only with a signature over this very call by one of these keys, for this reason.
-    ///
-    /// Anyone can append an approval to a token that they hold, so whose it is matters.
-    Ask {
-        /// Why a person has to look.
-        why: String,
-        /// Any one of these must approve; none means that nobody can.
-        approvers: Vec<PublicKey>,
-    },
+    /// Only with a person's signature over this very call, for this reason.
+    Ask(String),
 }
 
 /// A policy. It can only add refusals: no decision of it allows what the token does not.

@@ -1,6 +1,7 @@
 //! The guard: checks a call against token, revocations, policy, approvals and budgets, and gives
 //! the one permit that lets its body run.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::permit::{Permit, Reservation};
 use super::policy::{Decision, Policy};
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
-use crate::capability::{Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, Refusal, WireCall};
+use crate::capability::{Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall};
 use crate::clock::{Clock, HighWater, SystemClock};
 use crate::id::{CallId, Timestamp};
 use crate::store::{Batch, Expected, Key, MemoryStore, Store, StoreError};
@@ -111,6 +112,7 @@ pub struct Guard {
     replay: ReplaySet,
     policy: Option<Arc<dyn Policy>>,
     policy_required: bool,
+    approvers: BTreeSet<PublicKey>,
     recorder: Option<Arc<dyn Recorder>>,
     audience: Option<String>,
     max_lifetime: Duration,
@@ -172,6 +174,14 @@ impl GuardBuilder {
         self
     }
 
+    /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
+    /// token's own grants and quorums stands in the token.
+    #[must_use]
+    pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        self.guard.approvers.extend(keys);
+        self
+    }
+
     /// Writes every attempt to a log, in the same batch as its effects.
     #[must_use]
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
@@ -226,6 +236,7 @@ impl Guard {
                 replay: ReplaySet::new(0, 0),
                 policy: None,
                 policy_required: false,
+                approvers: BTreeSet::new(),
                 recorder: None,
                 audience: None,
                 max_lifetime: MAX_LIFETIME,
@@ -361,8 +372,9 @@ impl Guard {
         match decision {
             Ok(Decision::Permit) => {}
             Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
-            Ok(Decision::Ask { why, approvers }) => {
-                if !presented.chain().approved(call, &context.facts, &approvers) {
+            Ok(Decision::Ask(why)) => {
+                let digest = call.digest(&presented.chain().holder(), context.facts.task.as_deref(), context.facts.audience.as_deref());
+                if !presented.chain().approved(&digest, context.facts.time, &self.approvers) {
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
             }

@@ -173,7 +173,7 @@ impl Audit {
     /// A call whose arguments could not be read.
     pub(crate) fn unreadable(&self, chain: &Chain, context: &Context, denial: &Denial) -> Batch {
         let body = attempt(CallId::fresh(), chain, denial.capability(), None, context, Some(denial));
-        self.entry(Batch::new(), Some(context.facts.time), body)
+        self.entry(Batch::new(), told(context), body)
     }
 
     /// The end of an allowed call.
@@ -205,8 +205,13 @@ impl Recorder for Audit {
     fn attempt(&self, asked: &Attempt<'_>, batch: Batch) -> Batch {
         let arguments = Some(asked.call.arguments().clone());
         let body = attempt(asked.id, asked.chain, asked.call.capability(), arguments, asked.context, asked.denial);
-        self.entry(batch, Some(asked.context.facts.time), body)
+        self.entry(batch, told(asked.context), body)
     }
+}
+
+/// The time of a context; 1970 stands for a clock that could not be read.
+fn told(context: &Context) -> Option<Timestamp> {
+    Some(context.facts.time).filter(|time| *time != Timestamp::default())
 }
 
 fn attempt(

@@ -49,13 +49,16 @@ impl<T: Tool> Erased for T {
         let raw = if raw.trim().is_empty() { "{}" } else { raw };
         let mut given = canonical::read_object(raw).map_err(|error| wrong(error.to_string()))?;
         given.retain(|_, value| !value.is_null());
-        let mut args: T::Args = serde_json::from_value(Value::Object(given))
+        let first: T::Args = serde_json::from_value(Value::Object(given))
             .map_err(|error| wrong(format!("the arguments do not fit the tool: {error}")))?;
-        let written = serde_json::to_value(&args).map_err(|error| wrong(format!("the arguments cannot be written back: {error}")))?;
-        let Value::Object(mut arguments) = written else {
-            return Err(wrong("the arguments of a tool are an object".to_owned()));
-        };
-        arguments.retain(|_, value| !value.is_null());
+        // Written and read once more: the body's value is made of what is checked and of nothing
+        // else, even where a type writes less, or something else, than it reads.
+        let arguments = written(&first)?;
+        let mut args: T::Args = serde_json::from_value(Value::Object(arguments.clone()))
+            .map_err(|error| wrong(format!("the arguments do not read back as the tool writes them: {error}")))?;
+        if written(&args)? != arguments {
+            return Err(wrong("the arguments change each time that the tool reads and writes them".to_owned()));
+        }
         let body = Box::new(move |permit: Permit, states: Arc<States>| -> Ran {
             Box::pin(async move {
                 if permit.lapsed() {
@@ -70,5 +73,18 @@ impl<T: Tool> Erased for T {
             })
         });
         Ok(Prepared { arguments, body })
+    }
+}
+
+/// The arguments as their type writes them: the one value that is checked.
+fn written(args: &impl Arguments) -> Result<Map<String, Value>, Refusal> {
+    let wrong = |what: String| Refusal::new(Kind::Argument, what);
+    match serde_json::to_value(args) {
+        Ok(Value::Object(mut arguments)) => {
+            arguments.retain(|_, value| !value.is_null());
+            Ok(arguments)
+        }
+        Ok(_) => Err(wrong("the arguments of a tool are an object".to_owned())),
+        Err(error) => Err(wrong(format!("the arguments cannot be written back: {error}"))),
     }
 }

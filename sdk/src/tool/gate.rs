@@ -102,10 +102,7 @@ impl Gate {
         let Some(entry) = self.toolbox.find(tool) else {
             return Outcome::UnknownTool(tool.to_owned());
         };
-        let context = match self.context(entry, situation) {
-            Ok(context) => context,
-            Err(refusal) => return Outcome::Denied(Denial::new(&situation.agent, &entry.declaration.capability, refusal)),
-        };
+        let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         let prepared = entry.tool.clone().prepare(raw);
         let ready = prepared.and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));
@@ -124,9 +121,11 @@ impl Gate {
     }
 
     /// What is known about a call of this tool.
-    fn context(&self, entry: &Entry, situation: &Situation) -> Result<Context, Refusal> {
+    fn context(&self, entry: &Entry, situation: &Situation) -> Context {
         let declaration = &entry.declaration;
-        let mut context = Context::new(&situation.agent, declaration.effect, declaration.risk, self.guard.now()?);
+        // A clock that cannot be read is met again by the guard, which denies and records it.
+        let now = self.guard.now().unwrap_or_default();
+        let mut context = Context::new(&situation.agent, declaration.effect, declaration.risk, now);
         context.facts.task.clone_from(&situation.task);
         context.facts.step.clone_from(&situation.step);
         context.facts.dataset.clone_from(&declaration.dataset);
@@ -136,7 +135,7 @@ impl Gate {
         context.intent.clone_from(&situation.intent);
         context.owner.clone_from(&declaration.owner);
         context.environment.clone_from(&declaration.environment);
-        Ok(context)
+        context
     }
 
     /// Arguments that cannot be read are a denial, and on the record like any other.
@@ -153,12 +152,16 @@ impl Gate {
         R: Future<Output = Result<Value, ToolError>> + Send + 'static,
     {
         let id = reservation.id();
-        let (gate, cancel) = (self.clone(), cancel.clone());
+        let (gate, cancel, stop) = (self.clone(), cancel.clone(), cancel.clone());
         // The task outlives a caller that goes away, so the call is settled whatever happens.
         let settled = tokio::spawn(async move {
-            let ran = tokio::spawn(body(permit));
+            let ran = tokio::spawn(async move {
+                // A run that was cancelled while the guard decided starts nothing.
+                if stop.is_cancelled() { Err(ToolError::new("the call was cancelled before it began")) } else { body(permit).await }
+            });
             let abort = ran.abort_handle();
             let result = tokio::select! {
+                biased;
                 result = ran => result.unwrap_or_else(|error| Err(ToolError::new(match error.is_panic() {
                     true => "the tool panicked; the call has failed",
                     false => "the call was stopped",

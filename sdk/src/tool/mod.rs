@@ -70,7 +70,12 @@ pub use resource::{Exact, Host, HttpUrl, Ip, Resource, SafePath};
 pub use runtime::RuntimeTool;
 pub use schema::Parameter;
 pub use state::{Invocation, Need, State};
-pub use toolbox::{Toolbox, ToolboxBuilder, ToolboxError};
+/// How a caller of the [`Gate`] stops a call.
+pub use tokio_util::sync::CancellationToken;
+pub use toolbox::{Toolbox, ToolboxBuilder, ToolboxError, Toolset};
+
+#[cfg(feature = "macros")]
+pub use bailiwick_macros::Arguments;
 
 /// A tool: what it is, what it takes, and its body.
 #[async_trait]

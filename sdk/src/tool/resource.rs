@@ -33,3 +33,14 @@ pub(crate) mod sealed {
 
 impl sealed::Sealed for Decimal {}
 impl Resource for Decimal {}
+
+impl<R: Resource> sealed::Sealed for Option<R> {}
+
+/// A resource that may be left out.
+impl<R: Resource> Resource for Option<R> {
+    fn admit(&mut self, name: &str, allowed: &std::sync::Arc<Allowed>) {
+        if let Some(resource) = self {
+            resource.admit(name, allowed);
+        }
+    }
+}

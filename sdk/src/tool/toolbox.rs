@@ -32,6 +32,39 @@ pub struct ToolboxBuilder {
     twice: Option<&'static str>,
 }
 
+/// Several tools over one value; `#[tool]` above an `impl` block writes it.
+///
+/// ```
+/// # #[cfg(feature = "macros")] {
+/// use bailiwick::tool;
+/// use bailiwick::tool::{ToolError, Toolbox};
+///
+/// struct Greeter {
+///     word: String,
+/// }
+///
+/// #[tool]
+/// impl Greeter {
+///     /// Greet someone.
+///     #[tool(capability = "greet", effect = read, risk = low)]
+///     async fn greet(&self, name: String) -> Result<String, ToolError> {
+///         Ok(format!("{} {name}", self.word))
+///     }
+/// }
+///
+/// let toolbox = Toolbox::builder().tools(Greeter { word: "Good day,".into() }).build();
+/// # assert!(toolbox.is_ok());
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of tools",
+    note = "write `#[tool]` above its `impl` block; a single tool is added with `.tool(…)`"
+)]
+pub trait Toolset: Send + Sync + Sized + 'static {
+    /// Adds the tools to a toolbox.
+    fn add_to(self: Arc<Self>, builder: ToolboxBuilder) -> ToolboxBuilder;
+}
+
 /// Why a toolbox cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -92,6 +125,12 @@ impl ToolboxBuilder {
     pub fn tool(mut self, tool: impl Tool) -> Self {
         self.tools.push(Arc::new(tool));
         self
+    }
+
+    /// Adds the tools of a set, which share it.
+    #[must_use]
+    pub fn tools(self, set: impl Toolset) -> Self {
+        Arc::new(set).add_to(self)
     }
 
     /// Provides state of a type, for the tools that ask for it.

@@ -24,7 +24,7 @@ impl Access {
     /// # Errors
     ///
     /// [`FsError::NotNormal`] or [`FsError::Denied`].
-    pub fn new<R: AsRef<str>>(
+    pub(crate) fn new<R: AsRef<str>>(
         roots: impl IntoIterator<Item = R>,
         path: &str,
     ) -> Result<Self, FsError> {

@@ -1,8 +1,9 @@
 //! The door to files: virtual paths, mounts, and handles that stay inside what was granted.
 //!
 //! A token speaks of virtual paths, a byte-exact tree of its own. A [`Mount`] lays a real
-//! directory, opened once, under a virtual prefix; a [`Dir`] is one or more mounts. An [`Access`]
-//! says which path is meant and which directory was *granted*.
+//! directory, opened once, under a virtual prefix; a [`Dir`] is one or more mounts. A
+//! [`SafePath`](super::SafePath) whose call was allowed says which path is meant and which
+//! directory was *granted*; before that it opens nothing.
 //!
 //! The granted directory is opened from the mount one component at a time and never through a
 //! symbolic link, so a link in its place does not move the grant. What lies below is resolved by
@@ -10,14 +11,21 @@
 //! even where it comes back in, and so is an absolute one.
 //!
 //! ```
-//! # use bailiwick::tool::fs::{Access, Dir, FsError};
-//! # async fn tool(real: &std::path::Path) -> Result<(), FsError> {
+//! use bailiwick::tool::fs::{Dir, FsError};
+//! use bailiwick::tool::SafePath;
+//!
+//! async fn first_line(dir: &Dir, path: &SafePath) -> Result<Option<String>, FsError> {
+//!     let text = dir.read_to_string(path).await?;
+//!     Ok(text.lines().next().map(str::to_owned))
+//! }
+//! # fn mount(real: &std::path::Path) -> Result<(), FsError> {
+//!
 //! let dir = Dir::mount("/srv/files", real)?;
-//! let access = Access::new(["/srv/files/", "/srv/files/docs/"], "/srv/files/docs/a.txt")?;
-//! let text = dir.read_to_string(&access).await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`ReadFile`], [`WriteFile`], [`AppendFile`] and [`ListFiles`] are tools as they stand.
 //!
 //! # Limits
 //!
@@ -37,6 +45,7 @@ mod list;
 mod mount;
 mod place;
 mod read;
+mod tools;
 mod write;
 
 #[cfg(test)]
@@ -50,8 +59,33 @@ pub use access::Access;
 pub use error::FsError;
 pub use list::{Entry, EntryKind};
 pub use mount::Mount;
+pub use tools::{AppendFile, ListFiles, ReadFile, WriteFile};
 
 use place::Place;
+
+/// What a [`Dir`] opens: a [`SafePath`](super::SafePath), or its [`Access`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what was granted, so a `Dir` does not open it",
+    note = "take the path as an argument: `#[resource] path: SafePath`"
+)]
+pub trait Reach: sealed::Sealed + Sync {}
+
+pub(crate) mod sealed {
+    use super::{Access, FsError};
+
+    /// Keeps [`Reach`](super::Reach) to this crate.
+    pub trait Sealed {
+        fn reach(&self) -> Result<Access, FsError>;
+    }
+}
+
+impl sealed::Sealed for Access {
+    fn reach(&self) -> Result<Access, FsError> {
+        Ok(self.clone())
+    }
+}
+
+impl Reach for Access {}
 
 /// A tool's handle on files: one or more mounts, cheap to clone.
 #[derive(Clone, Debug)]
@@ -96,8 +130,8 @@ impl Dir {
     /// # Errors
     ///
     /// Whatever of [`FsError`] keeps the file from being read, its size among it.
-    pub async fn read(&self, access: &Access) -> Result<Vec<u8>, FsError> {
-        self.blocking(access, |place| place.read()).await
+    pub async fn read(&self, path: &impl Reach) -> Result<Vec<u8>, FsError> {
+        self.blocking(path.reach()?, |place| place.read()).await
     }
 
     /// Reads a whole regular file as UTF-8 text.
@@ -105,8 +139,10 @@ impl Dir {
     /// # Errors
     ///
     /// As [`Dir::read`], and [`FsError::NotText`].
-    pub async fn read_to_string(&self, access: &Access) -> Result<String, FsError> {
-        String::from_utf8(self.read(access).await?).map_err(|_| FsError::NotText {
+    pub async fn read_to_string(&self, path: &impl Reach) -> Result<String, FsError> {
+        let access = path.reach()?;
+        let bytes = self.read(&access).await?;
+        String::from_utf8(bytes).map_err(|_| FsError::NotText {
             path: access.path().to_owned(),
         })
     }
@@ -121,9 +157,9 @@ impl Dir {
     /// # Errors
     ///
     /// Whatever of [`FsError`] keeps the file from being written; the old one is then untouched.
-    pub async fn write(&self, access: &Access, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
+    pub async fn write(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
         let bytes = bytes.into();
-        self.blocking(access, move |place| place.write(&bytes))
+        self.blocking(path.reach()?, move |place| place.write(&bytes))
             .await
     }
 
@@ -135,9 +171,9 @@ impl Dir {
     /// # Errors
     ///
     /// Whatever of [`FsError`] keeps the file from being written.
-    pub async fn append(&self, access: &Access, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
+    pub async fn append(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
         let bytes = bytes.into();
-        self.blocking(access, move |place| place.append(&bytes))
+        self.blocking(path.reach()?, move |place| place.append(&bytes))
             .await
     }
 
@@ -149,17 +185,16 @@ impl Dir {
     /// # Errors
     ///
     /// Whatever of [`FsError`] keeps the directory from being listed, its length among it.
-    pub async fn list(&self, access: &Access) -> Result<Vec<Entry>, FsError> {
-        self.blocking(access, |place| place.list()).await
+    pub async fn list(&self, path: &impl Reach) -> Result<Vec<Entry>, FsError> {
+        self.blocking(path.reach()?, |place| place.list()).await
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
-        access: &Access,
+        access: Access,
         work: impl FnOnce(Place<'_>) -> Result<T, FsError> + Send + 'static,
     ) -> Result<T, FsError> {
         let mounts = Arc::clone(&self.mounts);
-        let access = access.clone();
         let path = access.path().to_owned();
         tokio::task::spawn_blocking(move || work(Place::open(&mounts, &access)?))
             .await

@@ -8,8 +8,31 @@ use super::redirect::Hop;
 use super::resolve::{Pinned, vetted};
 use super::url::parse_url;
 use super::{Http, HttpError, Request, Response, Vet};
+use crate::tool::HttpUrl;
 
 impl Http {
+    /// Gets a URL that was granted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::fetch`]; [`HttpError::Refused`] before the call was allowed.
+    pub async fn get(&self, url: &HttpUrl) -> Result<Response, HttpError> {
+        self.fetch(Request::get(url.as_str()), url).await
+    }
+
+    /// Posts to a URL that was granted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::get`].
+    pub async fn post(
+        &self,
+        url: &HttpUrl,
+        body: impl Into<Vec<u8>> + Send,
+    ) -> Result<Response, HttpError> {
+        self.fetch(Request::post(url.as_str(), body), url).await
+    }
+
     /// Fetches what `may` allows, following redirects that it allows too.
     ///
     /// A status that tells of an error is an answer, not an error.

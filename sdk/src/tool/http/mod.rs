@@ -7,6 +7,21 @@
 //! resolved and vetted from the start, without the caller's headers if it leaves the origin.
 //! Proxies and the rest of the environment are not consulted.
 //!
+//! In a tool, the [`HttpUrl`](super::HttpUrl) that was granted vets what is requested: each
+//! redirect is asked of the token again, and an address that is not public must stand in it.
+//!
+//! ```
+//! use bailiwick::tool::HttpUrl;
+//! use bailiwick::tool::http::{Http, HttpError};
+//!
+//! async fn page(http: &Http, url: &HttpUrl) -> Result<String, HttpError> {
+//!     http.get(url).await?.into_text()
+//! }
+//! ```
+//!
+//! [`HttpGet`] and [`HttpPost`] are tools as they stand. Outside a tool, whoever fetches says
+//! what may be requested:
+//!
 //! ```
 //! # use std::net::IpAddr;
 //! # use bailiwick::tool::http::{Http, HttpError, Request, Vet};
@@ -45,6 +60,7 @@ mod redirect;
 mod request;
 mod resolve;
 mod response;
+mod tools;
 mod url;
 
 #[cfg(test)]
@@ -58,6 +74,7 @@ pub use error::HttpError;
 pub use request::{Method, Request};
 pub use resolve::{Resolve, SystemResolver};
 pub use response::Response;
+pub use tools::{HttpGet, HttpPost};
 
 /// What may be requested: asked for the first URL and again for each redirect.
 pub trait Vet: Send + Sync {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Resource, sealed};
 use crate::capability::normal;
 use crate::guard::Allowed;
-use crate::tool::fs::{Access, FsError};
+use crate::tool::fs::{Access, FsError, Reach};
 use crate::tool::schema::Parameter;
 
 /// What a call was allowed to do with a resource; none before the call is allowed.
@@ -115,13 +115,23 @@ impl SafePath {
     ///
     /// # Errors
     ///
-    /// [`FsError::Denied`] before the call was allowed.
+    /// [`FsError::Denied`] before the call was allowed, and where the argument that the tool
+    /// names is not this path.
     pub fn access(&self) -> Result<Access, FsError> {
-        let (name, allowed) = self.admission.0.as_ref().ok_or_else(|| FsError::Denied { path: self.text.clone() })?;
+        let admitted = self.admission.0.as_ref().filter(|(name, allowed)| allowed.is(name, &self.text));
+        let (name, allowed) = admitted.ok_or_else(|| FsError::Denied { path: self.text.clone() })?;
         let root = allowed.root(name).unwrap_or_else(|| "/".to_owned());
         Access::new([root], &self.text)
     }
 }
+
+impl crate::tool::fs::sealed::Sealed for SafePath {
+    fn reach(&self) -> Result<Access, FsError> {
+        self.access()
+    }
+}
+
+impl Reach for SafePath {}
 
 impl Ip {
     /// The address.

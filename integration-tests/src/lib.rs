@@ -9,3 +9,13 @@
 
 pub mod forge;
 pub mod stock;
+
+/// The code of the README and of the guide, compiled and run as doc tests.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/src/guide.md")]
+    struct Guide;
+}

@@ -1,5 +1,11 @@
 //! Trees of agents: spawning narrows, tasks end, and what a model does wrong stays its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the functions that tests share are test code too"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -297,7 +297,6 @@ impl Agent {
     }
 
     /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
-    #[must_use]
     pub fn spawn(&self, role: impl Into<String>) -> Spawn {
         Spawn::new(self.member.clone(), role.into())
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::member::{Agent, Member};
 use super::run::Limits;
 use super::spawn::SpawnError;
-use crate::capability::{AgentKey, Authority, KeyRing, Mandate, Scope};
+use crate::capability::{AgentKey, Authority, KeyRing, Mandate, PublicKey, Scope};
 use crate::clock::Clock;
 use crate::guard::{Guard, Policy, Revocations};
 use crate::model::Model;
@@ -149,6 +149,20 @@ impl OrchestratorBuilder {
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.guard = self.guard.policy(policy);
+        self
+    }
+
+    /// Denies every call and every spawn while no policy is set.
+    #[must_use]
+    pub fn require_policy(mut self) -> Self {
+        self.guard = self.guard.require_policy();
+        self
+    }
+
+    /// The keys whose approval counts where the policy asks for one.
+    #[must_use]
+    pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        self.guard = self.guard.approvers(keys);
         self
     }
 

@@ -10,7 +10,7 @@
 pub mod forge;
 pub mod stock;
 
-/// The code of the README and of the guide, compiled and run as doc tests.
+/// The code of the README and of the book, compiled and run as doc tests.
 #[cfg(doctest)]
 mod documentation {
     #[doc = include_str!("../../README.md")]
@@ -18,4 +18,7 @@ mod documentation {
 
     #[doc = include_str!("../../docs/src/guide.md")]
     struct Guide;
+
+    #[doc = include_str!("../../docs/src/tools.md")]
+    struct Tools;
 }

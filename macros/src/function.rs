@@ -218,12 +218,12 @@ impl Parts {
             Parameter::Argument => quote!(#ident),
         });
         let fallible =
-            quote_spanned!(output.span()=> <#output as ::bailiwick::__private::Fallible>);
+            quote_spanned!(output.span()=> <#output as ::bailiwick::__private::Fallible>::Value);
         quote! {
             #[::bailiwick::__private::async_trait]
             impl ::bailiwick::tool::Tool for #tool {
                 type Args = __Arguments;
-                type Output = #fallible::Value;
+                type Output = #fallible;
 
                 fn declaration(&self) -> ::bailiwick::tool::Declaration {
                     #declaration

@@ -202,16 +202,27 @@ impl Member {
             .call(&self.held, tool, arguments, &self.situation(), &self.cancel)
             .await;
         let shown = line(arguments);
-        let declared = self.shared.gate.toolbox().find(tool).map(|entry| &entry.declaration);
+        let declared = self
+            .shared
+            .gate
+            .toolbox()
+            .find(tool)
+            .map(|entry| &entry.declaration);
         // The tool as the model named it is no capability, though it often reads like one.
-        let capability = || declared.map_or(tool, |declared| declared.capability()).to_owned();
+        let capability = || {
+            declared
+                .map_or(tool, |declared| declared.capability())
+                .to_owned()
+        };
         let called = |call: CallId, error: Option<String>| EventKind::Called {
             call,
             capability: capability(),
             arguments: shown.clone(),
             error,
         };
-        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) = (&outcome, declared) {
+        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) =
+            (&outcome, declared)
+        {
             // A failure has a text too, and that may come from where the tool has been.
             self.learn(&declared.taints, declared.sensitivity);
         }

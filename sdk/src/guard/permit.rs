@@ -125,3 +125,33 @@ impl Allowed {
         self.chain.names_address(&self.call, name, ip)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::{AgentKey, Authority, Grant, Mandate, Risk, Scope};
+    use crate::guard::Effect;
+    use crate::id::Timestamp;
+
+    #[test]
+    fn a_permit_lapses() {
+        let now = Timestamp::from_secs(1_800_000_000).unwrap();
+        let scope = Scope::new().grant(Grant::new("a"));
+        let holder = AgentKey::generate().public();
+        let chain = Authority::generate()
+            .mint(&scope, &Mandate::default(), holder, now)
+            .unwrap();
+        let context = Context::new("lead", Effect::Read, Risk::Low, now);
+        let mut permit = Permit::new(
+            CallId::fresh(),
+            chain,
+            Call::parse("a", "{}").unwrap(),
+            context,
+        );
+        assert!(!permit.lapsed());
+        permit.given = Instant::now()
+            .checked_sub(LAPSES_AFTER + Duration::from_millis(1))
+            .unwrap();
+        assert!(permit.lapsed());
+    }
+}

@@ -1,5 +1,10 @@
 //! The quickstart, run as a newcomer runs it, into a pipe.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the functions that tests share are test code too"
+)]
+
 use std::process::{Command, Output};
 
 fn run() -> Output {

@@ -1,15 +1,14 @@
 //! The quickstart, run as a newcomer runs it, into a pipe.
 
+use std::io;
 use std::process::{Command, Output};
 
-fn run() -> Output {
-    Command::new(env!("CARGO_BIN_EXE_quickstart"))
-        .output()
-        .unwrap()
+fn run() -> io::Result<Output> {
+    Command::new(env!("CARGO_BIN_EXE_quickstart")).output()
 }
 
 fn text(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The refused calls, each line with its spaces squeezed.
@@ -24,7 +23,7 @@ fn refused(text: &str) -> Vec<String> {
 
 #[test]
 fn every_attack_is_refused_and_shown_with_hop_and_kind() {
-    let output = run();
+    let output = run().unwrap();
     let text = text(&output);
     assert!(
         output.status.success(),
@@ -32,13 +31,14 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         String::from_utf8_lossy(&output.stderr)
     );
     let refused = refused(&text);
+    // A long path is cut on the left.
     let mut attacks = vec![
         (
             "docs/../private/payroll.csv",
             "argument not an absolute path in normal",
         ),
         (
-            "/srv/files/private/payroll.csv",
+            "files/private/payroll.csv",
             "hop 1 argument not under /srv/files/docs",
         ),
         ("/etc/passwd", "hop 0 argument not under /srv/files"),
@@ -56,7 +56,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
             "hop 0 argument not a URL at 127.0.0.1",
         ),
         (
-            "/srv/files/docs/travel-policy.md",
+            "files/docs/travel-policy.md",
             "hop 0 argument not under /srv/files/out",
         ),
         (
@@ -71,16 +71,8 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         attacks.push(("docs/archive/payroll.csv", "door goes through a symbolic"));
     }
     for (call, why) in attacks {
-        // A long argument is cut on the left.
-        let found = |line: &&String| {
-            line.contains(why)
-                && (line.contains(call)
-                    || line.contains(&format!("…{}", call.trim_start_matches("/s"))))
-        };
-        assert!(
-            refused.iter().any(|line| found(&line)),
-            "{call}: {why}\n{text}"
-        );
+        let found = |line: &String| line.contains(call) && line.contains(why);
+        assert!(refused.iter().any(found), "{call}: {why}\n{text}");
     }
     assert_eq!(refused.len(), 16, "{text}");
     assert!(text.contains("Attacker got nothing"), "{text}");
@@ -88,7 +80,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
 
 #[test]
 fn it_fits_two_screens_and_a_pipe_gets_plain_text() {
-    let text = text(&run());
+    let text = text(&run().unwrap());
     assert!(text.lines().count() <= 48, "{text}");
     assert!(
         text.lines()
@@ -106,7 +98,7 @@ fn it_fits_two_screens_and_a_pipe_gets_plain_text() {
 
 #[test]
 fn the_tree_the_file_and_the_cost_are_shown() {
-    let text = text(&run());
+    let text = text(&run().unwrap());
     for part in [
         "└ reader  hop 1",
         "└ writer  hop 1",

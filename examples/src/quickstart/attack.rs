@@ -142,7 +142,7 @@ pub(crate) fn loot(
     let (refused, expected) = (screen.refused.len(), ORDERS + attempts.len());
     if refused != expected {
         loot.push(format!(
-            "the benefit of the doubt: {refused} refusals, where {expected} were due"
+            "no answer to some of it: {refused} refusals, where {expected} were due"
         ));
     }
     Ok(loot)

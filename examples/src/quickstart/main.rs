@@ -134,7 +134,7 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     let summary = documents.text("out/summary.md")?;
     let posted = intranet.posted();
     screen.line(&format!(
-        "\nWritten  {} ({} bytes)",
+        "\nWritten  {} ({} bytes, removed on exit)",
         documents.path("out/summary.md").display(),
         summary.len()
     ));

@@ -16,13 +16,20 @@ pub(crate) struct Seen {
     pub(crate) arguments: String,
 }
 
+/// A line of allowed calls that may go on.
+struct Open {
+    capability: String,
+    /// Of the first call, which the others need not name again.
+    directory: String,
+    column: usize,
+}
+
 /// What was printed up to now.
 pub(crate) struct Screen {
     colour: bool,
     /// Whose lines these are.
     agent: String,
-    /// The capability and column of a line of allowed calls that may go on.
-    open: Option<(String, usize)>,
+    open: Option<Open>,
     pub(crate) allowed: Vec<Seen>,
     pub(crate) refused: Vec<Seen>,
 }
@@ -161,16 +168,16 @@ impl Screen {
 
     fn allowed(&mut self, seen: Seen) {
         let (tick, argument) = (self.paint(Style::Green, "✓"), argument(&seen.arguments));
-        let short = argument.rsplit('/').next().unwrap_or(&argument);
-        let next = short.chars().count() + 3;
         match &mut self.open {
             // An agent's calls of one kind share a line: it reads a dozen files.
-            Some((capability, column)) if *capability == seen.capability => {
-                if *column + next > WIDTH {
-                    *column = 15;
+            Some(open) if open.capability == seen.capability => {
+                let short = argument.strip_prefix(&open.directory).unwrap_or(&argument);
+                let next = short.chars().count() + 3;
+                if open.column + next > WIDTH {
+                    open.column = 15;
                     write(&format!("\n{:15}", ""));
                 }
-                *column += next;
+                open.column += next;
                 write(&format!(" {tick} {short}"));
             }
             _ => {
@@ -180,7 +187,15 @@ impl Screen {
                     "  {tick} {:<11} {shown}",
                     printable(&seen.capability)
                 ));
-                self.open = Some((seen.capability.clone(), 16 + shown.chars().count()));
+                self.open = Some(Open {
+                    capability: seen.capability.clone(),
+                    directory: argument
+                        .rfind('/')
+                        .and_then(|end| argument.get(..=end))
+                        .unwrap_or_default()
+                        .to_owned(),
+                    column: 16 + shown.chars().count(),
+                });
             }
         }
         self.allowed.push(seen);

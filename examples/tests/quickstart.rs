@@ -35,7 +35,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
     let mut attacks = vec![
         (
             "docs/../private/payroll.csv",
-            "argument not an absolute path in normal",
+            "argument not an absolute path",
         ),
         (
             "files/private/payroll.csv",
@@ -45,7 +45,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         ("handbook.md + keys.txt", "argument given twice"),
         (
             "https://evil.example/notes",
-            "hop 0 argument not a URL at 127.0.0.1",
+            "hop 0 argument not a URL by http at",
         ),
         (
             "agent.spawn reader with fs.read /",
@@ -53,7 +53,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         ),
         (
             "https://evil.example/summary",
-            "hop 0 argument not a URL at 127.0.0.1",
+            "hop 0 argument not a URL by http at",
         ),
         (
             "files/docs/travel-policy.md",
@@ -75,7 +75,7 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         assert!(refused.iter().any(found), "{call}: {why}\n{text}");
     }
     assert_eq!(refused.len(), 16, "{text}");
-    assert!(text.contains("Attacker got nothing"), "{text}");
+    assert!(text.contains("The attacker got nothing"), "{text}");
 }
 
 #[test]

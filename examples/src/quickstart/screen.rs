@@ -1,6 +1,7 @@
 //! Prints the news of a tree of agents as they come, and counts them.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use bailiwick::guard::printable;
 use bailiwick::record::{Event, EventKind};
@@ -35,7 +36,7 @@ pub(crate) struct Screen {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Style {
+enum Style {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -219,6 +220,35 @@ impl Screen {
         self.refused.push(seen);
     }
 
+    /// A file that was written, and how it begins.
+    pub(crate) fn file(&mut self, path: &Path, text: &str) {
+        let (path, bytes) = (path.display(), text.len());
+        self.line(&format!(
+            "\nWritten  {path} ({bytes} bytes, removed on exit)"
+        ));
+        for line in text.lines().filter(|line| !line.is_empty()).take(3) {
+            self.line(&format!("         {}", cut(&printable(line), WIDTH - 9)));
+        }
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&mut self) {
+        let (allowed, refused) = (self.allowed.len(), self.refused.len());
+        self.line(&format!("Calls    {allowed} allowed, {refused} refused"));
+    }
+
+    /// What the attacker got.
+    pub(crate) fn loot(&mut self, loot: &[String]) {
+        let text = match loot {
+            [] => self.paint(
+                Style::Green,
+                "The attacker got nothing. Each agent could do only what its token says.",
+            ),
+            loot => self.paint(Style::Red, &format!("The attacker got {}", loot.join("; "))),
+        };
+        self.line(&text);
+    }
+
     /// A line of its own.
     pub(crate) fn line(&mut self, text: &str) {
         self.close();
@@ -226,7 +256,7 @@ impl Screen {
     }
 
     /// The text in a style, or as it is.
-    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+    fn paint(&self, style: Style, text: &str) -> String {
         if self.colour {
             format!("\u{1b}[{}m{text}\u{1b}[0m", style as u8)
         } else {
@@ -286,7 +316,7 @@ fn brief(why: &str) -> String {
 }
 
 /// At most so many letters of the start.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+fn cut(text: &str, most: usize) -> String {
     match text.chars().count() > most {
         true => text
             .chars()

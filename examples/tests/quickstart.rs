@@ -108,6 +108,8 @@ fn the_tree_the_file_and_the_cost_are_shown() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     for part in [
+        "✓ fs.read     /srv/files/docs/",
+        "✓ http.post   http://127.0.0.1:",
         "# Summary",
         "12 documents, ",
         "Customer interviews, spring (customer-interviews.md, ",

@@ -9,3 +9,16 @@
 
 pub mod forge;
 pub mod stock;
+
+/// The code of the README and of the book, compiled and run as doc tests.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/src/guide.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../docs/src/tools.md")]
+    struct Tools;
+}

@@ -86,13 +86,21 @@ impl Timestamp {
     /// The moment `seconds` after 1970-01-01T00:00:00Z; later than [`Timestamp::MAX`] is `None`.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Option<Self> {
-        if seconds <= LAST_SECOND { Some(Self(seconds * 1000)) } else { None }
+        if seconds <= LAST_SECOND {
+            Some(Self(seconds * 1000))
+        } else {
+            None
+        }
     }
 
     /// The moment `millis` after 1970-01-01T00:00:00Z; later than the year 9999 is `None`.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Option<Self> {
-        if millis < (LAST_SECOND + 1) * 1000 { Some(Self(millis)) } else { None }
+        if millis < (LAST_SECOND + 1) * 1000 {
+            Some(Self(millis))
+        } else {
+            None
+        }
     }
 
     /// Whole seconds since 1970, rounded down.
@@ -157,7 +165,9 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let wrong = || TimestampError { text: text.chars().take(64).collect() };
+        let wrong = || TimestampError {
+            text: text.chars().take(64).collect(),
+        };
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
         u64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
             .ok()
@@ -175,7 +185,9 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -185,7 +197,11 @@ mod tests {
 
     #[test]
     fn a_timestamp_reads_what_it_writes() {
-        for text in ["1970-01-01T00:00:00Z", "2026-01-31T12:00:00.25Z", "9999-12-31T23:59:59Z"] {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2026-01-31T12:00:00.25Z",
+            "9999-12-31T23:59:59Z",
+        ] {
             let moment: Timestamp = text.parse().unwrap();
             assert_eq!(moment.to_string(), text);
         }
@@ -193,7 +209,13 @@ mod tests {
 
     #[test]
     fn times_outside_the_range_are_refused() {
-        for text in ["1969-12-31T23:59:59Z", "1969-12-31T23:59:59.9Z", "10000-01-01T00:00:00Z", "soon", ""] {
+        for text in [
+            "1969-12-31T23:59:59Z",
+            "1969-12-31T23:59:59.9Z",
+            "10000-01-01T00:00:00Z",
+            "soon",
+            "",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
         assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);

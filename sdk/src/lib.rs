@@ -86,11 +86,11 @@ pub mod store;
 pub mod tool;
 
 pub use agent::{Agent, Orchestrator, Report, SpawnError};
+#[cfg(feature = "macros")]
+pub use bailiwick_macros::tool;
 pub use capability::{Authority, Grant, Risk, Scope, minutes, path_under};
 pub use guard::{Denial, Effect};
 pub use tool::{Declaration, RuntimeTool, SafePath, State, Tool, ToolError};
-#[cfg(feature = "macros")]
-pub use bailiwick_macros::tool;
 
 #[doc(hidden)]
 pub mod __private;

@@ -10,19 +10,19 @@ struct Notes;
 
 #[tool]
 impl Notes {
-    #[tool(capability = "notes.count", effect = read, risk = low)]
-    async fn count(&self) -> Result<u8, ToolError> {
+    #[tool(capability = "notes.tally", effect = read, risk = low)]
+    async fn tally(&self) -> Result<u8, ToolError> {
         Ok(1)
     }
 
     async fn around(&self) {
-        let _ = self.count().await;
+        let _ = self.tally().await;
     }
 }
 
 async fn around() {
     let _ = number(7).await;
-    let _ = Notes.count().await;
+    let _ = Notes.tally().await;
     let _ = Notes.__body().await;
     let _ = __body(7).await;
 }

@@ -1,4 +1,4 @@
-use bailiwick::guard::{Checked, Permit, Reservation};
+use bailiwick::guard::{Checked, Permit};
 use bailiwick::id::CallId;
 use bailiwick::tool::{Invocation, State};
 
@@ -8,10 +8,6 @@ fn permit(id: CallId) -> Permit {
 
 fn made(id: CallId) -> Permit {
     Permit::new(id)
-}
-
-fn reservation(id: CallId) -> Reservation {
-    Reservation { id }
 }
 
 fn checked() -> Checked {

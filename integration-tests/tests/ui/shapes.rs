@@ -1,3 +1,5 @@
+#![allow(unused_imports)]
+
 use bailiwick::tool;
 use bailiwick::tool::{State, ToolError};
 

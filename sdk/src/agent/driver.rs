@@ -31,7 +31,9 @@ pub(super) fn run(agent: Agent, task: String) -> Running {
 async fn until_it_ends(agent: Agent, task: String) -> Result<Report, RunFailed> {
     let member = agent.member.clone();
     member.set_task(&task);
-    let mut machine = Run::new(RunId::fresh(), &member.path, &task).with_tools(shown(&member)).with_limits(member.limits);
+    let mut machine = Run::new(RunId::fresh(), &member.path, &task)
+        .with_tools(shown(&member))
+        .with_limits(member.limits);
     if let Some(system) = &member.system {
         machine = machine.with_system(system.clone());
     }
@@ -66,7 +68,11 @@ fn shown(member: &Member) -> Vec<ToolSpec> {
             "required": ["role", "task", "scope"],
             "additionalProperties": false,
         });
-        tools.push(ToolSpec::new(SPAWN_TOOL, "Start a helper with some of your own authority; its answer is the result.", parameters));
+        tools.push(ToolSpec::new(
+            SPAWN_TOOL,
+            "Start a helper with some of your own authority; its answer is the result.",
+            parameters,
+        ));
     }
     tools
 }
@@ -102,11 +108,23 @@ async fn drive(member: &Arc<Member>, machine: &mut Run, denials: &mut Vec<Denial
 }
 
 /// `Ok(None)` when the agent was cancelled meanwhile.
-async fn ask(member: &Member, request: &Request) -> Result<Option<crate::model::Completion>, String> {
+async fn ask(
+    member: &Member,
+    request: &Request,
+) -> Result<Option<crate::model::Completion>, String> {
     let Some(model) = &member.model else {
-        return Err(format!("the role `{}` has no model; give the orchestrator or the spawn one", member.role));
+        return Err(format!(
+            "the role `{}` has no model; give the orchestrator or the spawn one",
+            member.role
+        ));
     };
-    member.shared.gate.guard().charge_turn(&member.held, &member.path).await.map_err(|denial| denial.to_string())?;
+    member
+        .shared
+        .gate
+        .guard()
+        .charge_turn(&member.held, &member.path)
+        .await
+        .map_err(|denial| denial.to_string())?;
     tokio::select! {
         completion = model.generate(request) => completion.map(Some).map_err(|error| error.to_string()),
         () = member.cancel.cancelled() => Ok(None),
@@ -114,7 +132,12 @@ async fn ask(member: &Member, request: &Request) -> Result<Option<crate::model::
 }
 
 /// Makes the calls of one turn at once.
-async fn dispatch(member: &Arc<Member>, machine: &mut Run, calls: Vec<ToolCall>, denials: &mut Vec<Denial>) {
+async fn dispatch(
+    member: &Arc<Member>,
+    machine: &mut Run,
+    calls: Vec<ToolCall>,
+    denials: &mut Vec<Denial>,
+) {
     let mut running = JoinSet::new();
     let mut open: Vec<String> = Vec::with_capacity(calls.len());
     for call in calls {
@@ -126,7 +149,9 @@ async fn dispatch(member: &Arc<Member>, machine: &mut Run, calls: Vec<ToolCall>,
         });
     }
     while let Some(joined) = running.join_next().await {
-        let Ok((id, outcome, denial)) = joined else { continue };
+        let Ok((id, outcome, denial)) = joined else {
+            continue;
+        };
         denials.extend(denial);
         open.retain(|waiting| *waiting != id);
         let situation = member.situation();
@@ -134,7 +159,10 @@ async fn dispatch(member: &Arc<Member>, machine: &mut Run, calls: Vec<ToolCall>,
         let _ = machine.resolved(&id, outcome);
     }
     for id in open {
-        let _ = machine.resolved(&id, CallOutcome::Failed("the call was stopped before it had a result".to_owned()));
+        let _ = machine.resolved(
+            &id,
+            CallOutcome::Failed("the call was stopped before it had a result".to_owned()),
+        );
     }
 }
 
@@ -148,7 +176,10 @@ async fn one(member: &Arc<Member>, call: &ToolCall) -> (CallOutcome, Option<Deni
         return spawn(member, &call.arguments).await;
     }
     match member.call(&call.name, &call.arguments).await {
-        Outcome::Value { value: Value::String(text), .. } => (CallOutcome::Value(text), None),
+        Outcome::Value {
+            value: Value::String(text),
+            ..
+        } => (CallOutcome::Value(text), None),
         Outcome::Value { value, .. } => (CallOutcome::Value(value.to_string()), None),
         Outcome::Failed { error, .. } => (CallOutcome::Failed(error.to_string()), None),
         Outcome::UnknownTool(name) => (CallOutcome::UnknownTool(name), None),
@@ -159,7 +190,8 @@ async fn one(member: &Arc<Member>, call: &ToolCall) -> (CallOutcome, Option<Deni
 
 fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<Denial>) {
     // The same arguments in another order or spacing are the same call.
-    let arguments = canonical::read(arguments).map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value));
+    let arguments = canonical::read(arguments)
+        .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value));
     let outcome = CallOutcome::Denied {
         kind: denial.kind().name().to_owned(),
         text: denial.for_model(),
@@ -178,7 +210,9 @@ async fn spawn(member: &Arc<Member>, arguments: &str) -> (CallOutcome, Option<De
             return refused(denial, arguments);
         }
     };
-    let spawned = super::spawn::Spawn::new(member.clone(), role).scope(scope).await;
+    let spawned = super::spawn::Spawn::new(member.clone(), role)
+        .scope(scope)
+        .await;
     let error = match spawned {
         Ok(child) => {
             return match child.run(task).await {
@@ -191,7 +225,11 @@ async fn spawn(member: &Arc<Member>, arguments: &str) -> (CallOutcome, Option<De
     let denial = match error {
         SpawnError::Denied(denial) => *denial,
         SpawnError::Pending(pending) => pending.missing,
-        SpawnError::Widens(widens) => Denial::new(&member.path, SPAWN, Refusal::new(Kind::Widens, widens.to_string())),
+        SpawnError::Widens(widens) => Denial::new(
+            &member.path,
+            SPAWN,
+            Refusal::new(Kind::Widens, widens.to_string()),
+        ),
         other => return (CallOutcome::Failed(other.to_string()), None),
     };
     member.emit(denied(&denial, line(arguments)));
@@ -206,7 +244,9 @@ fn read(arguments: &str) -> Result<(String, String, Scope), Refusal> {
         _ => Err(wrong(format!("`{name}` must be given, as a string"))),
     };
     let (role, task) = (text("role")?, text("task")?);
-    let scope = given.remove("scope").ok_or_else(|| wrong("`scope` must be given".to_owned()))?;
+    let scope = given
+        .remove("scope")
+        .ok_or_else(|| wrong("`scope` must be given".to_owned()))?;
     if let Some(stray) = given.keys().next() {
         return Err(wrong(format!("`{stray}` is no argument of a spawn")));
     }

@@ -14,7 +14,7 @@ use super::run::Limits;
 use super::spawn::{Spawn, SpawnError};
 use crate::capability::{Held, Sensitivity};
 use crate::guard::Revocable;
-use crate::id::{AgentId, Timestamp};
+use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
 use crate::tool::{Outcome, Situation};
@@ -46,16 +46,33 @@ pub(super) struct Member {
 
 impl Member {
     /// The first agent of a tree.
-    pub(super) fn first(shared: &Arc<Shared>, role: &str, held: Held, intent: Option<String>) -> Self {
+    pub(super) fn first(
+        shared: &Arc<Shared>,
+        role: &str,
+        held: Held,
+        intent: Option<String>,
+    ) -> Self {
         Self::of(shared, None, role, held, intent)
     }
 
     /// A child, which starts with what its parent knows: it was told by it.
     pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held) -> Self {
-        Self::of(&parent.shared, Some(parent), role, held, parent.intent.clone())
+        Self::of(
+            &parent.shared,
+            Some(parent),
+            role,
+            held,
+            parent.intent.clone(),
+        )
     }
 
-    fn of(shared: &Arc<Shared>, parent: Option<&Arc<Self>>, role: &str, held: Held, intent: Option<String>) -> Self {
+    fn of(
+        shared: &Arc<Shared>,
+        parent: Option<&Arc<Self>>,
+        role: &str,
+        held: Held,
+        intent: Option<String>,
+    ) -> Self {
         Self {
             id: AgentId::fresh(),
             path: shared.path(parent.map(|parent| parent.path.as_str()), role),
@@ -64,7 +81,9 @@ impl Member {
             model: shared.model(role),
             limits: shared.limits,
             system: None,
-            cancel: parent.map_or(&shared.cancel, |parent| &parent.cancel).child_token(),
+            cancel: parent
+                .map_or(&shared.cancel, |parent| &parent.cancel)
+                .child_token(),
             intent,
             task: Mutex::new(parent.and_then(|parent| parent.task())),
             knows: Mutex::new(parent.map(|parent| parent.knows()).unwrap_or_default()),
@@ -77,9 +96,25 @@ impl Member {
     /// Records that the agent got its token. What cannot be recorded does not begin.
     pub(super) async fn begin(&self, now: Timestamp) -> Result<(), SpawnError> {
         let parent = self.parent.as_ref().map(|parent| parent.held.chain());
-        let entry = self.shared.gate.audit().hop(&self.path, self.held.chain(), parent, now);
-        self.shared.gate.guard().store().commit(entry).await.map_err(SpawnError::unrecorded)?;
-        let scope = self.held.chain().hops().last().map(|hop| hop.bounds.lines()).unwrap_or_default();
+        let entry = self
+            .shared
+            .gate
+            .audit()
+            .hop(&self.path, self.held.chain(), parent, now);
+        self.shared
+            .gate
+            .guard()
+            .store()
+            .commit(entry)
+            .await
+            .map_err(SpawnError::unrecorded)?;
+        let scope = self
+            .held
+            .chain()
+            .hops()
+            .last()
+            .map(|hop| hop.bounds.lines())
+            .unwrap_or_default();
         self.emit(EventKind::Spawned { scope });
         Ok(())
     }
@@ -95,21 +130,30 @@ impl Member {
             Revocable::Agent(self.path.clone()),
         ]);
         self.cancel.cancel();
-        self.emit(EventKind::Ended { how: how.to_owned() });
+        self.emit(EventKind::Ended {
+            how: how.to_owned(),
+        });
         true
     }
 
     /// Records the end.
     pub(super) async fn record_end(&self, how: &str) {
         let time = self.shared.gate.guard().now().ok();
-        let entry = self.shared.gate.audit().ended(&self.path, self.held.chain(), how, time);
+        let entry = self
+            .shared
+            .gate
+            .audit()
+            .ended(&self.path, self.held.chain(), how, time);
         if let Err(error) = self.shared.gate.guard().store().commit(entry).await {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
         }
     }
 
     pub(super) fn task(&self) -> Option<String> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set_task(&self, task: &str) {
@@ -117,7 +161,10 @@ impl Member {
     }
 
     fn knows(&self) -> Knows {
-        self.knows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.knows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes up what something that the agent read is tainted with.
@@ -149,18 +196,39 @@ impl Member {
 
     /// Calls a tool, and reports it.
     pub(super) async fn call(&self, tool: &str, arguments: &str) -> Outcome {
-        let outcome = self.shared.gate.call(&self.held, tool, arguments, &self.situation(), &self.cancel).await;
+        let outcome = self
+            .shared
+            .gate
+            .call(&self.held, tool, arguments, &self.situation(), &self.cancel)
+            .await;
         let shown = line(arguments);
+        let declared = self
+            .shared
+            .gate
+            .toolbox()
+            .find(tool)
+            .map(|entry| &entry.declaration);
         // The tool as the model named it is no capability, though it often reads like one.
-        let capability = || self.shared.gate.toolbox().find(tool).map_or(tool, |entry| entry.declaration.capability()).to_owned();
+        let capability = || {
+            declared
+                .map_or(tool, |declared| declared.capability())
+                .to_owned()
+        };
+        let called = |call: CallId, error: Option<String>| EventKind::Called {
+            call,
+            capability: capability(),
+            arguments: shown.clone(),
+            error,
+        };
+        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) =
+            (&outcome, declared)
+        {
+            // A failure has a text too, and that may come from where the tool has been.
+            self.learn(&declared.taints, declared.sensitivity);
+        }
         let kind = match &outcome {
-            Outcome::Value { call, taint, sensitivity, .. } => {
-                self.learn(taint, *sensitivity);
-                EventKind::Called { call: *call, capability: capability(), arguments: shown, error: None }
-            }
-            Outcome::Failed { call, error } => {
-                EventKind::Called { call: *call, capability: capability(), arguments: shown, error: Some(error.to_string()) }
-            }
+            Outcome::Value { call, .. } => called(*call, None),
+            Outcome::Failed { call, error } => called(*call, Some(error.to_string())),
             Outcome::Denied(denial) => denied(denial, shown),
             Outcome::Pending(pending) => denied(&pending.missing, shown),
             Outcome::UnknownTool(name) => EventKind::Denied {
@@ -177,7 +245,9 @@ impl Member {
 
     pub(super) fn emit(&self, kind: EventKind) {
         let time = self.shared.gate.guard().now().ok();
-        self.shared.events.emit(time, &self.path, &self.held.chain().id(), kind);
+        self.shared
+            .events
+            .emit(time, &self.path, &self.held.chain().id(), kind);
     }
 }
 
@@ -194,7 +264,11 @@ pub(super) fn denied(denial: &crate::guard::Denial, arguments: String) -> EventK
 /// Arguments cut to a line.
 pub(super) fn line(text: &str) -> String {
     const LONGEST: usize = 160;
-    let mut shown: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST).collect();
+    let mut shown: String = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(LONGEST)
+        .collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
@@ -210,7 +284,9 @@ pub struct Agent {
 
 impl Agent {
     pub(super) fn new(member: Member) -> Self {
-        Self { member: Arc::new(member) }
+        Self {
+            member: Arc::new(member),
+        }
     }
 
     /// The agent's path from the root, such as `lead/reader`.
@@ -232,7 +308,6 @@ impl Agent {
     }
 
     /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
-    #[must_use]
     pub fn spawn(&self, role: impl Into<String>) -> Spawn {
         Spawn::new(self.member.clone(), role.into())
     }
@@ -254,7 +329,9 @@ impl Agent {
     /// A handle to cancel the agent and its subtree with.
     #[must_use]
     pub fn handle(&self) -> AgentHandle {
-        AgentHandle { cancel: self.member.cancel.clone() }
+        AgentHandle {
+            cancel: self.member.cancel.clone(),
+        }
     }
 }
 
@@ -271,7 +348,12 @@ impl Drop for Agent {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Agent({}, {:?})", self.member.path, self.member.held.chain())
+        write!(
+            f,
+            "Agent({}, {:?})",
+            self.member.path,
+            self.member.held.chain()
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::member::{Agent, Member};
 use super::run::Limits;
 use super::spawn::SpawnError;
-use crate::capability::{AgentKey, Authority, KeyRing, Mandate, Scope};
+use crate::capability::{AgentKey, Authority, KeyRing, Mandate, PublicKey, Scope};
 use crate::clock::Clock;
 use crate::guard::{Guard, Policy, Revocations};
 use crate::model::Model;
@@ -40,7 +40,13 @@ impl Shared {
     /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader-2`, ….
     pub(super) fn path(&self, parent: Option<&str>, role: &str) -> String {
         let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
-        let count = self.names.lock().unwrap_or_else(PoisonError::into_inner).entry(base.clone()).or_default().clone();
+        let count = self
+            .names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(base.clone())
+            .or_default()
+            .clone();
         match count.fetch_add(1, Ordering::Relaxed) {
             0 => base,
             // `.` is in no role, so a numbered path is nobody else's first one.
@@ -75,13 +81,17 @@ pub enum BuildError {
 
 impl fmt::Debug for Orchestrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Orchestrator").field("gate", &self.shared.gate).finish_non_exhaustive()
+        f.debug_struct("Orchestrator")
+            .field("gate", &self.shared.gate)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for OrchestratorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrchestratorBuilder").field("tools", &self.tools).finish_non_exhaustive()
+        f.debug_struct("OrchestratorBuilder")
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,6 +149,20 @@ impl OrchestratorBuilder {
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.guard = self.guard.policy(policy);
+        self
+    }
+
+    /// Denies every call and every spawn while no policy is set.
+    #[must_use]
+    pub fn require_policy(mut self) -> Self {
+        self.guard = self.guard.require_policy();
+        self
+    }
+
+    /// The keys whose approval counts where the policy asks for one.
+    #[must_use]
+    pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        self.guard = self.guard.approvers(keys);
         self
     }
 
@@ -207,13 +231,21 @@ impl Orchestrator {
     /// # Errors
     ///
     /// As [`Orchestrator::agent`].
-    pub async fn agent_for(&self, role: &str, scope: Scope, mandate: Mandate) -> Result<Agent, SpawnError> {
+    pub async fn agent_for(
+        &self,
+        role: &str,
+        scope: Scope,
+        mandate: Mandate,
+    ) -> Result<Agent, SpawnError> {
         if !crate::capability::is_role(role) {
             return Err(SpawnError::role(role));
         }
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
         let key = AgentKey::generate();
-        let chain = self.shared.authority.mint(&scope, &mandate, key.public(), now)?;
+        let chain = self
+            .shared
+            .authority
+            .mint(&scope, &mandate, key.public(), now)?;
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
         let member = Member::first(&self.shared, role, held, mandate.intent);
         member.begin(now).await?;

@@ -30,11 +30,21 @@ pub struct OutputError {
 }
 
 impl Report {
-    pub(super) fn new(agent: String, finished: Finished, denials: Vec<Denial>) -> Result<Self, RunFailed> {
-        let report = Self { agent, finished, denials };
+    pub(super) fn new(
+        agent: String,
+        finished: Finished,
+        denials: Vec<Denial>,
+    ) -> Result<Self, RunFailed> {
+        let report = Self {
+            agent,
+            finished,
+            denials,
+        };
         match report.finished.ended {
             Ended::Answer => Ok(report),
-            _ => Err(RunFailed { report: Box::new(report) }),
+            _ => Err(RunFailed {
+                report: Box::new(report),
+            }),
         }
     }
 
@@ -56,7 +66,10 @@ impl Report {
     ///
     /// When the text is not JSON of that type.
     pub fn output<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
-        serde_json::from_str(&self.finished.text).map_err(|error| OutputError { agent: self.agent.clone(), error })
+        serde_json::from_str(&self.finished.text).map_err(|error| OutputError {
+            agent: self.agent.clone(),
+            error,
+        })
     }
 
     /// Every call that was refused, in order.
@@ -90,7 +103,13 @@ impl fmt::Display for RunFailed {
             Ended::ModelFailed => "got no completion from its model",
             _ => "ended without an answer",
         };
-        write!(f, "`{}` {how} after {} turns: {}", self.report.agent, finished.turns, crate::guard::printable(&finished.text))
+        write!(
+            f,
+            "`{}` {how} after {} turns: {}",
+            self.report.agent,
+            finished.turns,
+            crate::guard::printable(&finished.text)
+        )
     }
 }
 

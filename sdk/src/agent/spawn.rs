@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use super::member::{Agent, Member};
 use super::run::Limits;
-use crate::capability::{AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Widens};
+use crate::capability::{
+    AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Widens,
+};
 use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
 use crate::model::Model;
 use crate::store::StoreError;
@@ -39,7 +41,10 @@ pub enum SpawnError {
 
 impl SpawnError {
     pub(super) fn role(role: &str) -> Self {
-        Self::Profile(format!("the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`", crate::guard::printable(role)))
+        Self::Profile(format!(
+            "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`",
+            crate::guard::printable(role)
+        ))
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
@@ -82,7 +87,14 @@ impl std::fmt::Debug for Spawn {
 
 impl Spawn {
     pub(super) const fn new(parent: Arc<Member>, role: String) -> Self {
-        Self { parent, role, scope: Scope::new(), model: None, limits: None, system: None }
+        Self {
+            parent,
+            role,
+            scope: Scope::new(),
+            model: None,
+            limits: None,
+            system: None,
+        }
     }
 
     /// What the child may do; without it, nothing.
@@ -127,15 +139,28 @@ impl Spawn {
         context.facts.sensitivity = situation.sensitivity;
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
-        let call = asked.map_err(|refusal| SpawnError::Denied(Box::new(Denial::new(&parent.path, SPAWN, refusal))))?;
-        let reservation = match guard.authorize(Presented::Held(&parent.held), call, context).await {
+        let call = asked.map_err(|refusal| {
+            SpawnError::Denied(Box::new(Denial::new(&parent.path, SPAWN, refusal)))
+        })?;
+        let reservation = match guard
+            .authorize(Presented::Held(&parent.held), call, context)
+            .await
+        {
             Verdict::Permit(_, reservation) => reservation,
             Verdict::Denied(denial) => return Err(SpawnError::Denied(Box::new(denial))),
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
         let held = derive(&parent.held, &self.role, &self.scope, key, now);
-        let entry = parent.shared.gate.audit().outcome(&reservation, held.as_ref().err());
-        guard.store().commit(entry).await.map_err(SpawnError::unrecorded)?;
+        let entry = parent
+            .shared
+            .gate
+            .audit()
+            .outcome(&reservation, held.as_ref().err());
+        guard
+            .store()
+            .commit(entry)
+            .await
+            .map_err(SpawnError::unrecorded)?;
         let mut member = Member::child(parent, &self.role, held?);
         if let Some(model) = self.model {
             member.model = Some(model);
@@ -148,7 +173,13 @@ impl Spawn {
 }
 
 /// Narrows, signs, and joins the token with its key.
-fn derive(parent: &Held, role: &str, scope: &Scope, key: AgentKey, now: crate::id::Timestamp) -> Result<Held, SpawnError> {
+fn derive(
+    parent: &Held,
+    role: &str,
+    scope: &Scope,
+    key: AgentKey,
+    now: crate::id::Timestamp,
+) -> Result<Held, SpawnError> {
     let chain = parent.delegate(role, scope, key.public(), now)?;
     chain.held_by(key).map_err(SpawnError::unavailable)
 }

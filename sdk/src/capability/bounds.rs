@@ -26,16 +26,25 @@ impl Grant {
     /// Leave to call `capability` without arguments; [`Grant::arg`] adds them.
     #[must_use]
     pub fn new(capability: impl Into<String>) -> Self {
-        Self { capability: capability.into(), args: BTreeMap::new(), approvers: BTreeSet::new() }
+        Self {
+            capability: capability.into(),
+            args: BTreeMap::new(),
+            approvers: BTreeSet::new(),
+        }
     }
 
     /// Leave to spawn children with one of these roles, whose scopes are narrower by construction.
     #[must_use]
     pub fn spawn<R: Into<super::Atom>>(roles: impl IntoIterator<Item = R>) -> Self {
-        ["budget", "expires", "key", "scope", "task"].into_iter().fold(
-            Self::new(SPAWN).arg("role", Constraint::OneOf(roles.into_iter().map(Into::into).collect())),
-            |grant, name| grant.arg(name, Constraint::Any),
-        )
+        ["budget", "expires", "key", "scope", "task"]
+            .into_iter()
+            .fold(
+                Self::new(SPAWN).arg(
+                    "role",
+                    Constraint::OneOf(roles.into_iter().map(Into::into).collect()),
+                ),
+                |grant, name| grant.arg(name, Constraint::Any),
+            )
     }
 
     /// Constrains the argument `name`; a second constraint for a name takes the first's place.
@@ -94,7 +103,12 @@ impl Budget {
     /// At most `max` of `kind` (`calls`, `turns`, `tokens`, …); 0 is none.
     #[must_use]
     pub fn new(kind: impl Into<String>, max: u64) -> Self {
-        Self { kind: kind.into(), signer: None, label: None, max }
+        Self {
+            kind: kind.into(),
+            signer: None,
+            label: None,
+            max,
+        }
     }
 
     /// Names the counter, so that several tokens of one signer share it.
@@ -233,20 +247,29 @@ impl Bounds {
             Grants::Only(grants) => grants.as_slice(),
         };
         let quorums = self.caveats.quorums.iter().flat_map(|quorum| &quorum.of);
-        granted.iter().flat_map(|grant| &grant.approvers).chain(quorums)
+        granted
+            .iter()
+            .flat_map(|grant| &grant.approvers)
+            .chain(quorums)
     }
 
     /// The names of the capabilities granted, when they are listed.
     pub(crate) fn capabilities(&self) -> Option<BTreeSet<&str>> {
         match &self.grants {
             Grants::Inherit => None,
-            Grants::Only(grants) => Some(grants.iter().map(|grant| grant.capability.as_str()).collect()),
+            Grants::Only(grants) => Some(
+                grants
+                    .iter()
+                    .map(|grant| grant.capability.as_str())
+                    .collect(),
+            ),
         }
     }
 
     /// Whether the block names `agent.spawn` or leaves it to the blocks before.
     pub(crate) fn may_spawn(&self) -> bool {
-        self.capabilities().is_none_or(|names| names.contains(SPAWN))
+        self.capabilities()
+            .is_none_or(|names| names.contains(SPAWN))
     }
 
     /// Makes the bounds those of the block at `hop`: signer and label of its own budgets, and no
@@ -258,9 +281,13 @@ impl Bounds {
         for budget in &mut self.caveats.budgets {
             budget.signer.get_or_insert(signer);
             // A holder's key is fresh for every delegation, so it tells the counters apart.
-            budget.label.get_or_insert_with(|| super::call::Hex(holder.as_bytes()).to_string());
+            budget
+                .label
+                .get_or_insert_with(|| super::call::Hex(holder.as_bytes()).to_string());
         }
-        self.caveats.budgets.sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
+        self.caveats
+            .budgets
+            .sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
         self
     }
 }

@@ -45,11 +45,13 @@ impl Atom {
             Value::Bool(truth) => Some(Self::Bool(*truth)),
             Value::Number(number) => match Decimal::of(number) {
                 Some(decimal) => Some(Self::Num(decimal)),
-                None => canonical::check(value).ok().map(|()| Self::Hash(canonical::hash(value))),
+                None => canonical::check(value)
+                    .ok()
+                    .map(|()| Self::Hash(canonical::hash(value))),
             },
-            Value::Array(_) | Value::Object(_) => {
-                canonical::check(value).ok().map(|()| Self::Hash(canonical::hash(value)))
-            }
+            Value::Array(_) | Value::Object(_) => canonical::check(value)
+                .ok()
+                .map(|()| Self::Hash(canonical::hash(value))),
         }
     }
 
@@ -224,7 +226,10 @@ impl Call {
     ///
     /// [`Kind::Argument`] when canonical JSON cannot write the arguments: nesting over 32, or an
     /// integer of more than 64 bits.
-    pub fn new(capability: impl Into<String>, arguments: Map<String, Value>) -> Result<Self, Refusal> {
+    pub fn new(
+        capability: impl Into<String>,
+        arguments: Map<String, Value>,
+    ) -> Result<Self, Refusal> {
         Self::with_nonce(capability, arguments, CallNonce::fresh())
     }
 
@@ -255,10 +260,18 @@ impl Call {
         }
         let mut args = arguments
             .iter()
-            .map(|(name, value)| Arg { name: name.clone(), reading: Reading::of(value) })
+            .map(|(name, value)| Arg {
+                name: name.clone(),
+                reading: Reading::of(value),
+            })
             .collect::<Vec<_>>();
         args.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { capability: capability.into(), value: arguments, args, nonce })
+        Ok(Self {
+            capability: capability.into(),
+            value: arguments,
+            args,
+            nonce,
+        })
     }
 
     /// The capability that is called, such as `fs.read`.
@@ -287,7 +300,12 @@ impl Call {
     /// What an approval signs: SHA-256 over `bailiwick/call/1\0` and the canonical JSON of
     /// capability, arguments, holder, task, audience and id (`token.md` §3, Digest).
     #[must_use]
-    pub fn digest(&self, holder: &PublicKey, task: Option<&str>, audience: Option<&str>) -> [u8; 32] {
+    pub fn digest(
+        &self,
+        holder: &PublicKey,
+        task: Option<&str>,
+        audience: Option<&str>,
+    ) -> [u8; 32] {
         let mut body = Map::new();
         body.insert("args".to_owned(), Value::Object(self.value.clone()));
         if let Some(audience) = audience {

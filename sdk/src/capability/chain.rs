@@ -331,21 +331,33 @@ impl Chain {
 
     /// Whether one of `by` approved this very call. Anyone can put an approval by a key of their
     /// own on a chain, so the keys are the verifier's.
-    pub(crate) fn approved(&self, digest: &[u8; 32], now: Timestamp, by: &BTreeSet<PublicKey>) -> bool {
-        let good = |approval: &Approved| approval.call == *digest && now.secs() < approval.expires.secs() && by.contains(&approval.by);
+    pub(crate) fn approved(
+        &self,
+        digest: &[u8; 32],
+        now: Timestamp,
+        by: &BTreeSet<PublicKey>,
+    ) -> bool {
+        let good = |approval: &Approved| {
+            approval.call == *digest
+                && now.secs() < approval.expires.secs()
+                && by.contains(&approval.by)
+        };
         self.inner.approvals.iter().any(good)
     }
 
     /// The innermost directory that any block grants the path argument `name` under, with its
     /// trailing slash; an argument granted by its very value is its own.
     pub(crate) fn innermost_root(&self, call: &Call, name: &str) -> Option<String> {
-        self.rules().filter_map(|(_, rules)| rules.root(call, name)).max_by_key(String::len)
+        self.rules()
+            .filter_map(|(_, rules)| rules.root(call, name))
+            .max_by_key(String::len)
     }
 
     /// Whether every block that grants names this very address among the hosts of the URL argument
     /// `name`: no hop reaches inside by leave of another.
     pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
-        self.rules().all(|(_, rules)| rules.names_address(call, name, ip))
+        self.rules()
+            .all(|(_, rules)| rules.names_address(call, name, ip))
     }
 
     fn authority(&self) -> Option<&AuthorityBlock> {

@@ -139,13 +139,25 @@ impl Rules {
 
     /// The innermost directory that the block grants a path argument under.
     pub(crate) fn root(&self, call: &Call, name: &str) -> Option<String> {
-        let path = call.args().iter().find(|arg| arg.name == name)?.reading.path.as_deref()?;
-        let roots = self.matching(call).filter_map(|rule| match rule.grant.args.get(name)? {
-            Constraint::PathUnder(roots) => roots.iter().filter(|root| path.starts_with(root.as_str())).max_by_key(|root| root.len()).cloned(),
-            Constraint::Any => None,
-            // A value, a prefix or a pattern speaks of the path's text, so of this path alone.
-            _ => Some(path.to_owned()),
-        });
+        let path = call
+            .args()
+            .iter()
+            .find(|arg| arg.name == name)?
+            .reading
+            .path
+            .as_deref()?;
+        let roots = self
+            .matching(call)
+            .filter_map(|rule| match rule.grant.args.get(name)? {
+                Constraint::PathUnder(roots) => roots
+                    .iter()
+                    .filter(|root| path.starts_with(root.as_str()))
+                    .max_by_key(|root| root.len())
+                    .cloned(),
+                Constraint::Any => None,
+                // A value, a prefix or a pattern speaks of the path's text, so of this path alone.
+                _ => Some(path.to_owned()),
+            });
         roots.max_by_key(String::len)
     }
 
@@ -159,15 +171,22 @@ impl Rules {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        self.matching(call).any(|rule| match rule.grant.args.get(name) {
-            Some(Constraint::Url(pattern)) => pattern.hosts.as_ref().is_some_and(|hosts| hosts.contains(&host)),
-            _ => false,
-        })
+        self.matching(call)
+            .any(|rule| match rule.grant.args.get(name) {
+                Some(Constraint::Url(pattern)) => pattern
+                    .hosts
+                    .as_ref()
+                    .is_some_and(|hosts| hosts.contains(&host)),
+                _ => false,
+            })
     }
 
     fn matching<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Rule> {
         let rules = self.grants.as_deref().unwrap_or_default();
-        rules.iter().filter(|rule| rule.grant.capability == call.capability() && rule.failures(call.args()).next().is_none())
+        rules.iter().filter(|rule| {
+            rule.grant.capability == call.capability()
+                && rule.failures(call.args()).next().is_none()
+        })
     }
 
     /// Asks the block at `hop`.

@@ -129,7 +129,11 @@ impl std::str::FromStr for Cidr {
 
     /// Reads `10.0.0.0/8` or `2001:db8::/32`; a single address is its own network.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a network such as `10.0.0.0/8` or `2001:db8::/32`, with its host bits zero");
+        let wrong = || {
+            format!(
+                "`{text}` is not a network such as `10.0.0.0/8` or `2001:db8::/32`, with its host bits zero"
+            )
+        };
         let (address, len) = match text.split_once('/') {
             Some((address, len)) if len == "0" || !len.starts_with(['0', '+']) => {
                 (address, Some(len.parse::<u8>().map_err(|_| wrong())?))
@@ -165,10 +169,11 @@ impl Constraint {
         match self {
             Self::Eq(atom) => reading.is(atom),
             Self::OneOf(atoms) => atoms.iter().any(|atom| reading.is(atom)),
-            Self::Prefix(prefixes) => reading
-                .str
-                .as_deref()
-                .is_some_and(|text| prefixes.iter().any(|prefix| text.starts_with(prefix.as_str()))),
+            Self::Prefix(prefixes) => reading.str.as_deref().is_some_and(|text| {
+                prefixes
+                    .iter()
+                    .any(|prefix| text.starts_with(prefix.as_str()))
+            }),
             Self::Range { min, max } => reading.num.is_some_and(|number| {
                 min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max)
             }),
@@ -178,7 +183,10 @@ impl Constraint {
                 .as_deref()
                 .is_some_and(|path| roots.iter().any(|root| path.starts_with(root.as_str()))),
             Self::Url(pattern) => reading.url.as_ref().is_some_and(|url| pattern.allows(url)),
-            Self::Host(hosts) => reading.host.as_deref().is_some_and(|host| host_in(hosts, host)),
+            Self::Host(hosts) => reading
+                .host
+                .as_deref()
+                .is_some_and(|host| host_in(hosts, host)),
             Self::Cidr(networks) => networks.iter().any(|network| {
                 let inside4 = |(low, high)| reading.ip4.is_some_and(|ip| low <= ip && ip <= high);
                 let inside6 = |(low, high)| reading.ip6.is_some_and(|ip| low <= ip && ip <= high);
@@ -263,9 +271,16 @@ pub(crate) fn wrap_pattern(source: &str) -> String {
 /// profile.
 pub(crate) fn compile_pattern(source: &str) -> Result<regex::Regex, String> {
     if source.len() > MAX_PATTERN_BYTES {
-        return Err(format!("a pattern has at most {MAX_PATTERN_BYTES} bytes, this one {}", source.len()));
+        return Err(format!(
+            "a pattern has at most {MAX_PATTERN_BYTES} bytes, this one {}",
+            source.len()
+        ));
     }
-    let build = |text: &str| regex::RegexBuilder::new(text).size_limit(MAX_PATTERN_COMPILED).build();
+    let build = |text: &str| {
+        regex::RegexBuilder::new(text)
+            .size_limit(MAX_PATTERN_COMPILED)
+            .build()
+    };
     build(source)
         .and_then(|_| build(&wrap_pattern(source)))
         .map_err(|error| format!("`{source}` is not a usable regular expression: {error}"))
@@ -277,9 +292,17 @@ fn pattern_fault(source: &str) -> Option<String> {
 
 impl UrlPattern {
     pub(crate) fn allows(&self, url: &normal::UrlParts) -> bool {
-        self.schemes.as_ref().is_none_or(|set| set.contains(&url.scheme))
-            && self.hosts.as_ref().is_none_or(|set| host_in(set, &url.host))
-            && self.ports.as_ref().is_none_or(|set| set.contains(&url.port))
+        self.schemes
+            .as_ref()
+            .is_none_or(|set| set.contains(&url.scheme))
+            && self
+                .hosts
+                .as_ref()
+                .is_none_or(|set| host_in(set, &url.host))
+            && self
+                .ports
+                .as_ref()
+                .is_none_or(|set| set.contains(&url.port))
             && self
                 .paths
                 .as_ref()
@@ -290,19 +313,30 @@ impl UrlPattern {
         let scheme = |set: &BTreeSet<String>| {
             set.iter()
                 .find(|scheme| !matches!(scheme.as_str(), "http" | "https"))
-                .map(|scheme| format!("`{scheme}` is not a scheme that can be granted: `http` or `https`"))
+                .map(|scheme| {
+                    format!("`{scheme}` is not a scheme that can be granted: `http` or `https`")
+                })
         };
         let path = |set: &BTreeSet<String>| {
             set.iter()
                 .find(|path| !(path.ends_with('/') && normal::url_path(path)))
                 .map(|path| format!("`{path}` is not a URL path in normal form such as `/v1/`"))
         };
-        let nothing = self.schemes.is_none() && self.hosts.is_none() && self.ports.is_none() && self.paths.is_none();
+        let nothing = self.schemes.is_none()
+            && self.hosts.is_none()
+            && self.ports.is_none()
+            && self.paths.is_none();
         if nothing {
-            return Some("`url` needs at least one of `schemes`, `hosts`, `ports`, `paths`".to_owned());
+            return Some(
+                "`url` needs at least one of `schemes`, `hosts`, `ports`, `paths`".to_owned(),
+            );
         }
         (self.schemes.as_ref().and_then(scheme))
-            .or_else(|| self.hosts.as_ref().and_then(|set| set.iter().find_map(|host| host_fault(host))))
+            .or_else(|| {
+                self.hosts
+                    .as_ref()
+                    .and_then(|set| set.iter().find_map(|host| host_fault(host)))
+            })
             .or_else(|| self.paths.as_ref().and_then(path))
     }
 }
@@ -364,19 +398,28 @@ pub fn prefix(prefixes: impl Strings) -> Constraint {
 /// A number of at least `min` and at most `max`.
 #[must_use]
 pub fn range(min: impl Into<Decimal>, max: impl Into<Decimal>) -> Constraint {
-    Constraint::Range { min: Some(min.into()), max: Some(max.into()) }
+    Constraint::Range {
+        min: Some(min.into()),
+        max: Some(max.into()),
+    }
 }
 
 /// A number of at most `max`. Negative numbers pass: use [`range`] where they must not.
 #[must_use]
 pub fn at_most(max: impl Into<Decimal>) -> Constraint {
-    Constraint::Range { min: None, max: Some(max.into()) }
+    Constraint::Range {
+        min: None,
+        max: Some(max.into()),
+    }
 }
 
 /// A number of at least `min`.
 #[must_use]
 pub fn at_least(min: impl Into<Decimal>) -> Constraint {
-    Constraint::Range { min: Some(min.into()), max: None }
+    Constraint::Range {
+        min: Some(min.into()),
+        max: None,
+    }
 }
 
 /// A non-empty array, every element of which is among `values`.
@@ -439,7 +482,12 @@ impl UrlPattern {
     /// URLs with `scheme` on one of `hosts`, any port and path.
     #[must_use]
     pub fn new(scheme: impl Strings, hosts: impl Strings) -> Self {
-        Self { schemes: Some(scheme.strings()), hosts: Some(hosts.strings()), ports: None, paths: None }
+        Self {
+            schemes: Some(scheme.strings()),
+            hosts: Some(hosts.strings()),
+            ports: None,
+            paths: None,
+        }
     }
 
     /// Only these ports.

@@ -229,7 +229,9 @@ impl KeyRing {
         }
         if let Some(last) = rest.last() {
             // The others were looked at when they verified what comes after them.
-            last.next_key.point().map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
+            last.next_key
+                .point()
+                .map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
         }
         for (number, signed) in (links.len()..).zip(rest) {
             let link = self
@@ -292,18 +294,33 @@ fn fits(root: &RootKey, hint: Option<u32>) -> bool {
 
 /// Verifies a block's signatures under the key that the block before it names. The first block's
 /// was verified when its root was looked for.
-fn signatures(signed: &SignedBlock, before: Option<&SignedBlock>) -> Result<(), (Kind, &'static str)> {
+fn signatures(
+    signed: &SignedBlock,
+    before: Option<&SignedBlock>,
+) -> Result<(), (Kind, &'static str)> {
     let Some(before) = before else {
         let stray = signed.external.is_some();
-        return if stray { Err((Kind::Malformed, "the external signature")) } else { Ok(()) };
+        return if stray {
+            Err((Kind::Malformed, "the external signature"))
+        } else {
+            Ok(())
+        };
     };
     let previous = &before.signature;
-    let signer = before.next_key.point().map_err(|_| (Kind::Malformed, "the key before that"))?;
+    let signer = before
+        .next_key
+        .point()
+        .map_err(|_| (Kind::Malformed, "the key before that"))?;
     if !signer.verify(&signed.payload(Some(previous)), &signed.signature) {
         return Err((Kind::BadSignature, "the signature"));
     }
-    let Some(external) = &signed.external else { return Ok(()) };
-    if external.key.verify(&wire::external_payload(&signed.bytes, previous), &external.signature) {
+    let Some(external) = &signed.external else {
+        return Ok(());
+    };
+    if external.key.verify(
+        &wire::external_payload(&signed.bytes, previous),
+        &external.signature,
+    ) {
         Ok(())
     } else {
         Err((Kind::BadSignature, "the approver's signature"))

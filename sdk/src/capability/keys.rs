@@ -48,8 +48,12 @@ impl PublicKey {
     pub(crate) fn point(&self) -> Result<Point, KeyError> {
         match VerifyingKey::from_bytes(&self.0) {
             Ok(key) if !key.is_weak() => Ok(Point(key)),
-            Ok(_) => Err(KeyError("a key of small order verifies anything and is refused".to_owned())),
-            Err(_) => Err(KeyError("the bytes are not a point of the Ed25519 curve".to_owned())),
+            Ok(_) => Err(KeyError(
+                "a key of small order verifies anything and is refused".to_owned(),
+            )),
+            Err(_) => Err(KeyError(
+                "the bytes are not a point of the Ed25519 curve".to_owned(),
+            )),
         }
     }
 
@@ -62,7 +66,8 @@ impl PublicKey {
     /// Whether `signature` over `message` holds, verified strictly (no small-order components).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.point().is_ok_and(|point| point.verify(message, signature))
+        self.point()
+            .is_ok_and(|point| point.verify(message, signature))
     }
 }
 
@@ -72,7 +77,9 @@ pub(crate) struct Point(VerifyingKey);
 impl Point {
     /// Whether `signature` over `message` holds, verified strictly.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+        self.0
+            .verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -92,9 +99,15 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let bytes = text.strip_prefix("ed25519/").and_then(unhex::<32>).ok_or_else(|| {
-            KeyError("a public key is written `ed25519/` and 64 lower-case hexadecimal digits".to_owned())
-        })?;
+        let bytes = text
+            .strip_prefix("ed25519/")
+            .and_then(unhex::<32>)
+            .ok_or_else(|| {
+                KeyError(
+                    "a public key is written `ed25519/` and 64 lower-case hexadecimal digits"
+                        .to_owned(),
+                )
+            })?;
         Self::from_bytes(bytes)
     }
 }
@@ -107,7 +120,9 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -151,7 +166,9 @@ impl AgentKey {
     ///
     /// When the text is not an Ed25519 private key; the error does not repeat the text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| not_pem())
+        SigningKey::from_pkcs8_pem(pem)
+            .map(Self)
+            .map_err(|_| not_pem())
     }
 
     /// Writes the private key unencrypted, as PKCS#8 in PEM: for a file that only its owner reads.
@@ -186,7 +203,10 @@ impl Authority {
     /// A fresh root key without an id.
     #[must_use]
     pub fn generate() -> Self {
-        Self { key: Arc::new(AgentKey::generate()), key_id: None }
+        Self {
+            key: Arc::new(AgentKey::generate()),
+            key_id: None,
+        }
     }
 
     /// Reads a PKCS#8 private key in PEM (RFC 5958, RFC 8410).
@@ -195,7 +215,10 @@ impl Authority {
     ///
     /// When the text is not an Ed25519 private key; the error does not repeat the text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        Ok(Self { key: Arc::new(AgentKey::from_pem(pem)?), key_id: None })
+        Ok(Self {
+            key: Arc::new(AgentKey::from_pem(pem)?),
+            key_id: None,
+        })
     }
 
     /// Writes the private key unencrypted, as PKCS#8 in PEM: for a file that only its owner reads.
@@ -218,7 +241,10 @@ impl Authority {
     /// The public half, for a [`KeyRing`](super::KeyRing).
     #[must_use]
     pub fn root(&self) -> RootKey {
-        RootKey { key: self.key.public(), key_id: self.key_id }
+        RootKey {
+            key: self.key.public(),
+            key_id: self.key_id,
+        }
     }
 
     /// The public key alone.
@@ -233,7 +259,10 @@ impl Authority {
 
     /// The same root again, for whoever mints in this process.
     pub(crate) fn share(&self) -> Self {
-        Self { key: self.key.clone(), key_id: self.key_id }
+        Self {
+            key: self.key.clone(),
+            key_id: self.key_id,
+        }
     }
 
     pub(crate) fn key(&self) -> &AgentKey {
@@ -263,7 +292,10 @@ impl From<PublicKey> for RootKey {
 }
 
 fn not_pem() -> KeyError {
-    KeyError("the text is not an Ed25519 private key in PKCS#8 PEM; `bailiwick keygen` writes one".to_owned())
+    KeyError(
+        "the text is not an Ed25519 private key in PKCS#8 PEM; `bailiwick keygen` writes one"
+            .to_owned(),
+    )
 }
 
 fn to_pem(key: &SigningKey) -> Result<Zeroizing<String>, KeyError> {
@@ -280,7 +312,13 @@ mod tests {
         let key = AgentKey::generate().public();
         let text = key.to_string();
         assert_eq!(text.parse::<PublicKey>().unwrap(), key);
-        for wrong in [text.to_uppercase(), text[8..].to_owned(), format!("{text}0"), format!(" {text}"), String::new()] {
+        for wrong in [
+            text.to_uppercase(),
+            text[8..].to_owned(),
+            format!("{text}0"),
+            format!(" {text}"),
+            String::new(),
+        ] {
             assert!(wrong.parse::<PublicKey>().is_err(), "{wrong}");
         }
     }
@@ -299,7 +337,10 @@ mod tests {
         let pem = authority.danger_to_pem().unwrap();
         let secret = pem.lines().nth(1).unwrap();
         assert!(!format!("{authority:?}").contains(secret));
-        assert_eq!(Authority::from_pem(&pem).unwrap().public(), authority.public());
+        assert_eq!(
+            Authority::from_pem(&pem).unwrap().public(),
+            authority.public()
+        );
         let error = Authority::from_pem("hunter2").unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
     }

@@ -10,14 +10,14 @@ pub mod canonical;
 mod chain;
 mod compiled;
 mod constraint;
-mod datalog;
 mod cover;
+mod datalog;
 mod decimal;
 mod facts;
 mod keyring;
 mod keys;
-mod mint;
 mod meet;
+mod mint;
 mod narrow;
 pub(crate) mod normal;
 mod refusal;
@@ -32,16 +32,16 @@ pub(crate) use chain::role_fits as is_role;
 pub use chain::{Chain, Held, Hop, WireCall};
 pub use compiled::Apart;
 pub use constraint::{
-    Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches, one_of,
-    path_under, prefix, range, subset_of, url,
+    Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches,
+    one_of, path_under, prefix, range, subset_of, url,
 };
 pub use datalog::stock_facts;
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use keyring::{KeyRing, MAX_ROOTS};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
-pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
 pub use meet::{MeetError, meet};
+pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
 pub use narrow::{Way, Widens, narrow};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};

@@ -120,13 +120,21 @@ impl Refusal {
     /// `detail` is for the operator: lower case, user input in backticks.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, hop: None, detail: detail.into() }
+        Self {
+            kind,
+            hop: None,
+            detail: detail.into(),
+        }
     }
 
     /// A refusal by the block at `hop` (0 is the authority block).
     #[must_use]
     pub fn at(kind: Kind, hop: u32, detail: impl Into<String>) -> Self {
-        Self { kind, hop: Some(hop), detail: detail.into() }
+        Self {
+            kind,
+            hop: Some(hop),
+            detail: detail.into(),
+        }
     }
 
     /// The stable reason.

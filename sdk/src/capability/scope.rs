@@ -87,7 +87,10 @@ pub struct ScopeError {
 impl ScopeError {
     /// A fault at `place`, a path such as `grants[0].args.to`.
     pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into() }
+        Self {
+            place: place.into(),
+            what: what.into(),
+        }
     }
 
     /// Where in the scope the fault is, such as `grants[0].args.to`.
@@ -127,7 +130,10 @@ impl Scope {
     /// A scope with all the grants of the token that it is derived from.
     #[must_use]
     pub fn inherit() -> Self {
-        Self { grants: Grants::Inherit, ..Self::new() }
+        Self {
+            grants: Grants::Inherit,
+            ..Self::new()
+        }
     }
 
     /// Adds a grant; several of one capability are a union. Ends an `inherit`.
@@ -250,12 +256,26 @@ impl Scope {
         }
         .floor_to_second();
         if expires <= now && self.expires.is_some() {
-            let place = if matches!(self.expires, Some(Expiry::At(_))) { "expires_at" } else { "expires_in" };
-            return Err(ScopeError::new(place, format!("the scope ends at {expires}, which is not after now ({now})")));
+            let place = if matches!(self.expires, Some(Expiry::At(_))) {
+                "expires_at"
+            } else {
+                "expires_in"
+            };
+            return Err(ScopeError::new(
+                place,
+                format!("the scope ends at {expires}, which is not after now ({now})"),
+            ));
         }
-        for (place, set) in [("audience", &self.audience), ("task", &self.task), ("step", &self.step)] {
+        for (place, set) in [
+            ("audience", &self.audience),
+            ("task", &self.task),
+            ("step", &self.step),
+        ] {
             if set.as_ref().is_some_and(BTreeSet::is_empty) {
-                return Err(ScopeError::new(place, "an empty list allows nothing; leave it out, or name at least one"));
+                return Err(ScopeError::new(
+                    place,
+                    "an empty list allows nothing; leave it out, or name at least one",
+                ));
             }
         }
         Ok(Bounds {
@@ -278,15 +298,22 @@ impl Scope {
     }
 
     fn absolute_grants(&self) -> Result<Grants, ScopeError> {
-        let Grants::Only(written) = &self.grants else { return Ok(Grants::Inherit) };
+        let Grants::Only(written) = &self.grants else {
+            return Ok(Grants::Inherit);
+        };
         let mut grants = Vec::new();
         let mut patterns = 0;
         for (index, grant) in written.iter().enumerate() {
             let place = format!("grants[{index}]");
-            name_fault(&grant.capability).map_or(Ok(()), |what| Err(ScopeError::new(format!("{place}.tool"), what)))?;
+            name_fault(&grant.capability).map_or(Ok(()), |what| {
+                Err(ScopeError::new(format!("{place}.tool"), what))
+            })?;
             for (name, constraint) in &grant.args {
                 let place = format!("{place}.args.{name}");
-                if let Some(what) = name_fault(name).or_else(|| empty_fault(constraint)).or_else(|| constraint.fault()) {
+                if let Some(what) = name_fault(name)
+                    .or_else(|| empty_fault(constraint))
+                    .or_else(|| constraint.fault())
+                {
                     return Err(ScopeError::new(place, what));
                 }
                 if let Constraint::Matches(sources) = constraint {
@@ -295,12 +322,19 @@ impl Scope {
             }
             split(grant, &mut grants);
             if grants.len() > MAX_GRANTS {
-                let what = format!("a scope holds at most {MAX_GRANTS} grants, each approver and each type of value counted");
+                let what = format!(
+                    "a scope holds at most {MAX_GRANTS} grants, each approver and each type of value counted"
+                );
                 return Err(ScopeError::new(place, what));
             }
         }
         if patterns > MAX_PATTERNS {
-            return Err(ScopeError::new("grants", format!("a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}")));
+            return Err(ScopeError::new(
+                "grants",
+                format!(
+                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}"
+                ),
+            ));
         }
         Ok(Grants::Only(grants))
     }
@@ -310,20 +344,31 @@ impl Scope {
             let place = || format!("budget.{}", budget.kind);
             let plain = |text: &str| {
                 (1..=64).contains(&text.len())
-                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
             };
             if !plain(&budget.kind) || !budget.label.as_deref().is_none_or(plain) {
-                return Err(ScopeError::new(place(), "a budget's kind and label are 1 to 64 letters, digits, `_`, `-`, `.`"));
+                return Err(ScopeError::new(
+                    place(),
+                    "a budget's kind and label are 1 to 64 letters, digits, `_`, `-`, `.`",
+                ));
             }
             if i64::try_from(budget.max).is_err() {
-                return Err(ScopeError::new(place(), "the most that a budget can hold is 9223372036854775807"));
+                return Err(ScopeError::new(
+                    place(),
+                    "the most that a budget can hold is 9223372036854775807",
+                ));
             }
         }
         let mut budgets = self.budgets.clone();
         budgets.sort();
         let same = |pair: &[Budget]| matches!(pair, [a, b] if (&a.kind, a.signer, &a.label) == (&b.kind, b.signer, &b.label));
         if let Some([first, ..]) = budgets.windows(2).find(|pair| same(pair)) {
-            return Err(ScopeError::new(format!("budget.{}", first.kind), "the same budget is written twice"));
+            return Err(ScopeError::new(
+                format!("budget.{}", first.kind),
+                "the same budget is written twice",
+            ));
         }
         Ok(budgets)
     }
@@ -331,11 +376,20 @@ impl Scope {
     fn absolute_quorums(&self) -> Result<Vec<Quorum>, ScopeError> {
         for (index, quorum) in self.quorums.iter().enumerate() {
             let place = format!("approvals[{index}]");
-            if !(1..=MAX_QUORUM).contains(&quorum.of.len()) || quorum.need == 0 || usize::from(quorum.need) > quorum.of.len() {
-                return Err(ScopeError::new(place, "`need` is at least 1 and at most the number of keys, and there are at most 5 keys"));
+            if !(1..=MAX_QUORUM).contains(&quorum.of.len())
+                || quorum.need == 0
+                || usize::from(quorum.need) > quorum.of.len()
+            {
+                return Err(ScopeError::new(
+                    place,
+                    "`need` is at least 1 and at most the number of keys, and there are at most 5 keys",
+                ));
             }
             if quorum.capabilities.is_empty() {
-                return Err(ScopeError::new(place, "name at least one capability that needs the approvals"));
+                return Err(ScopeError::new(
+                    place,
+                    "name at least one capability that needs the approvals",
+                ));
             }
             if let Some(what) = quorum.capabilities.iter().find_map(|name| name_fault(name)) {
                 return Err(ScopeError::new(place, what));
@@ -343,8 +397,14 @@ impl Scope {
         }
         let mut quorums = self.quorums.clone();
         quorums.sort();
-        if quorums.windows(2).any(|pair| matches!(pair, [a, b] if a.capabilities == b.capabilities)) {
-            return Err(ScopeError::new("approvals", "two entries name the same capabilities; write one"));
+        if quorums
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.capabilities == b.capabilities))
+        {
+            return Err(ScopeError::new(
+                "approvals",
+                "two entries name the same capabilities; write one",
+            ));
         }
         Ok(quorums)
     }
@@ -353,21 +413,33 @@ impl Scope {
 /// What is wrong with the name of a capability or argument.
 pub(crate) fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > MAX_NAME {
-        return Some(format!("a name has 1 to {MAX_NAME} bytes, this one {}", name.len()));
+        return Some(format!(
+            "a name has 1 to {MAX_NAME} bytes, this one {}",
+            name.len()
+        ));
     }
-    name.chars().any(char::is_control).then(|| "a name has no control characters".to_owned())
+    name.chars()
+        .any(char::is_control)
+        .then(|| "a name has no control characters".to_owned())
 }
 
 fn empty_fault(constraint: &Constraint) -> Option<String> {
     let empty = match constraint {
         Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
-        Constraint::Prefix(set) | Constraint::PathUnder(set) | Constraint::Host(set) | Constraint::Matches(set) => set.is_empty(),
+        Constraint::Prefix(set)
+        | Constraint::PathUnder(set)
+        | Constraint::Host(set)
+        | Constraint::Matches(set) => set.is_empty(),
         Constraint::Cidr(set) => set.is_empty(),
         Constraint::Url(pattern) => {
             let strings = [&pattern.schemes, &pattern.hosts, &pattern.paths];
-            strings.into_iter().flatten().any(BTreeSet::is_empty) || pattern.ports.as_ref().is_some_and(BTreeSet::is_empty)
+            strings.into_iter().flatten().any(BTreeSet::is_empty)
+                || pattern.ports.as_ref().is_some_and(BTreeSet::is_empty)
         }
-        Constraint::Range { min: Some(min), max: Some(max) } => min > max,
+        Constraint::Range {
+            min: Some(min),
+            max: Some(max),
+        } => min > max,
         _ => false,
     };
     empty.then(|| "the constraint allows no value; leave the grant out instead".to_owned())
@@ -378,14 +450,19 @@ fn empty_fault(constraint: &Constraint) -> Option<String> {
 pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
     let mut bare = Grant::new(grant.capability.as_str());
     bare.args = grant.args.clone();
-    bare.args.retain(|_, constraint| *constraint != Constraint::Absent);
+    bare.args
+        .retain(|_, constraint| *constraint != Constraint::Absent);
     let mut alternatives = vec![bare];
     for (name, constraint) in &grant.args {
         let parts = parts(constraint);
         if parts.len() > 1 {
             alternatives = alternatives
                 .into_iter()
-                .flat_map(|alternative| parts.iter().map(move |part| alternative.clone().arg(name.as_str(), part.clone())))
+                .flat_map(|alternative| {
+                    parts
+                        .iter()
+                        .map(move |part| alternative.clone().arg(name.as_str(), part.clone()))
+                })
                 .take(MAX_GRANTS + 1)
                 .collect();
         }
@@ -393,7 +470,12 @@ pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
     if !grant.approvers.is_empty() {
         alternatives = alternatives
             .into_iter()
-            .flat_map(|alternative| grant.approvers.iter().map(move |key| alternative.clone().approved_by([*key])))
+            .flat_map(|alternative| {
+                grant
+                    .approvers
+                    .iter()
+                    .map(move |key| alternative.clone().approved_by([*key]))
+            })
             .take(MAX_GRANTS + 1)
             .collect();
     }
@@ -404,11 +486,19 @@ pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
 fn parts(constraint: &Constraint) -> Vec<Constraint> {
     match constraint {
         Constraint::OneOf(atoms) => by_type(atoms).into_iter().map(Constraint::OneOf).collect(),
-        Constraint::SubsetOf(atoms) => by_type(atoms).into_iter().map(Constraint::SubsetOf).collect(),
+        Constraint::SubsetOf(atoms) => by_type(atoms)
+            .into_iter()
+            .map(Constraint::SubsetOf)
+            .collect(),
         Constraint::Cidr(networks) => {
-            let (four, six): (BTreeSet<Cidr>, BTreeSet<Cidr>) =
-                networks.iter().partition(|network| network.v4_range().is_some());
-            [four, six].into_iter().filter(|set| !set.is_empty()).map(Constraint::Cidr).collect()
+            let (four, six): (BTreeSet<Cidr>, BTreeSet<Cidr>) = networks
+                .iter()
+                .partition(|network| network.v4_range().is_some());
+            [four, six]
+                .into_iter()
+                .filter(|set| !set.is_empty())
+                .map(Constraint::Cidr)
+                .collect()
         }
         other => vec![other.clone()],
     }
@@ -417,7 +507,13 @@ fn parts(constraint: &Constraint) -> Vec<Constraint> {
 fn by_type(atoms: &BTreeSet<Atom>) -> Vec<BTreeSet<Atom>> {
     [AtomType::Str, AtomType::Bool, AtomType::Num, AtomType::Hash]
         .into_iter()
-        .map(|kind| atoms.iter().filter(|atom| atom.kind() == kind).cloned().collect::<BTreeSet<_>>())
+        .map(|kind| {
+            atoms
+                .iter()
+                .filter(|atom| atom.kind() == kind)
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        })
         .filter(|set| !set.is_empty())
         .collect()
 }
@@ -444,9 +540,19 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
             }
         }
     }
-    if [&caveats.audience, &caveats.task, &caveats.step].into_iter().flatten().any(BTreeSet::is_empty) {
+    if [&caveats.audience, &caveats.task, &caveats.step]
+        .into_iter()
+        .flatten()
+        .any(BTreeSet::is_empty)
+    {
         return Some("a caveat has an empty list".to_owned());
     }
-    let stand_in = Scope { budgets: caveats.budgets.clone(), quorums: caveats.quorums.clone(), ..Scope::new() };
-    (stand_in.absolute_budgets().err()).or_else(|| stand_in.absolute_quorums().err()).map(|error| error.to_string())
+    let stand_in = Scope {
+        budgets: caveats.budgets.clone(),
+        quorums: caveats.quorums.clone(),
+        ..Scope::new()
+    };
+    (stand_in.absolute_budgets().err())
+        .or_else(|| stand_in.absolute_quorums().err())
+        .map(|error| error.to_string())
 }

@@ -203,11 +203,12 @@ impl Bounds {
                 .sensitivity
                 .map(|level| format!("data that is at most {level}")),
         );
-        lines.extend(
-            caveats
-                .depth
-                .map(|hops| format!("at most {hops} {} from the root", if hops == 1 { "hop" } else { "hops" })),
-        );
+        lines.extend(caveats.depth.map(|hops| {
+            format!(
+                "at most {hops} {} from the root",
+                if hops == 1 { "hop" } else { "hops" }
+            )
+        }));
         lines.extend(caveats.budgets.iter().map(ToString::to_string));
         lines.extend(caveats.quorums.iter().map(ToString::to_string));
         lines

@@ -62,13 +62,23 @@ impl Context {
     pub fn new(agent: impl Into<String>, effect: Effect, risk: Risk, time: Timestamp) -> Self {
         let mut facts = Facts::at(time);
         facts.risk = Some(risk);
-        Self { facts, effect, agent: agent.into(), environment: None, owner: None, intent: None }
+        Self {
+            facts,
+            effect,
+            agent: agent.into(),
+            environment: None,
+            owner: None,
+            intent: None,
+        }
     }
 
     /// Takes up the taint and sensitivity of something that the run has read: taint is the union,
     /// sensitivity the higher of the two.
     pub fn absorb(&mut self, taint: &BTreeSet<String>, sensitivity: Option<Sensitivity>) {
-        self.facts.taint.get_or_insert_default().extend(taint.iter().cloned());
+        self.facts
+            .taint
+            .get_or_insert_default()
+            .extend(taint.iter().cloned());
         self.facts.sensitivity = self.facts.sensitivity.max(sensitivity);
     }
 }

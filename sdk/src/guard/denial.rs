@@ -19,7 +19,11 @@ impl Denial {
     /// A denial of `capability` to `agent`.
     #[must_use]
     pub fn new(agent: impl Into<String>, capability: impl Into<String>, refusal: Refusal) -> Self {
-        Self { agent: agent.into(), capability: capability.into(), refusal }
+        Self {
+            agent: agent.into(),
+            capability: capability.into(),
+            refusal,
+        }
     }
 
     /// The path of the agent that asked.
@@ -65,7 +69,13 @@ impl Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} denied to {}: {}", printable(&self.capability), printable(&self.agent), self.kind())?;
+        write!(
+            f,
+            "{} denied to {}: {}",
+            printable(&self.capability),
+            printable(&self.agent),
+            self.kind()
+        )?;
         if let Some(hop) = self.hop() {
             write!(f, " at hop {hop}")?;
         }
@@ -86,7 +96,11 @@ pub fn printable(text: &str) -> String {
     };
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if hidden(letter) { shown.extend(letter.escape_unicode()) } else { shown.push(letter) }
+        if hidden(letter) {
+            shown.extend(letter.escape_unicode())
+        } else {
+            shown.push(letter)
+        }
     }
     shown
 }
@@ -97,7 +111,11 @@ mod tests {
 
     #[test]
     fn the_model_learns_the_kind_and_nothing_to_work_around() {
-        let refusal = Refusal::at(Kind::Argument, 1, "argument `path` is outside: under `/srv/docs/`");
+        let refusal = Refusal::at(
+            Kind::Argument,
+            1,
+            "argument `path` is outside: under `/srv/docs/`",
+        );
         let denial = Denial::new("lead/reader", "fs.read", refusal);
         assert!(!denial.for_model().contains("/srv/docs"));
         assert!(denial.for_model().contains("argument"));
@@ -109,8 +127,15 @@ mod tests {
 
     #[test]
     fn a_name_cannot_forge_a_line() {
-        let denial = Denial::new("a\nb", "x\u{202e}y\r", Refusal::new(Kind::Tool, "\u{1b}[2J"));
+        let denial = Denial::new(
+            "a\nb",
+            "x\u{202e}y\r",
+            Refusal::new(Kind::Tool, "\u{1b}[2J"),
+        );
         let shown = denial.to_string() + &denial.for_model();
-        assert!(!shown.contains(['\n', '\r', '\u{1b}', '\u{202e}']), "{shown:?}");
+        assert!(
+            !shown.contains(['\n', '\r', '\u{1b}', '\u{202e}']),
+            "{shown:?}"
+        );
     }
 }

@@ -31,18 +31,32 @@ fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
 ///
 /// A budget of a kind that nothing here counts is refused: what is not known is no leave.
 pub(super) fn charge(chain: &Chain, kind: &str, batch: Batch) -> Result<Batch, Refusal> {
-    limits(chain).into_iter().try_fold(batch, |batch, (key, (max, hop))| match key.kind.as_str() {
-        counted if counted == kind => Ok(batch.add(counter(key), 1, Some(max))),
-        // Read with an addition of nothing: it is refused where the counter is past the maximum.
-        CALLS | TURNS => Ok(batch.add(counter(key), 0, Some(max))),
-        other => Err(Refusal::at(Kind::Budget, hop, format!("nothing here counts `{other}`, so what is used of it is not known"))),
-    })
+    limits(chain)
+        .into_iter()
+        .try_fold(batch, |batch, (key, (max, hop))| match key.kind.as_str() {
+            counted if counted == kind => Ok(batch.add(counter(key), 1, Some(max))),
+            // Read with an addition of nothing: it is refused where the counter is past the maximum.
+            CALLS | TURNS => Ok(batch.add(counter(key), 0, Some(max))),
+            other => Err(Refusal::at(
+                Kind::Budget,
+                hop,
+                format!("nothing here counts `{other}`, so what is used of it is not known"),
+            )),
+        })
 }
 
 /// The refusal of the budget that a batch ran into.
 pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
-    let StoreError::Exceeded { .. } = error else { return None };
+    let StoreError::Exceeded { .. } = error else {
+        return None;
+    };
     let key = error.key()?;
-    let (budget, (max, hop)) = limits(chain).into_iter().find(|(budget, _)| counter(budget) == *key)?;
-    Some(Refusal::at(Kind::Budget, hop, format!("`{}` is used up: {max} in all ({})", budget.kind, budget.id)))
+    let (budget, (max, hop)) = limits(chain)
+        .into_iter()
+        .find(|(budget, _)| counter(budget) == *key)?;
+    Some(Refusal::at(
+        Kind::Budget,
+        hop,
+        format!("`{}` is used up: {max} in all ({})", budget.kind, budget.id),
+    ))
 }

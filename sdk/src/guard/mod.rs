@@ -19,4 +19,6 @@ pub use permit::{Permit, Reservation};
 pub use policy::{Decision, Policy};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
 pub use revocation::{Revocable, Revocations};
-pub use verifier::{Attempt, Checked, Guard, GuardBuilder, Pending, Presented, Recorder, SKEW, Verdict};
+pub use verifier::{
+    Attempt, Checked, Guard, GuardBuilder, Pending, Presented, Recorder, SKEW, Verdict,
+};

@@ -51,7 +51,15 @@ impl Reservation {
 
 impl Permit {
     pub(super) fn new(id: CallId, chain: Chain, call: Call, context: Context) -> Self {
-        Self { id, given: Instant::now(), scope: Arc::new(Allowed { chain, call, context }) }
+        Self {
+            id,
+            given: Instant::now(),
+            scope: Arc::new(Allowed {
+                chain,
+                call,
+                context,
+            }),
+        }
     }
 
     /// The call that it is for.
@@ -80,7 +88,11 @@ impl Permit {
 impl Allowed {
     /// Whether the argument `name` of the call that was allowed is this text.
     pub(crate) fn is(&self, name: &str, text: &str) -> bool {
-        self.call.arguments().get(name).and_then(serde_json::Value::as_str) == Some(text)
+        self.call
+            .arguments()
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            == Some(text)
     }
 
     /// The innermost directory that the token grants the path argument `name` under, with its
@@ -99,7 +111,10 @@ impl Allowed {
         Call::new(self.call.capability(), arguments)
             .and_then(|call| {
                 // An approval is for one call, so a redirect never has one.
-                let apart = Apart { budgets: true, approvals: false };
+                let apart = Apart {
+                    budgets: true,
+                    approvals: false,
+                };
                 self.chain.explain(&call, &self.context.facts, apart)
             })
             .map_err(|refusal| Denial::new(&self.context.agent, self.call.capability(), refusal))
@@ -108,5 +123,35 @@ impl Allowed {
     /// Whether the token names this very address among the hosts of the argument `name`.
     pub(crate) fn names_address(&self, name: &str, ip: IpAddr) -> bool {
         self.chain.names_address(&self.call, name, ip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::{AgentKey, Authority, Grant, Mandate, Risk, Scope};
+    use crate::guard::Effect;
+    use crate::id::Timestamp;
+
+    #[test]
+    fn a_permit_lapses() {
+        let now = Timestamp::from_secs(1_800_000_000).unwrap();
+        let scope = Scope::new().grant(Grant::new("a"));
+        let holder = AgentKey::generate().public();
+        let chain = Authority::generate()
+            .mint(&scope, &Mandate::default(), holder, now)
+            .unwrap();
+        let context = Context::new("lead", Effect::Read, Risk::Low, now);
+        let mut permit = Permit::new(
+            CallId::fresh(),
+            chain,
+            Call::parse("a", "{}").unwrap(),
+            context,
+        );
+        assert!(!permit.lapsed());
+        permit.given = Instant::now()
+            .checked_sub(LAPSES_AFTER + Duration::from_millis(1))
+            .unwrap();
+        assert!(permit.lapsed());
     }
 }

@@ -20,5 +20,10 @@ pub enum Decision {
 #[async_trait]
 pub trait Policy: Send + Sync + 'static {
     /// Decides about one call. An error is a refusal.
-    async fn decide(&self, chain: &Chain, call: &Call, context: &Context) -> Result<Decision, String>;
+    async fn decide(
+        &self,
+        chain: &Chain,
+        call: &Call,
+        context: &Context,
+    ) -> Result<Decision, String>;
 }

@@ -31,7 +31,11 @@ pub(super) struct ReplaySet {
 
 impl ReplaySet {
     pub(super) fn new(capacity: usize, quota: usize) -> Self {
-        Self { inner: Mutex::default(), capacity, quota }
+        Self {
+            inner: Mutex::default(),
+            capacity,
+            quota,
+        }
     }
 
     /// Takes the key, once: of many at the same time exactly one succeeds.
@@ -51,11 +55,23 @@ impl ReplaySet {
             return Err(Refusal::new(Kind::Replay, "this very call was made before"));
         }
         if inner.taken.len() >= self.capacity {
-            return Err(Refusal::new(Kind::Replay, format!("the replay set is full ({} calls); try later, or raise its capacity", self.capacity)));
+            return Err(Refusal::new(
+                Kind::Replay,
+                format!(
+                    "the replay set is full ({} calls); try later, or raise its capacity",
+                    self.capacity
+                ),
+            ));
         }
         let count = inner.per_holder.entry(holder).or_default();
         if quota && *count >= self.quota {
-            return Err(Refusal::new(Kind::Replay, format!("the holder has made {} calls that have not lapsed, its share of the replay set", self.quota)));
+            return Err(Refusal::new(
+                Kind::Replay,
+                format!(
+                    "the holder has made {} calls that have not lapsed, its share of the replay set",
+                    self.quota
+                ),
+            ));
         }
         *count += 1;
         inner.taken.insert(key, holder);
@@ -71,7 +87,9 @@ impl Inner {
                 break;
             }
             for key in entry.remove() {
-                let Some(holder) = self.taken.remove(&key) else { continue };
+                let Some(holder) = self.taken.remove(&key) else {
+                    continue;
+                };
                 if let Some(count) = self.per_holder.get_mut(&holder) {
                     *count -= 1;
                     if *count == 0 {

@@ -46,7 +46,10 @@ fn next_generation() -> u64 {
 
 impl Default for Inner {
     fn default() -> Self {
-        Self { set: RwLock::default(), generation: AtomicU64::new(next_generation()) }
+        Self {
+            set: RwLock::default(),
+            generation: AtomicU64::new(next_generation()),
+        }
     }
 }
 
@@ -59,15 +62,25 @@ impl Revocations {
 
     /// Revokes; in force from the next call on, for tokens already held too.
     pub fn revoke(&self, what: impl IntoIterator<Item = Revocable>) {
-        let mut set = self.inner.set.write().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self
+            .inner
+            .set
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         set.extend(what);
-        self.inner.generation.store(next_generation(), Ordering::Release);
+        self.inner
+            .generation
+            .store(next_generation(), Ordering::Release);
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.set.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.inner
+            .set
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Whether nothing is revoked.
@@ -79,7 +92,11 @@ impl Revocations {
     /// Whether something is revoked by itself.
     #[must_use]
     pub fn contains(&self, what: &Revocable) -> bool {
-        self.inner.set.read().unwrap_or_else(PoisonError::into_inner).contains(what)
+        self.inner
+            .set
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(what)
     }
 
     /// What of a chain is revoked: the hop, and what was revoked there. Remembered in the chain
@@ -95,26 +112,46 @@ impl Revocations {
     }
 
     fn find(&self, chain: &Chain) -> Option<u32> {
-        let set = self.inner.set.read().unwrap_or_else(PoisonError::into_inner);
+        let set = self
+            .inner
+            .set
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if set.is_empty() {
             return None;
         }
         let has = |what: Revocable| set.contains(&what);
-        let principal = || chain.principal().is_some_and(|name| has(Revocable::Principal(name.to_owned())));
+        let principal = || {
+            chain
+                .principal()
+                .is_some_and(|name| has(Revocable::Principal(name.to_owned())))
+        };
         if has(Revocable::Lineage(chain.lineage())) || principal() {
             return Some(0);
         }
-        chain.hops().find(|hop| has(Revocable::Block(hop.id)) || has(Revocable::Key(hop.holder))).map(|hop| hop.number)
+        chain
+            .hops()
+            .find(|hop| has(Revocable::Block(hop.id)) || has(Revocable::Key(hop.holder)))
+            .map(|hop| hop.number)
     }
 
     /// Whether the task, the agent, or one of its ancestors is revoked.
     pub(super) fn of_run(&self, agent: &str, task: Option<&str>) -> bool {
-        let set = self.inner.set.read().unwrap_or_else(PoisonError::into_inner);
+        let set = self
+            .inner
+            .set
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if set.is_empty() {
             return false;
         }
-        let ancestors = agent.match_indices('/').filter_map(|(end, _)| agent.get(..end)).chain([agent]);
+        let ancestors = agent
+            .match_indices('/')
+            .filter_map(|(end, _)| agent.get(..end))
+            .chain([agent]);
         task.is_some_and(|task| set.contains(&Revocable::Task(task.to_owned())))
-            || ancestors.into_iter().any(|path| set.contains(&Revocable::Agent(path.to_owned())))
+            || ancestors
+                .into_iter()
+                .any(|path| set.contains(&Revocable::Agent(path.to_owned())))
     }
 }

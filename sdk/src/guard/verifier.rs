@@ -13,7 +13,10 @@ use super::permit::{Permit, Reservation};
 use super::policy::{Decision, Policy};
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
-use crate::capability::{Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall};
+use crate::capability::{
+    Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal,
+    WireCall,
+};
 use crate::clock::{Clock, HighWater, SystemClock};
 use crate::id::{CallId, Timestamp};
 use crate::store::{Batch, Expected, Key, MemoryStore, Store, StoreError};
@@ -122,7 +125,10 @@ pub struct Guard {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("ring", &self.ring).field("audience", &self.audience).finish_non_exhaustive()
+        f.debug_struct("Guard")
+            .field("ring", &self.ring)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
     }
 }
 
@@ -276,8 +282,16 @@ impl Guard {
     ///
     /// [`Kind::Unavailable`] when the clock cannot be read or went backwards.
     pub fn now(&self) -> Result<Timestamp, Refusal> {
-        let unavailable = |error| Refusal::new(Kind::Unavailable, format!("the clock cannot be trusted: {error}"));
-        self.clock.now().and_then(|read| self.high_water.observe(read)).map_err(unavailable)
+        let unavailable = |error| {
+            Refusal::new(
+                Kind::Unavailable,
+                format!("the clock cannot be trusted: {error}"),
+            )
+        };
+        self.clock
+            .now()
+            .and_then(|read| self.high_water.observe(read))
+            .map_err(unavailable)
     }
 
     /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
@@ -291,27 +305,60 @@ impl Guard {
     /// # Errors
     ///
     /// The denial, with the hop and the check that refused.
-    pub fn check(&self, presented: Presented<'_>, call: &Call, context: &Context) -> Result<Checked, Denial> {
-        self.ask(presented, call, context, Apart { budgets: true, approvals: true })
-            .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
+    pub fn check(
+        &self,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &Context,
+    ) -> Result<Checked, Denial> {
+        self.ask(
+            presented,
+            call,
+            context,
+            Apart {
+                budgets: true,
+                approvals: true,
+            },
+        )
+        .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
     }
 
-    fn ask(&self, presented: Presented<'_>, call: &Call, context: &Context, apart: Apart) -> Result<Checked, Refusal> {
+    fn ask(
+        &self,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &Context,
+        apart: Apart,
+    ) -> Result<Checked, Refusal> {
         let chain = presented.chain();
         self.ring.admit(chain)?;
         if let Some(hop) = self.revocations.of_chain(chain) {
-            return Err(Refusal::at(Kind::Revoked, hop, "the block, its key, its lineage or its principal was revoked"));
+            return Err(Refusal::at(
+                Kind::Revoked,
+                hop,
+                "the block, its key, its lineage or its principal was revoked",
+            ));
         }
         let facts = &context.facts;
-        if self.revocations.of_run(&context.agent, facts.task.as_deref()) {
-            return Err(Refusal::new(Kind::Revoked, "the task, the agent or one of its ancestors was revoked; has its task ended?"));
+        if self
+            .revocations
+            .of_run(&context.agent, facts.task.as_deref())
+        {
+            return Err(Refusal::new(
+                Kind::Revoked,
+                "the task, the agent or one of its ancestors was revoked; has its task ended?",
+            ));
         }
         if let Presented::Wire(wire) = presented {
             self.fresh(wire, facts.time)?;
         }
         chain.explain(call, facts, apart)?;
         if chain.expires() > facts.time.saturating_add(self.max_lifetime) {
-            let what = format!("the token lives until {}, longer than the {} s accepted here", chain.expires(), self.max_lifetime.as_secs());
+            let what = format!(
+                "the token lives until {}, longer than the {} s accepted here",
+                chain.expires(),
+                self.max_lifetime.as_secs()
+            );
             return Err(Refusal::new(Kind::Expired, what));
         }
         Ok(Checked(()))
@@ -321,14 +368,24 @@ impl Guard {
     fn fresh(&self, wire: &WireCall, now: Timestamp) -> Result<(), Refusal> {
         let latest = MAX_CALL_LIFE + SKEW;
         if wire.expires() > now.saturating_add(latest) {
-            return Err(Refusal::new(Kind::Expired, format!("the call ends at {}, more than {} s from now", wire.expires(), latest.as_secs())));
+            return Err(Refusal::new(
+                Kind::Expired,
+                format!(
+                    "the call ends at {}, more than {} s from now",
+                    wire.expires(),
+                    latest.as_secs()
+                ),
+            ));
         }
         if self.store.durable() {
             return Ok(());
         }
         match self.started {
             Some(started) if wire.expires() > started.saturating_add(latest) => Ok(()),
-            _ => Err(Refusal::new(Kind::Replay, "the call could have been made before this verifier started, which forgot such calls")),
+            _ => Err(Refusal::new(
+                Kind::Replay,
+                "the call could have been made before this verifier started, which forgot such calls",
+            )),
         }
     }
 
@@ -336,18 +393,28 @@ impl Guard {
     /// replay in one batch with the record. Nothing that cannot be recorded runs.
     ///
     /// The guard sets the time and, where it has one, the audience of `context` itself.
-    pub async fn authorize(&self, presented: Presented<'_>, call: Call, mut context: Context) -> Verdict {
+    pub async fn authorize(
+        &self,
+        presented: Presented<'_>,
+        call: Call,
+        mut context: Context,
+    ) -> Verdict {
         let id = CallId::fresh();
         match self.decide(presented, &call, &mut context).await {
             Ok(None) => {}
             Ok(Some(missing)) => {
                 let denial = Denial::new(&context.agent, call.capability(), missing);
-                self.record(id, presented.chain(), &call, &context, &denial).await;
+                self.record(id, presented.chain(), &call, &context, &denial)
+                    .await;
                 let request = match presented {
                     Presented::Held(held) => Some(held.approval_request(&call, &context.facts)),
                     Presented::Wire(_) => None,
                 };
-                return Verdict::Ask(Box::new(Pending { request, call, missing: denial }));
+                return Verdict::Ask(Box::new(Pending {
+                    request,
+                    call,
+                    missing: denial,
+                }));
             }
             Err(refusal) => return self.deny(id, presented, call, context, refusal).await,
         }
@@ -361,27 +428,57 @@ impl Guard {
     }
 
     /// `Ok(None)` when nothing is missing, `Ok(Some(…))` when only an approval is.
-    async fn decide(&self, presented: Presented<'_>, call: &Call, context: &mut Context) -> Result<Option<Refusal>, Refusal> {
+    async fn decide(
+        &self,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &mut Context,
+    ) -> Result<Option<Refusal>, Refusal> {
         self.situate(context)?;
-        self.ask(presented, call, context, Apart { budgets: true, approvals: true })?;
+        self.ask(
+            presented,
+            call,
+            context,
+            Apart {
+                budgets: true,
+                approvals: true,
+            },
+        )?;
         let decision = match &self.policy {
             Some(policy) => policy.decide(presented.chain(), call, context).await,
-            None if self.policy_required => Err("no policy is loaded, and one is required".to_owned()),
+            None if self.policy_required => {
+                Err("no policy is loaded, and one is required".to_owned())
+            }
             None => Ok(Decision::Permit),
         };
         match decision {
             Ok(Decision::Permit) => {}
             Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
             Ok(Decision::Ask(why)) => {
-                let digest = call.digest(&presented.chain().holder(), context.facts.task.as_deref(), context.facts.audience.as_deref());
-                if !presented.chain().approved(&digest, context.facts.time, &self.approvers) {
+                let digest = call.digest(
+                    &presented.chain().holder(),
+                    context.facts.task.as_deref(),
+                    context.facts.audience.as_deref(),
+                );
+                if !presented
+                    .chain()
+                    .approved(&digest, context.facts.time, &self.approvers)
+                {
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
             }
             Err(why) => return Err(Refusal::new(Kind::Policy, why)),
         }
         // Only approvals can be missing now: everything else was asked above.
-        match self.ask(presented, call, context, Apart { budgets: true, approvals: false }) {
+        match self.ask(
+            presented,
+            call,
+            context,
+            Apart {
+                budgets: true,
+                approvals: false,
+            },
+        ) {
             Err(refusal) if refusal.kind() == Kind::Approval => Ok(Some(refusal)),
             other => other.map(|_| None),
         }
@@ -395,10 +492,24 @@ impl Guard {
         Ok(())
     }
 
-    async fn reserve(&self, id: CallId, presented: Presented<'_>, call: &Call, context: &mut Context) -> Result<Reservation, Refusal> {
+    async fn reserve(
+        &self,
+        id: CallId,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &mut Context,
+    ) -> Result<Reservation, Refusal> {
         // Time has passed while the policy thought: clock, revocation and token once more.
         self.situate(context)?;
-        self.ask(presented, call, context, Apart { budgets: true, approvals: false })?;
+        self.ask(
+            presented,
+            call,
+            context,
+            Apart {
+                budgets: true,
+                approvals: false,
+            },
+        )?;
         let chain = presented.chain();
         let mut batch = ledger::charge(chain, ledger::CALLS, Batch::new())?;
         let now = context.facts.time;
@@ -407,18 +518,41 @@ impl Guard {
             Presented::Held(_) => (now.saturating_add(MAX_CALL_LIFE + SKEW), false),
         };
         if self.store.durable() {
-            let spent = Key::of(["replay", &crate::store::hex::write(&chain.id()), &crate::store::hex::write(&call.nonce().0)]);
-            batch = batch.expect(spent.clone(), Expected::Absent).put(spent, format!("\"{until}\""));
+            let spent = Key::of([
+                "replay",
+                &crate::store::hex::write(&chain.id()),
+                &crate::store::hex::write(&call.nonce().0),
+            ]);
+            batch = batch
+                .expect(spent.clone(), Expected::Absent)
+                .put(spent, format!("\"{until}\""));
         }
         if let Some(recorder) = &self.recorder {
-            batch = recorder.attempt(&Attempt { id, chain, call, context, denial: None }, batch);
+            batch = recorder.attempt(
+                &Attempt {
+                    id,
+                    chain,
+                    call,
+                    context,
+                    denial: None,
+                },
+                batch,
+            );
         }
         // Taken last of all checks. If the batch then fails the call stays spent: it may be asked
         // again as a new call, never as this one.
-        self.replay.take((chain.id(), call.nonce().0), chain.holder(), until, now, wire)?;
+        self.replay.take(
+            (chain.id(), call.nonce().0),
+            chain.holder(),
+            until,
+            now,
+            wire,
+        )?;
         match self.store.commit(batch).await {
             Ok(_) => Ok(Reservation { id }),
-            Err(error) => Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))),
+            Err(error) => {
+                Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
+            }
         }
     }
 
@@ -435,20 +569,47 @@ impl Guard {
                 return Ok(());
             }
             let committed = self.store.commit(batch).await;
-            committed.map(|_| ()).map_err(|error| ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
+            committed.map(|_| ()).map_err(|error| {
+                ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))
+            })
         };
-        charged.await.map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
+        charged
+            .await
+            .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
     }
 
-    async fn deny(&self, id: CallId, presented: Presented<'_>, call: Call, context: Context, refusal: Refusal) -> Verdict {
+    async fn deny(
+        &self,
+        id: CallId,
+        presented: Presented<'_>,
+        call: Call,
+        context: Context,
+        refusal: Refusal,
+    ) -> Verdict {
         let denial = Denial::new(&context.agent, call.capability(), refusal);
-        self.record(id, presented.chain(), &call, &context, &denial).await;
+        self.record(id, presented.chain(), &call, &context, &denial)
+            .await;
         Verdict::Denied(denial)
     }
 
-    async fn record(&self, id: CallId, chain: &Chain, call: &Call, context: &Context, denial: &Denial) {
-        let Some(recorder) = &self.recorder else { return };
-        let attempt = Attempt { id, chain, call, context, denial: Some(denial) };
+    async fn record(
+        &self,
+        id: CallId,
+        chain: &Chain,
+        call: &Call,
+        context: &Context,
+        denial: &Denial,
+    ) {
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        let attempt = Attempt {
+            id,
+            chain,
+            call,
+            context,
+            denial: Some(denial),
+        };
         let batch = recorder.attempt(&attempt, Batch::new());
         if let Err(error) = self.store.commit(batch).await {
             // The call is refused either way.
@@ -460,6 +621,9 @@ impl Guard {
 fn store_refusal(error: &StoreError) -> Refusal {
     match error {
         StoreError::Conflict { .. } => Refusal::new(Kind::Replay, "this very call was made before"),
-        other => Refusal::new(Kind::Unavailable, format!("the call could not be recorded, so it does not run: {other}")),
+        other => Refusal::new(
+            Kind::Unavailable,
+            format!("the call could not be recorded, so it does not run: {other}"),
+        ),
     }
 }

@@ -121,7 +121,8 @@ impl Entry {
 
     fn text(&self) -> String {
         // The fields are plain data with string keys, so there is nothing that cannot be written.
-        serde_json::to_value(self).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
+        serde_json::to_value(self)
+            .map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
     }
 }
 
@@ -130,7 +131,9 @@ pub(super) fn versioned(text: &str, version: u32) -> Result<Value, String> {
     let value = canonical::read(text).map_err(|error| error.to_string())?;
     match value.get("version").and_then(Value::as_u64) {
         Some(found) if found == u64::from(version) => Ok(value),
-        Some(found) => Err(format!("it has version {found}, this build reads version {version}")),
+        Some(found) => Err(format!(
+            "it has version {found}, this build reads version {version}"
+        )),
         None => Err("it has no version".to_owned()),
     }
 }
@@ -157,7 +160,9 @@ impl Audit {
     /// The audit in the log named `audit`.
     #[must_use]
     pub fn new() -> Self {
-        Self { log: LogName::of(["audit"]) }
+        Self {
+            log: LogName::of(["audit"]),
+        }
     }
 
     /// The log that it writes.
@@ -167,23 +172,55 @@ impl Audit {
     }
 
     fn entry(&self, batch: Batch, time: Option<Timestamp>, body: Body) -> Batch {
-        batch.append(self.log.clone(), Entry { version: AUDIT_VERSION, time, body }.text())
+        batch.append(
+            self.log.clone(),
+            Entry {
+                version: AUDIT_VERSION,
+                time,
+                body,
+            }
+            .text(),
+        )
     }
 
     /// A call whose arguments could not be read.
     pub(crate) fn unreadable(&self, chain: &Chain, context: &Context, denial: &Denial) -> Batch {
-        let body = attempt(CallId::fresh(), chain, denial.capability(), None, context, Some(denial));
+        let body = attempt(
+            CallId::fresh(),
+            chain,
+            denial.capability(),
+            None,
+            context,
+            Some(denial),
+        );
         self.entry(Batch::new(), told(context), body)
     }
 
     /// The end of an allowed call.
-    pub(crate) fn outcome(&self, reservation: &Reservation, error: Option<&impl fmt::Display>) -> Batch {
+    pub(crate) fn outcome(
+        &self,
+        reservation: &Reservation,
+        error: Option<&impl fmt::Display>,
+    ) -> Batch {
         let error = error.map(|error| error.to_string().chars().take(1000).collect());
-        self.entry(Batch::new(), None, Body::Outcome { call: reservation.id(), error })
+        self.entry(
+            Batch::new(),
+            None,
+            Body::Outcome {
+                call: reservation.id(),
+                error,
+            },
+        )
     }
 
     /// A token given to an agent.
-    pub(crate) fn hop(&self, agent: &str, chain: &Chain, parent: Option<&Chain>, time: Timestamp) -> Batch {
+    pub(crate) fn hop(
+        &self,
+        agent: &str,
+        chain: &Chain,
+        parent: Option<&Chain>,
+        time: Timestamp,
+    ) -> Batch {
         let body = Body::Hop {
             agent: agent.to_owned(),
             token: hex::write(&chain.id()),
@@ -195,8 +232,18 @@ impl Audit {
     }
 
     /// The end of an agent's task.
-    pub(crate) fn ended(&self, agent: &str, chain: &Chain, how: &str, time: Option<Timestamp>) -> Batch {
-        let body = Body::Ended { agent: agent.to_owned(), token: hex::write(&chain.id()), how: how.to_owned() };
+    pub(crate) fn ended(
+        &self,
+        agent: &str,
+        chain: &Chain,
+        how: &str,
+        time: Option<Timestamp>,
+    ) -> Batch {
+        let body = Body::Ended {
+            agent: agent.to_owned(),
+            token: hex::write(&chain.id()),
+            how: how.to_owned(),
+        };
         self.entry(Batch::new(), time, body)
     }
 }
@@ -204,7 +251,14 @@ impl Audit {
 impl Recorder for Audit {
     fn attempt(&self, asked: &Attempt<'_>, batch: Batch) -> Batch {
         let arguments = Some(asked.call.arguments().clone());
-        let body = attempt(asked.id, asked.chain, asked.call.capability(), arguments, asked.context, asked.denial);
+        let body = attempt(
+            asked.id,
+            asked.chain,
+            asked.call.capability(),
+            arguments,
+            asked.context,
+            asked.denial,
+        );
         self.entry(batch, told(asked.context), body)
     }
 }
@@ -230,7 +284,11 @@ fn attempt(
         token: hex::write(&chain.id()),
         lineage: hex::write(&chain.lineage()),
         task: context.facts.task.clone(),
-        verdict: if denial.is_some() { Verdict::Denied } else { Verdict::Allowed },
+        verdict: if denial.is_some() {
+            Verdict::Denied
+        } else {
+            Verdict::Allowed
+        },
         refusal: denial.map(Denial::kind),
         hop: denial.and_then(Denial::hop),
         detail: denial.map(|denial| denial.detail().to_owned()),
@@ -243,8 +301,15 @@ mod tests {
 
     #[test]
     fn an_entry_reads_what_it_writes_and_refuses_another_version() {
-        let body = Body::Outcome { call: CallId::fresh(), error: Some("line\nbreak".to_owned()) };
-        let entry = Entry { version: AUDIT_VERSION, time: None, body };
+        let body = Body::Outcome {
+            call: CallId::fresh(),
+            error: Some("line\nbreak".to_owned()),
+        };
+        let entry = Entry {
+            version: AUDIT_VERSION,
+            time: None,
+            body,
+        };
         assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
         assert!(!entry.text().contains('\n'));
         for wrong in [r#"{"version":2,"body":{}}"#, r#"{"body":{}}"#, "[]", ""] {

@@ -121,7 +121,10 @@ impl Events {
     /// A stream that nobody watches yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::default(), sender: broadcast::channel(BACKLOG).0 }
+        Self {
+            inner: Arc::default(),
+            sender: broadcast::channel(BACKLOG).0,
+        }
     }
 
     /// Watches from now on. A watcher that lags behind misses events, and is told how many.
@@ -131,12 +134,25 @@ impl Events {
     }
 
     /// Adds an event to the stream.
-    pub(crate) fn emit(&self, time: Option<Timestamp>, agent: &str, token: &[u8; 64], kind: EventKind) {
+    pub(crate) fn emit(
+        &self,
+        time: Option<Timestamp>,
+        agent: &str,
+        token: &[u8; 64],
+        kind: EventKind,
+    ) {
         // Sequence and sending under one lock: the order that watchers see is the order of seq.
         let mut seq = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *seq += 1;
         let token = crate::store::hex::write(token.first_chunk::<8>().unwrap_or(&[0; 8]));
-        let event = Event { version: EVENT_VERSION, seq: *seq, time, agent: agent.to_owned(), token, kind };
+        let event = Event {
+            version: EVENT_VERSION,
+            seq: *seq,
+            time,
+            agent: agent.to_owned(),
+            token,
+            kind,
+        };
         // Nobody watching is no fault.
         let _ = self.sender.send(event);
     }
@@ -151,12 +167,24 @@ mod tests {
         let events = Events::new();
         let mut watcher = events.watch();
         events.emit(None, "lead", &[7; 64], EventKind::Thinking { turn: 1 });
-        events.emit(None, "lead", &[7; 64], EventKind::Ended { how: "answer".to_owned() });
+        events.emit(
+            None,
+            "lead",
+            &[7; 64],
+            EventKind::Ended {
+                how: "answer".to_owned(),
+            },
+        );
         let first = watcher.try_recv().unwrap();
         let text = serde_json::to_string(&first).unwrap();
         assert_eq!(Event::parse(&text).unwrap(), first);
         let other = text.replace("\"version\":1", "\"version\":2");
-        assert!(Event::parse(&other).unwrap_err().to_string().contains("version 2"));
+        assert!(
+            Event::parse(&other)
+                .unwrap_err()
+                .to_string()
+                .contains("version 2")
+        );
         assert_eq!((first.seq, watcher.try_recv().unwrap().seq), (1, 2));
     }
 }

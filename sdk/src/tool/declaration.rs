@@ -32,7 +32,13 @@ impl Declaration {
     #[must_use]
     pub fn new(capability: impl Into<String>, effect: Effect, risk: Risk) -> Self {
         let capability = capability.into();
-        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
+        let plain = |letter: char| {
+            if letter.is_ascii_alphanumeric() || letter == '-' {
+                letter
+            } else {
+                '_'
+            }
+        };
         Self {
             name: capability.chars().map(plain).collect(),
             capability,

@@ -54,15 +54,23 @@ impl<T: Tool> Erased for T {
         // Written and read once more: the body's value is made of what is checked and of nothing
         // else, even where a type writes less, or something else, than it reads.
         let arguments = written(&first)?;
-        let mut args: T::Args = serde_json::from_value(Value::Object(arguments.clone()))
-            .map_err(|error| wrong(format!("the arguments do not read back as the tool writes them: {error}")))?;
+        let mut args: T::Args =
+            serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| {
+                wrong(format!(
+                    "the arguments do not read back as the tool writes them: {error}"
+                ))
+            })?;
         if written(&args)? != arguments {
-            return Err(wrong("the arguments change each time that the tool reads and writes them".to_owned()));
+            return Err(wrong(
+                "the arguments change each time that the tool reads and writes them".to_owned(),
+            ));
         }
         let body = Box::new(move |permit: Permit, states: Arc<States>| -> Ran {
             Box::pin(async move {
                 if permit.lapsed() {
-                    return Err(ToolError::new("the permit lapsed before the call began; ask again"));
+                    return Err(ToolError::new(
+                        "the permit lapsed before the call began; ask again",
+                    ));
                 }
                 let allowed = permit.allowed();
                 for (name, resource) in args.resources() {
@@ -85,6 +93,8 @@ fn written(args: &impl Arguments) -> Result<Map<String, Value>, Refusal> {
             Ok(arguments)
         }
         Ok(_) => Err(wrong("the arguments of a tool are an object".to_owned())),
-        Err(error) => Err(wrong(format!("the arguments cannot be written back: {error}"))),
+        Err(error) => Err(wrong(format!(
+            "the arguments cannot be written back: {error}"
+        ))),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::toolbox::Entry;
-use super::{Toolbox, ToolError};
+use super::{ToolError, Toolbox};
 use crate::capability::{Call, Held, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
@@ -72,7 +72,11 @@ impl Gate {
     /// in the same log as the attempts.
     #[must_use]
     pub const fn new(guard: Arc<Guard>, toolbox: Toolbox, audit: Audit) -> Self {
-        Self { guard, toolbox, audit }
+        Self {
+            guard,
+            toolbox,
+            audit,
+        }
     }
 
     /// The guard.
@@ -98,24 +102,39 @@ impl Gate {
     /// The text is read once; the value that comes out is checked, and the same value is moved into
     /// the body. The body runs in a task of its own: when it panics the call has failed, and when
     /// the caller goes away it is still settled.
-    pub async fn call(&self, held: &Held, tool: &str, raw: &str, situation: &Situation, cancel: &CancellationToken) -> Outcome {
+    pub async fn call(
+        &self,
+        held: &Held,
+        tool: &str,
+        raw: &str,
+        situation: &Situation,
+        cancel: &CancellationToken,
+    ) -> Outcome {
         let Some(entry) = self.toolbox.find(tool) else {
             return Outcome::UnknownTool(tool.to_owned());
         };
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         let prepared = entry.tool.clone().prepare(raw);
-        let ready = prepared.and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));
+        let ready = prepared
+            .and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));
         let (call, body) = match ready {
             Ok(ready) => ready,
             Err(refusal) => return self.unreadable(held, &capability, context, refusal).await,
         };
-        match self.guard.authorize(Presented::Held(held), call, context).await {
+        match self
+            .guard
+            .authorize(Presented::Held(held), call, context)
+            .await
+        {
             Verdict::Denied(denial) => Outcome::Denied(denial),
             Verdict::Ask(pending) => Outcome::Pending(pending),
             Verdict::Permit(permit, reservation) => {
                 let states = self.toolbox.states();
-                self.run(entry, permit, reservation, cancel, move |permit| body(permit, states)).await
+                self.run(entry, permit, reservation, cancel, move |permit| {
+                    body(permit, states)
+                })
+                .await
             }
         }
     }
@@ -131,7 +150,9 @@ impl Gate {
         context.facts.dataset.clone_from(&declaration.dataset);
         context.facts.taint = Some(situation.taint.clone());
         // Not known of the tool is not known of the call, whatever the run has read.
-        context.facts.sensitivity = declaration.sensitivity.map(|own| situation.sensitivity.map_or(own, |run| run.max(own)));
+        context.facts.sensitivity = declaration
+            .sensitivity
+            .map(|own| situation.sensitivity.map_or(own, |run| run.max(own)));
         context.intent.clone_from(&situation.intent);
         context.owner.clone_from(&declaration.owner);
         context.environment.clone_from(&declaration.environment);
@@ -139,14 +160,27 @@ impl Gate {
     }
 
     /// Arguments that cannot be read are a denial, and on the record like any other.
-    async fn unreadable(&self, held: &Held, capability: &str, context: Context, refusal: Refusal) -> Outcome {
+    async fn unreadable(
+        &self,
+        held: &Held,
+        capability: &str,
+        context: Context,
+        refusal: Refusal,
+    ) -> Outcome {
         let denial = Denial::new(&context.agent, capability, refusal);
         let entry = self.audit.unreadable(held.chain(), &context, &denial);
         self.write(entry).await;
         Outcome::Denied(denial)
     }
 
-    async fn run<F, R>(&self, entry: &Entry, permit: Permit, reservation: Reservation, cancel: &CancellationToken, body: F) -> Outcome
+    async fn run<F, R>(
+        &self,
+        entry: &Entry,
+        permit: Permit,
+        reservation: Reservation,
+        cancel: &CancellationToken,
+        body: F,
+    ) -> Outcome
     where
         F: FnOnce(Permit) -> R + Send + 'static,
         R: Future<Output = Result<Value, ToolError>> + Send + 'static,
@@ -157,7 +191,11 @@ impl Gate {
         let settled = tokio::spawn(async move {
             let ran = tokio::spawn(async move {
                 // A run that was cancelled while the guard decided starts nothing.
-                if stop.is_cancelled() { Err(ToolError::new("the call was cancelled before it began")) } else { body(permit).await }
+                if stop.is_cancelled() {
+                    Err(ToolError::new("the call was cancelled before it began"))
+                } else {
+                    body(permit).await
+                }
             });
             let abort = ran.abort_handle();
             let result = tokio::select! {
@@ -184,7 +222,10 @@ impl Gate {
                 sensitivity: entry.declaration.sensitivity,
             },
             Ok(Err(error)) => Outcome::Failed { call: id, error },
-            Err(_) => Outcome::Failed { call: id, error: ToolError::new("the call was stopped before it could be settled") },
+            Err(_) => Outcome::Failed {
+                call: id,
+                error: ToolError::new("the call was stopped before it could be settled"),
+            },
         }
     }
 

@@ -103,7 +103,11 @@ pub trait Tool: Send + Sync + 'static {
     }
 
     /// The body. It cannot be called without an [`Invocation`], and only the gate makes one.
-    async fn call(&self, args: Self::Args, invocation: Invocation) -> Result<Self::Output, ToolError>;
+    async fn call(
+        &self,
+        args: Self::Args,
+        invocation: Invocation,
+    ) -> Result<Self::Output, ToolError>;
 }
 
 /// The arguments of a tool: read strictly, written back the same, with their resources.

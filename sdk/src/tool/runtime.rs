@@ -9,7 +9,12 @@ use serde_json::{Map, Value};
 
 use super::{Declaration, Invocation, Tool, ToolError};
 
-type Body = dyn Fn(Map<String, Value>, Invocation) -> Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>> + Send + Sync;
+type Body = dyn Fn(
+        Map<String, Value>,
+        Invocation,
+    ) -> Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>
+    + Send
+    + Sync;
 
 /// A tool made at run time: a declaration, a JSON schema, and a body over plain JSON.
 ///
@@ -29,7 +34,11 @@ impl RuntimeTool {
         F: Fn(Map<String, Value>, Invocation) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Value, ToolError>> + Send + 'static,
     {
-        Self { declaration, parameters, body: Arc::new(move |args, invocation| Box::pin(body(args, invocation))) }
+        Self {
+            declaration,
+            parameters,
+            body: Arc::new(move |args, invocation| Box::pin(body(args, invocation))),
+        }
     }
 }
 
@@ -52,7 +61,11 @@ impl Tool for RuntimeTool {
         self.parameters.clone()
     }
 
-    async fn call(&self, args: Map<String, Value>, invocation: Invocation) -> Result<Value, ToolError> {
+    async fn call(
+        &self,
+        args: Map<String, Value>,
+        invocation: Invocation,
+    ) -> Result<Value, ToolError> {
         (self.body)(args, invocation).await
     }
 }

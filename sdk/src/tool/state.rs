@@ -19,7 +19,10 @@ impl Need {
     /// The need for a `T`.
     #[must_use]
     pub fn of<T: Send + Sync + 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), name: type_name::<T>() }
+        Self {
+            id: TypeId::of::<T>(),
+            name: type_name::<T>(),
+        }
     }
 
     /// The name of the type.
@@ -92,7 +95,10 @@ impl Invocation {
     /// one; with it in the list, a toolbox without it cannot be built.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, super::ToolError> {
         self.states.get().map(State).ok_or_else(|| {
-            super::ToolError::new(format!("the tool has no state of type `{}`; list it in `needs`", type_name::<T>()))
+            super::ToolError::new(format!(
+                "the tool has no state of type `{}`; list it in `needs`",
+                type_name::<T>()
+            ))
         })
     }
 }

@@ -86,7 +86,9 @@ pub enum ToolboxError {
         second: String,
     },
     /// A capability that is not the author's to give.
-    #[error("`{capability}` cannot be a tool's capability: names have 1 to 256 bytes, no control characters, and `agent.` and `token.` are Bailiwick's own")]
+    #[error(
+        "`{capability}` cannot be a tool's capability: names have 1 to 256 bytes, no control characters, and `agent.` and `token.` are Bailiwick's own"
+    )]
     Reserved {
         /// The capability.
         capability: String,
@@ -109,7 +111,15 @@ pub enum ToolboxError {
 
 impl fmt::Debug for Toolbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Toolbox").field(&self.tools.values().map(|entry| &entry.declaration.capability).collect::<Vec<_>>()).finish()
+        f.debug_tuple("Toolbox")
+            .field(
+                &self
+                    .tools
+                    .values()
+                    .map(|entry| &entry.declaration.capability)
+                    .collect::<Vec<_>>(),
+            )
+            .finish()
     }
 }
 
@@ -155,23 +165,45 @@ impl ToolboxBuilder {
         for tool in self.tools {
             let declaration = tool.declaration();
             let capability = declaration.capability.clone();
-            let own = ["agent.", "token."].iter().any(|prefix| capability.starts_with(prefix));
-            if own || capability.is_empty() || capability.len() > 256 || capability.chars().any(char::is_control) {
+            let own = ["agent.", "token."]
+                .iter()
+                .any(|prefix| capability.starts_with(prefix));
+            if own
+                || capability.is_empty()
+                || capability.len() > 256
+                || capability.chars().any(char::is_control)
+            {
                 return Err(ToolboxError::Reserved { capability });
             }
             if let Some(missing) = tool.needs().into_iter().find(|need| !self.states.has(need)) {
-                return Err(ToolboxError::MissingState { capability, state: missing.name() });
+                return Err(ToolboxError::MissingState {
+                    capability,
+                    state: missing.name(),
+                });
             }
             if let Some(other) = tools.get(&declaration.name) {
                 let (first, second) = (other.declaration.capability.clone(), capability);
                 return Err(match first == second {
                     true => ToolboxError::CapabilityTaken { capability: first },
-                    false => ToolboxError::NameTaken { name: declaration.name, first, second },
+                    false => ToolboxError::NameTaken {
+                        name: declaration.name,
+                        first,
+                        second,
+                    },
                 });
             }
-            tools.insert(declaration.name.clone(), Entry { declaration: Arc::new(declaration), tool });
+            tools.insert(
+                declaration.name.clone(),
+                Entry {
+                    declaration: Arc::new(declaration),
+                    tool,
+                },
+            );
         }
-        Ok(Toolbox { tools: Arc::new(tools), states: Arc::new(self.states) })
+        Ok(Toolbox {
+            tools: Arc::new(tools),
+            states: Arc::new(self.states),
+        })
     }
 }
 
@@ -185,15 +217,28 @@ impl Toolbox {
     /// What a model is shown: the tools that the token could ever allow.
     #[must_use]
     pub fn shown(&self, chain: &Chain) -> Vec<ToolSpec> {
-        let allowed = self.tools.values().filter(|entry| chain.could(&entry.declaration.capability));
+        let allowed = self
+            .tools
+            .values()
+            .filter(|entry| chain.could(&entry.declaration.capability));
         allowed
-            .map(|entry| ToolSpec::new(&entry.declaration.name, &entry.declaration.description, entry.tool.parameters()))
+            .map(|entry| {
+                ToolSpec::new(
+                    &entry.declaration.name,
+                    &entry.declaration.description,
+                    entry.tool.parameters(),
+                )
+            })
             .collect()
     }
 
     /// The tool that a model calls by this name; its capability is taken for its name too.
     pub(crate) fn find(&self, name: &str) -> Option<&Entry> {
-        self.tools.get(name).or_else(|| self.tools.values().find(|entry| entry.declaration.capability == name))
+        self.tools.get(name).or_else(|| {
+            self.tools
+                .values()
+                .find(|entry| entry.declaration.capability == name)
+        })
     }
 
     pub(crate) fn states(&self) -> Arc<States> {

@@ -25,7 +25,9 @@ impl Widens {
     /// The chain may not grow to `hop` hops, whatever the scope of the next.
     pub(crate) fn depth(most: u32, hop: u32) -> Self {
         let parent = if most.checked_add(1) == Some(hop) {
-            format!("the token ends at {most} hops: it does not grant `agent.spawn`, or `max_depth` is reached")
+            format!(
+                "the token ends at {most} hops: it does not grant `agent.spawn`, or `max_depth` is reached"
+            )
         } else {
             format!("the token ends at {most} hops")
         };
@@ -40,7 +42,11 @@ impl Widens {
 }
 
 impl Way {
-    pub(super) fn new(place: impl Into<String>, child: impl Into<String>, parent: impl Into<String>) -> Self {
+    pub(super) fn new(
+        place: impl Into<String>,
+        child: impl Into<String>,
+        parent: impl Into<String>,
+    ) -> Self {
         Self {
             place: place.into(),
             child: child.into(),

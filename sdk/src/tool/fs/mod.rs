@@ -171,7 +171,11 @@ impl Dir {
     /// # Errors
     ///
     /// Whatever of [`FsError`] keeps the file from being written.
-    pub async fn append(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
+    pub async fn append(
+        &self,
+        path: &impl Reach,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<(), FsError> {
         let bytes = bytes.into();
         self.blocking(path.reach()?, move |place| place.append(&bytes))
             .await

@@ -118,8 +118,14 @@ impl SafePath {
     /// [`FsError::Denied`] before the call was allowed, and where the argument that the tool
     /// names is not this path.
     pub fn access(&self) -> Result<Access, FsError> {
-        let admitted = self.admission.0.as_ref().filter(|(name, allowed)| allowed.is(name, &self.text));
-        let (name, allowed) = admitted.ok_or_else(|| FsError::Denied { path: self.text.clone() })?;
+        let admitted = self
+            .admission
+            .0
+            .as_ref()
+            .filter(|(name, allowed)| allowed.is(name, &self.text));
+        let (name, allowed) = admitted.ok_or_else(|| FsError::Denied {
+            path: self.text.clone(),
+        })?;
         let root = allowed.root(name).unwrap_or_else(|| "/".to_owned());
         Access::new([root], &self.text)
     }

@@ -10,10 +10,15 @@ impl Vet for HttpUrl {
         let Some((name, allowed)) = &self.admission().0 else {
             return Err("the URL belongs to no call that was allowed".to_owned());
         };
-        allowed.again(name, url).map_err(|denial| denial.for_model())
+        allowed
+            .again(name, url)
+            .map_err(|denial| denial.for_model())
     }
 
     fn address(&self, _: &str, ip: IpAddr) -> bool {
-        self.admission().0.as_ref().is_some_and(|(name, allowed)| allowed.names_address(name, ip))
+        self.admission()
+            .0
+            .as_ref()
+            .is_some_and(|(name, allowed)| allowed.names_address(name, ip))
     }
 }

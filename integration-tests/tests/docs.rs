@@ -1,0 +1,169 @@
+//! What the documentation says is there: pages, links, tests by their names, scopes that can be read.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a page that cannot be read fails the test"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bailiwick::capability::Scope;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The targets of the links of a page: of `[text](target)` the target, code apart.
+fn links(page: &str) -> Vec<String> {
+    let mut code = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            code = !code;
+        }
+        let plain: String = line
+            .split('`')
+            .enumerate()
+            .filter(|(index, _)| index % 2 == 0)
+            .map(|(_, part)| part)
+            .collect();
+        let targets = plain
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'));
+        found.extend(
+            targets
+                .filter(|_| !code)
+                .map(|(target, _)| target.to_owned()),
+        );
+    }
+    found
+}
+
+/// The anchors that headings make.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        let text = text
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        text.map(|letter| if letter == ' ' { '-' } else { letter })
+            .collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut pages = files(&root().join("docs"), "md");
+    pages.extend([root().join("README.md"), root().join("CHANGELOG.md")]);
+    let mut broken = Vec::new();
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap();
+        for link in links(&text) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if path.is_empty() {
+                page.clone()
+            } else {
+                page.parent().unwrap().join(path)
+            };
+            let there = target.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&target).unwrap()).contains(anchor));
+            if !there {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let src = root().join("docs/src");
+    let summary = fs::read_to_string(src.join("SUMMARY.md")).unwrap();
+    let listed: BTreeSet<_> = links(&summary)
+        .into_iter()
+        .map(|link| src.join(link))
+        .collect();
+    let pages = files(&src, "md")
+        .into_iter()
+        .filter(|page| !page.ends_with("SUMMARY.md"));
+    assert_eq!(pages.collect::<BTreeSet<_>>(), listed);
+}
+
+/// Every word of a text that is the name of a test of an attack.
+fn attacks(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| {
+            word.strip_prefix("attack_")
+                .is_some_and(|rest| rest.as_bytes().first().is_some_and(u8::is_ascii_digit))
+        })
+}
+
+#[test]
+fn the_security_model_names_tests_that_are_there() {
+    let page = fs::read_to_string(root().join("docs/src/security-model.md")).unwrap();
+    let mut tests = BTreeSet::new();
+    for dir in ["sdk", "macros", "cli", "examples", "integration-tests"] {
+        for file in files(&root().join(dir), "rs") {
+            let text = fs::read_to_string(file).unwrap();
+            let named = text
+                .split("fn ")
+                .skip(1)
+                .filter_map(|rest| attacks(rest.split('(').next()?).next());
+            tests.extend(named.map(str::to_owned));
+        }
+    }
+    let missing: Vec<_> = attacks(&page)
+        .filter(|name| !tests.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "no such tests: {missing:?}");
+    // A row for each attack, and none that says open of what a test carries out.
+    for number in 1..=32 {
+        let start = format!("| {number} |");
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&start))
+            .unwrap_or_else(|| panic!("no row {start}"));
+        let tested = tests
+            .iter()
+            .any(|name| name.starts_with(&format!("attack_{number:02}_")));
+        assert_eq!(tested, attacks(row).next().is_some(), "{row}");
+    }
+}
+
+#[test]
+fn the_scopes_of_the_documentation_can_be_read() {
+    let page = fs::read_to_string(root().join("docs/src/scopes.md")).unwrap();
+    let mut read = 0;
+    for block in page.split("\n```").filter(|block| !block.contains('…')) {
+        let scope = match block.split_once('\n') {
+            Some(("json", text)) => Scope::from_json(text),
+            Some(("toml", text)) => Scope::from_toml(text),
+            _ => continue,
+        };
+        scope.unwrap_or_else(|error| panic!("{error} in{block}"));
+        read += 1;
+    }
+    assert!(read >= 3, "only {read} scopes were found");
+}

@@ -5,16 +5,15 @@
     reason = "the functions that tests share are test code too"
 )]
 
+use std::io;
 use std::process::{Command, Output};
 
-fn run() -> Output {
-    Command::new(env!("CARGO_BIN_EXE_quickstart"))
-        .output()
-        .unwrap()
+fn run() -> io::Result<Output> {
+    Command::new(env!("CARGO_BIN_EXE_quickstart")).output()
 }
 
 fn text(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The refused calls, each line with its spaces squeezed.
@@ -29,7 +28,7 @@ fn refused(text: &str) -> Vec<String> {
 
 #[test]
 fn every_attack_is_refused_and_shown_with_hop_and_kind() {
-    let output = run();
+    let output = run().unwrap();
     let text = text(&output);
     assert!(
         output.status.success(),
@@ -37,20 +36,21 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         String::from_utf8_lossy(&output.stderr)
     );
     let refused = refused(&text);
+    // A long path is cut on the left.
     let mut attacks = vec![
         (
             "docs/../private/payroll.csv",
-            "argument not an absolute path in normal",
+            "argument not an absolute path",
         ),
         (
-            "/srv/files/private/payroll.csv",
+            "files/private/payroll.csv",
             "hop 1 argument not under /srv/files/docs",
         ),
         ("/etc/passwd", "hop 0 argument not under /srv/files"),
         ("handbook.md + keys.txt", "argument given twice"),
         (
             "https://evil.example/notes",
-            "hop 0 argument not a URL at 127.0.0.1",
+            "hop 0 argument not a URL by http at",
         ),
         (
             "agent.spawn reader with fs.read /",
@@ -58,10 +58,10 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         ),
         (
             "https://evil.example/summary",
-            "hop 0 argument not a URL at 127.0.0.1",
+            "hop 0 argument not a URL by http at",
         ),
         (
-            "/srv/files/docs/travel-policy.md",
+            "files/docs/travel-policy.md",
             "hop 0 argument not under /srv/files/out",
         ),
         (
@@ -76,24 +76,16 @@ fn every_attack_is_refused_and_shown_with_hop_and_kind() {
         attacks.push(("docs/archive/payroll.csv", "door goes through a symbolic"));
     }
     for (call, why) in attacks {
-        // A long argument is cut on the left.
-        let found = |line: &&String| {
-            line.contains(why)
-                && (line.contains(call)
-                    || line.contains(&format!("…{}", call.trim_start_matches("/s"))))
-        };
-        assert!(
-            refused.iter().any(|line| found(&line)),
-            "{call}: {why}\n{text}"
-        );
+        let found = |line: &String| line.contains(call) && line.contains(why);
+        assert!(refused.iter().any(found), "{call}: {why}\n{text}");
     }
     assert_eq!(refused.len(), 16, "{text}");
-    assert!(text.contains("Attacker got nothing"), "{text}");
+    assert!(text.contains("The attacker got nothing"), "{text}");
 }
 
 #[test]
 fn it_fits_two_screens_and_a_pipe_gets_plain_text() {
-    let text = text(&run());
+    let text = text(&run().unwrap());
     assert!(text.lines().count() <= 48, "{text}");
     assert!(
         text.lines()
@@ -111,7 +103,7 @@ fn it_fits_two_screens_and_a_pipe_gets_plain_text() {
 
 #[test]
 fn the_tree_the_file_and_the_cost_are_shown() {
-    let text = text(&run());
+    let text = text(&run().unwrap());
     for part in [
         "└ reader  hop 1",
         "└ writer  hop 1",
@@ -121,6 +113,8 @@ fn the_tree_the_file_and_the_cost_are_shown() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     for part in [
+        "✓ fs.read     /srv/files/docs/",
+        "✓ http.post   http://127.0.0.1:",
         "# Summary",
         "12 documents, ",
         "Customer interviews, spring (customer-interviews.md, ",

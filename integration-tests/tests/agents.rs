@@ -733,3 +733,29 @@ fn runs_and_spawns_can_move_between_threads() {
     let spawn = |agent: &Agent| send(agent.spawn("reader").into_future());
     let _ = (check, spawn);
 }
+
+#[tokio::test]
+async fn events_name_capabilities_and_denials_say_what_an_argument_is_not() {
+    let (orchestrator, lead) = lead(|builder| builder).await;
+    let mut events = orchestrator.events().watch();
+    // By the name that a model is shown, which is none in a token.
+    lead.call("fs_read", &json!({"path": "/srv/docs/a.md"}))
+        .await;
+    lead.call("fs_read", &json!({"path": "/etc/passwd"})).await;
+    let called = events.try_recv().unwrap().kind;
+    assert!(
+        matches!(&called, EventKind::Called { capability, .. } if capability == "fs.read"),
+        "{called:?}"
+    );
+    let denied = events.try_recv().unwrap().kind;
+    let EventKind::Denied {
+        capability, detail, ..
+    } = denied
+    else {
+        panic!("{denied:?}")
+    };
+    assert_eq!(
+        (capability.as_str(), detail.as_str()),
+        ("fs.read", "argument `path` is not under /srv")
+    );
+}

@@ -13,18 +13,17 @@ mod screen;
 use std::error::Error;
 use std::process::ExitCode;
 
-use bailiwick::capability::{Call, UrlPattern, any, eq, url};
-use bailiwick::guard::{Context, printable};
+use bailiwick::capability::{UrlPattern, any, eq, url};
+use bailiwick::guard::printable;
 use bailiwick::tool::fs::{Dir, ListFiles, WriteFile};
 use bailiwick::tool::http::{Http, HttpPost};
 use bailiwick::{
-    Authority, Effect, Grant, Orchestrator, Risk, SafePath, Scope, State, ToolError, minutes,
-    path_under, tool,
+    Authority, Grant, Orchestrator, SafePath, Scope, State, ToolError, minutes, path_under, tool,
 };
 
 use documents::Documents;
 use intranet::Intranet;
-use screen::{Screen, Style};
+use screen::Screen;
 
 /// Read a UTF-8 file.
 #[tool(capability = "fs.read", effect = read, risk = low, taints = ["file"])]
@@ -32,14 +31,10 @@ async fn read_file(dir: &State<Dir>, #[resource] path: SafePath) -> Result<Strin
     Ok(dir.read_to_string(&path).await?)
 }
 
+/// The tour; whether all that had to be refused was.
 async fn tour() -> Result<bool, Box<dyn Error>> {
     let documents = Documents::copy()?;
     let intranet = Intranet::serve()?;
-    println!(
-        "{} is /srv/files to the agents. All models obey what they read.",
-        documents.root().display()
-    );
-
     // Tools act through doors: a directory opened once, and the network. Models only ask.
     let files = Dir::mount("/srv/files", documents.root())?;
     let authority = Authority::generate();
@@ -53,14 +48,15 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
         .model_for("reader", models::reader("/srv/files/docs"))
         .model_for("writer", models::writer("/srv/files/out/summary.md"))
         .build()?;
-    let screen = tokio::spawn(Screen::new().watch(orchestrator.events().watch()));
+    let mut screen = Screen::new();
+    screen.line(&format!(
+        "{} is /srv/files to the agents. All models obey what they read.",
+        documents.root().display()
+    ));
+    let screen = tokio::spawn(screen.watch(orchestrator.events().watch()));
 
     // The first token comes from the root. From then on a token comes from another, and is narrower.
-    let notices = UrlPattern {
-        hosts: Some(["127.0.0.1".to_owned()].into()),
-        ports: Some([intranet.port()].into()),
-        ..UrlPattern::default()
-    };
+    let notices = UrlPattern::new("http", "127.0.0.1").ports([intranet.port()]);
     let lead = orchestrator
         .agent(
             "lead",
@@ -103,19 +99,8 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
         .spawn("writer")
         .scope(Scope::new().grant(summary))
         .await?;
-    let stolen = writer.held().chain().to_bytes();
-    let theft = attack::with_stolen_token(&orchestrator, &stolen)?;
-    let call = Call::parse(
-        "fs.write",
-        r#"{"path":"/srv/files/out/summary.md","text":"…"}"#,
-    )?;
-    let context = Context::new(
-        writer.path(),
-        Effect::Write,
-        Risk::Medium,
-        orchestrator.guard().now()?,
-    );
-    let cost = cost::measure(orchestrator.guard(), &writer.held(), &call, &context)?;
+    let theft = attack::with_stolen_token(&orchestrator, &writer.held().chain().to_bytes())?;
+    let cost = cost::measure(&orchestrator, &writer)?;
     writer.run(notes.text()).await?;
 
     // The lead goes on with what the reader wrote, too.
@@ -129,38 +114,13 @@ async fn tour() -> Result<bool, Box<dyn Error>> {
     let [as_holder, as_message] = theft;
     let attempts = [as_holder, as_message, late];
     attack::show(&mut screen, &attempts);
-
-    // What is left of it.
     let summary = documents.text("out/summary.md")?;
-    let posted = intranet.posted();
-    screen.line(&format!(
-        "\nWritten  {} ({} bytes)",
-        documents.path("out/summary.md").display(),
-        summary.len()
-    ));
-    for line in summary.lines().filter(|line| !line.is_empty()).take(3) {
-        screen.line(&format!("         {}", screen::cut(&printable(line), 80)));
-    }
+    screen.file(&documents.path("out/summary.md"), &summary);
     screen.line(&format!("Cost     {cost}"));
-    let (allowed, refused) = (screen.allowed.len(), screen.refused.len());
-    screen.line(&format!("Calls    {allowed} allowed, {refused} refused"));
-    let loot = attack::loot(
-        &screen,
-        &attempts,
-        &documents,
-        &posted,
-        &[notes.text(), &summary],
-    )?;
-    let (style, got) = match loot.is_empty() {
-        true => (
-            Style::Green,
-            "nothing. Every agent did as it was told, and could do only what its token says."
-                .to_owned(),
-        ),
-        false => (Style::Red, loot.join("; ")),
-    };
-    let got = screen.paint(style, &format!("Attacker got {got}"));
-    screen.line(&got);
+    screen.calls();
+    let written = [notes.text(), &summary];
+    let loot = attack::loot(&screen, &attempts, &documents, &intranet.posted(), &written)?;
+    screen.loot(&loot);
     Ok(loot.is_empty())
 }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
-use bailiwick::model::{Message, Request};
+use bailiwick::model::{Message, Request, ToolCall};
 use serde_json::{Value, json};
 
 /// Lists a directory, reads what is in it, and answers with a digest. An injection may ask that
@@ -65,15 +65,16 @@ pub(crate) fn lead(notices: String) -> ScriptedModel {
 
 /// What the agent was asked.
 fn task(request: &Request) -> &str {
-    let texts = request.messages.iter().filter_map(|message| match message {
+    let texts = request.messages.iter().rev();
+    let mut texts = texts.filter_map(|message| match message {
         Message::User { text } => Some(text.as_str()),
         _ => None,
     });
-    texts.last().unwrap_or_default()
+    texts.next().unwrap_or_default()
 }
 
 /// The calls that were made and succeeded, each with what it gave back.
-fn results(request: &Request) -> Vec<(&bailiwick::model::ToolCall, &str)> {
+fn results(request: &Request) -> Vec<(&ToolCall, &str)> {
     let mut asked = HashMap::new();
     let mut results = Vec::new();
     for message in &request.messages {
@@ -102,32 +103,40 @@ fn results(request: &Request) -> Vec<(&bailiwick::model::ToolCall, &str)> {
 /// A turn that reads all files of a listing at once.
 fn read_all(directory: &str, listing: &str) -> Turn {
     let entries: Vec<Value> = serde_json::from_str(listing).unwrap_or_default();
-    let files = entries.iter().filter(|entry| entry["kind"] == "file");
-    let names = files.filter_map(|file| file["name"].as_str());
-    calls(names.map(|name| call("fs_read", json!({ "path": format!("{directory}/{name}") }))))
+    let files = entries.iter().filter(|entry| text(entry, "kind") == "file");
+    calls(files.map(|file| {
+        let path = format!("{directory}/{}", text(file, "name"));
+        call("fs_read", json!({ "path": path }))
+    }))
+}
+
+/// The string that an object has there, or none.
+fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Title and length of each document, and what an injection wants to be passed on.
-fn digest(documents: &[&(&bailiwick::model::ToolCall, &str)]) -> String {
+fn digest(documents: &[&(&ToolCall, &str)]) -> String {
     let mut lines = Vec::new();
     let mut passed_on = Vec::new();
     let mut words = 0;
-    for (call, text) in documents {
-        let path: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-        let name = path["path"]
-            .as_str()
-            .and_then(|path| path.rsplit('/').next())
-            .unwrap_or("?");
-        let title = text
+    for (call, content) in documents {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let name = text(&arguments, "path")
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        let title = content
             .lines()
             .next()
             .unwrap_or_default()
             .trim_start_matches(['#', ' ']);
-        let count = text.split_whitespace().count();
+        let count = content.split_whitespace().count();
         words += count;
         lines.push(format!("- {title} ({name}, {count} words)"));
         passed_on.extend(
-            text.lines()
+            content
+                .lines()
                 .filter_map(|line| Some(format!("AGENT:{}", line.split_once("PASS ON:")?.1))),
         );
     }

@@ -1,6 +1,7 @@
 //! Prints the news of a tree of agents as they come, and counts them.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use bailiwick::guard::printable;
 use bailiwick::record::{Event, EventKind};
@@ -16,19 +17,26 @@ pub(crate) struct Seen {
     pub(crate) arguments: String,
 }
 
+/// A line of allowed calls that may go on.
+struct Open {
+    capability: String,
+    /// Of the first call, which the others need not name again.
+    directory: String,
+    column: usize,
+}
+
 /// What was printed up to now.
 pub(crate) struct Screen {
     colour: bool,
     /// Whose lines these are.
     agent: String,
-    /// The capability and column of a line of allowed calls that may go on.
-    open: Option<(String, usize)>,
+    open: Option<Open>,
     pub(crate) allowed: Vec<Seen>,
     pub(crate) refused: Vec<Seen>,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Style {
+enum Style {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -161,16 +169,16 @@ impl Screen {
 
     fn allowed(&mut self, seen: Seen) {
         let (tick, argument) = (self.paint(Style::Green, "✓"), argument(&seen.arguments));
-        let short = argument.rsplit('/').next().unwrap_or(&argument);
-        let next = short.chars().count() + 3;
         match &mut self.open {
             // An agent's calls of one kind share a line: it reads a dozen files.
-            Some((capability, column)) if *capability == seen.capability => {
-                if *column + next > WIDTH {
-                    *column = 15;
+            Some(open) if open.capability == seen.capability => {
+                let short = argument.strip_prefix(&open.directory).unwrap_or(&argument);
+                let next = short.chars().count() + 3;
+                if open.column + next > WIDTH {
+                    open.column = 15;
                     write(&format!("\n{:15}", ""));
                 }
-                *column += next;
+                open.column += next;
                 write(&format!(" {tick} {short}"));
             }
             _ => {
@@ -180,7 +188,15 @@ impl Screen {
                     "  {tick} {:<11} {shown}",
                     printable(&seen.capability)
                 ));
-                self.open = Some((seen.capability.clone(), 16 + shown.chars().count()));
+                self.open = Some(Open {
+                    capability: seen.capability.clone(),
+                    directory: argument
+                        .rfind('/')
+                        .and_then(|end| argument.get(..=end))
+                        .unwrap_or_default()
+                        .to_owned(),
+                    column: 16 + shown.chars().count(),
+                });
             }
         }
         self.allowed.push(seen);
@@ -204,6 +220,35 @@ impl Screen {
         self.refused.push(seen);
     }
 
+    /// A file that was written, and how it begins.
+    pub(crate) fn file(&mut self, path: &Path, text: &str) {
+        let (path, bytes) = (path.display(), text.len());
+        self.line(&format!(
+            "\nWritten  {path} ({bytes} bytes, removed on exit)"
+        ));
+        for line in text.lines().filter(|line| !line.is_empty()).take(3) {
+            self.line(&format!("         {}", cut(&printable(line), WIDTH - 9)));
+        }
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&mut self) {
+        let (allowed, refused) = (self.allowed.len(), self.refused.len());
+        self.line(&format!("Calls    {allowed} allowed, {refused} refused"));
+    }
+
+    /// What the attacker got.
+    pub(crate) fn loot(&mut self, loot: &[String]) {
+        let text = match loot {
+            [] => self.paint(
+                Style::Green,
+                "The attacker got nothing. Each agent could do only what its token says.",
+            ),
+            loot => self.paint(Style::Red, &format!("The attacker got {}", loot.join("; "))),
+        };
+        self.line(&text);
+    }
+
     /// A line of its own.
     pub(crate) fn line(&mut self, text: &str) {
         self.close();
@@ -211,7 +256,7 @@ impl Screen {
     }
 
     /// The text in a style, or as it is.
-    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+    fn paint(&self, style: Style, text: &str) -> String {
         if self.colour {
             format!("\u{1b}[{}m{text}\u{1b}[0m", style as u8)
         } else {
@@ -271,7 +316,7 @@ fn brief(why: &str) -> String {
 }
 
 /// At most so many letters of the start.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+fn cut(text: &str, most: usize) -> String {
     match text.chars().count() > most {
         true => text
             .chars()

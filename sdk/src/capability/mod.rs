@@ -8,6 +8,7 @@ mod cache;
 mod call;
 pub mod canonical;
 mod chain;
+mod cidr;
 mod compiled;
 mod constraint;
 mod cover;
@@ -16,12 +17,14 @@ mod decimal;
 mod facts;
 mod keyring;
 mod keys;
+mod make;
 mod meet;
 mod mint;
 mod narrow;
 pub(crate) mod normal;
 mod refusal;
 mod scope;
+mod url_pattern;
 mod wire;
 mod words;
 mod written;
@@ -30,19 +33,22 @@ pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
 pub(crate) use chain::role_fits as is_role;
 pub use chain::{Chain, Held, Hop, WireCall};
+pub use cidr::Cidr;
 pub use compiled::Apart;
-pub use constraint::{
-    Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches,
-    one_of, path_under, prefix, range, subset_of, url,
-};
+pub use constraint::Constraint;
 pub use datalog::stock_facts;
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use keyring::{KeyRing, MAX_ROOTS};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use make::{
+    Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
+    range, subset_of, url,
+};
 pub use meet::{MeetError, meet};
 pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
 pub use narrow::{Way, Widens, narrow};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
+pub use url_pattern::UrlPattern;
 pub use wire::{from_text, to_text};

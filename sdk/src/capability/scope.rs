@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum};
 use super::call::{Atom, AtomType};
-use super::constraint::{Cidr, Constraint, Strings};
+use super::cidr::Cidr;
+use super::constraint::Constraint;
 use super::facts::{Risk, Sensitivity};
+use super::make::Strings;
 use crate::id::Timestamp;
 
 /// How long a token lives where its scope does not say.

@@ -7,9 +7,9 @@ use biscuit_auth::Biscuit;
 use serde_json::json;
 
 use super::super::bounds::{Budget, Grant, Quorum};
-use super::super::constraint::{one_of, path_under};
 use super::super::keyring::KeyRing;
 use super::super::keys::{Authority, PublicKey};
+use super::super::make::{one_of, path_under};
 use super::super::mint::{Mandate, MintError};
 use super::super::scope::{Scope, minutes};
 use super::*;

@@ -6,8 +6,10 @@ use biscuit_auth::format::schema::{Op, Rule, term::Content};
 
 use super::super::bounds::Grant;
 use super::super::call::AtomType;
-use super::super::constraint::{Cidr, Constraint, UrlPattern, wrap_pattern};
+use super::super::cidr::Cidr;
+use super::super::constraint::{Constraint, wrap_pattern};
 use super::super::decimal::Decimal;
+use super::super::url_pattern::UrlPattern;
 use super::query::{Bin, Comparison, Query, compare, comparisons, int, join, set_of, value};
 use super::read::{Body, atoms, str_of, strs};
 use super::table::Table;

@@ -564,7 +564,7 @@ pub(crate) fn place(
     let Some(bounds) = block.bounds() else {
         return Ok(());
     };
-    super::scope::profile_fault(bounds).map_or(Ok(()), Err)?;
+    super::absolute::profile_fault(bounds).map_or(Ok(()), Err)?;
     let hop = u32::try_from(before.len()).unwrap_or(u32::MAX);
     if !bounds.may_spawn() && bounds.caveats.depth.is_none_or(|depth| depth > hop) {
         return Err(

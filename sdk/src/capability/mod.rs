@@ -1,6 +1,8 @@
 //! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
 //! the only room that names `biscuit_auth`.
 
+mod absolute;
+mod alternatives;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod bounds;

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::call::Call;
-use super::chain::{Chain, Held, Link, append, place, role_fits};
+use super::chain::Chain;
 use super::datalog::{
     ApprovalBlock, AuthorityBlock, Block, CallBlock, HopBlock, Table, decode, encode,
 };
 use super::facts::Facts;
+use super::held::Held;
 use super::keys::{AgentKey, Authority, PublicKey, random};
+use super::link::{Link, append};
 use super::narrow::{Widens, narrow};
+use super::place::{place, role_fits};
 use super::scope::{Scope, ScopeError};
 use super::wire::{self, External, MAX_BLOCKS, MAX_BYTES, Proof, SignedBlock};
 use crate::id::Timestamp;

@@ -3,6 +3,7 @@
 
 mod absolute;
 mod alternatives;
+mod approve;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod bounds;
@@ -16,6 +17,7 @@ mod constraint;
 mod cover;
 mod datalog;
 mod decimal;
+mod delegate;
 mod explain;
 mod facts;
 mod held;
@@ -36,6 +38,7 @@ mod wire;
 mod words;
 mod written;
 
+pub use approve::{Approval, ApprovalRequest};
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
 pub use chain::{Chain, Hop};
@@ -53,10 +56,10 @@ pub use make::{
     range, subset_of, url,
 };
 pub use meet::{MeetError, meet};
-pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
+pub use mint::{Mandate, MintError};
 pub use narrow::{Way, Widens, narrow};
 pub(crate) use place::role_fits as is_role;
-pub use present::WireCall;
+pub use present::{MAX_CALL_LIFE, WireCall};
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
 pub use url_pattern::UrlPattern;

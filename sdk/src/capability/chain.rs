@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bounds::Bounds;
 use super::call::Hex;
-use super::compiled::{Approved, Rules};
+use super::compiled::Rules;
 use super::datalog::{AuthorityBlock, Block};
 use super::keys::PublicKey;
 use super::link::Link;
+use super::question::Approved;
 use super::wire::{self, Proof};
 use crate::id::Timestamp;
 

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::call::Call;
 use super::chain::Chain;
-use super::compiled::{Apart, Approved, Question};
 use super::datalog::Block;
 use super::facts::{BudgetKey, Facts};
 use super::keys::PublicKey;
+use super::question::{Apart, Approved, Question};
 use super::refusal::{Kind, Refusal};
 use crate::id::Timestamp;
 

@@ -1,10 +1,5 @@
 //! The quickstart, run as a newcomer runs it, into a pipe.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the functions that tests share are test code too"
-)]
-
 use std::io;
 use std::process::{Command, Output};
 

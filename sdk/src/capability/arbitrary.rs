@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 
 use super::bounds::{Bounds, Budget, Grant, Grants, Quorum};
 use super::call::Atom;
-use super::constraint::{Cidr, Constraint, UrlPattern};
+use super::cidr::Cidr;
+use super::constraint::Constraint;
 use super::decimal::Decimal;
 use super::facts::{Risk, Sensitivity};
 use super::keys::PublicKey;
 use super::scope::{Expiry, Scope};
+use super::url_pattern::UrlPattern;
 use crate::id::Timestamp;
 pub(crate) use world::{World, allowed, world};
 

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::chain::Link;
 use super::keys::PublicKey;
+use super::link::Link;
 use super::wire::SignedBlock;
 
 /// How many links each of the two generations holds.

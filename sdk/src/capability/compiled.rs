@@ -1,17 +1,14 @@
 //! Whether a chain allows a call, evaluated natively: the same verdict as the Datalog engine's.
 
-use std::cell::OnceCell;
 use std::net::IpAddr;
 
-use regex::Regex;
-
-use super::bounds::{Bounds, Grant, Grants, Quorum};
-use super::call::{Arg, Call};
-use super::constraint::{Constraint, compile_pattern};
-use super::facts::{BudgetKey, Facts};
-use super::keys::PublicKey;
+use super::bounds::{Bounds, Grants, Quorum};
+use super::call::Call;
+use super::constraint::Constraint;
+use super::facts::BudgetKey;
+use super::question::Question;
 use super::refusal::{Kind, Refusal};
-use crate::id::Timestamp;
+use super::rule::{Rule, rule};
 
 /// The bounds of one block, ready to evaluate.
 #[derive(Debug)]
@@ -20,88 +17,6 @@ pub(crate) struct Rules {
     grants: Option<Vec<Rule>>,
     bounds: Bounds,
     budgets: Vec<(BudgetKey, u64)>,
-}
-
-#[derive(Debug)]
-struct Rule {
-    args: Vec<(String, Test)>,
-    grant: Grant,
-}
-
-#[derive(Debug)]
-enum Test {
-    Any,
-    Plain(Constraint),
-    Patterns(Vec<Regex>),
-}
-
-/// An approval that a chain carries, its signature verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Approved {
-    pub(crate) by: PublicKey,
-    pub(crate) call: [u8; 32],
-    pub(crate) expires: Timestamp,
-    pub(crate) id: [u8; 16],
-}
-
-/// What is not asked in an evaluation, because it needs state or a person.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Apart {
-    /// Leave budgets apart: the ledger decides them.
-    pub budgets: bool,
-    /// Leave approvals apart: whoever asks decides to wait for them.
-    pub approvals: bool,
-}
-
-/// One call under evaluation: what the blocks are asked about.
-pub(crate) struct Question<'a> {
-    pub(crate) call: &'a Call,
-    pub(crate) facts: &'a Facts,
-    pub(crate) depth: u32,
-    pub(crate) holder: &'a PublicKey,
-    pub(crate) approvals: &'a [Approved],
-    pub(crate) apart: Apart,
-    digest: OnceCell<[u8; 32]>,
-}
-
-impl<'a> Question<'a> {
-    pub(crate) const fn new(
-        call: &'a Call,
-        facts: &'a Facts,
-        depth: u32,
-        holder: &'a PublicKey,
-        approvals: &'a [Approved],
-        apart: Apart,
-    ) -> Self {
-        Self {
-            call,
-            facts,
-            depth,
-            holder,
-            approvals,
-            apart,
-            digest: OnceCell::new(),
-        }
-    }
-
-    /// The digest of the call, computed when something asks for it.
-    pub(crate) fn digest(&self) -> &[u8; 32] {
-        self.digest.get_or_init(|| {
-            self.call.digest(
-                self.holder,
-                self.facts.task.as_deref(),
-                self.facts.audience.as_deref(),
-            )
-        })
-    }
-
-    /// Whether `key` approved this very call and the approval still holds.
-    pub(crate) fn approved_by(&self, key: &PublicKey) -> bool {
-        let now = self.facts.time.secs();
-        self.approvals.iter().any(|approval| {
-            approval.by == *key && now < approval.expires.secs() && approval.call == *self.digest()
-        })
-    }
 }
 
 impl Rules {
@@ -396,97 +311,5 @@ fn at_most<T: Ord + std::fmt::Display>(
             kind,
             format!("the {kind} is not known; allowed is at most {most}"),
         )),
-    }
-}
-
-fn rule(grant: &Grant) -> Result<Rule, String> {
-    let args = grant.args.iter().map(|(name, constraint)| {
-        let test = match constraint {
-            Constraint::Any => Test::Any,
-            Constraint::Matches(sources) => Test::Patterns(
-                sources
-                    .iter()
-                    .map(|source| compile_pattern(source))
-                    .collect::<Result<_, _>>()?,
-            ),
-            other => Test::Plain(other.clone()),
-        };
-        Ok((name.clone(), test))
-    });
-    Ok(Rule {
-        args: args.collect::<Result<_, String>>()?,
-        grant: grant.clone(),
-    })
-}
-
-impl Rule {
-    fn approved(&self, question: &Question<'_>) -> bool {
-        question.apart.approvals
-            || self.grant.approvers.is_empty()
-            || self
-                .grant
-                .approvers
-                .iter()
-                .any(|key| question.approved_by(key))
-    }
-
-    /// What is wrong with each argument, lazily. Both lists are sorted by name.
-    fn failures<'a>(&'a self, given: &'a [Arg]) -> impl Iterator<Item = String> + 'a {
-        let mut given = given.iter().peekable();
-        let mut listed = self.args.iter().peekable();
-        std::iter::from_fn(move || {
-            loop {
-                match (given.peek(), listed.peek()) {
-                    (None, None) => return None,
-                    (Some(arg), Some((name, test))) if arg.name == *name => {
-                        let failure = (!test.allows(arg)).then(|| self.outside(name, test));
-                        given.next();
-                        listed.next();
-                        if failure.is_some() {
-                            return failure;
-                        }
-                    }
-                    (Some(arg), next) if next.is_none_or(|(name, _)| arg.name < *name) => {
-                        let failure = format!("argument `{}` is not granted", arg.name);
-                        given.next();
-                        return Some(failure);
-                    }
-                    (_, Some((name, test))) => {
-                        let failure = (!matches!(test, Test::Any))
-                            .then(|| format!("argument `{name}` must be given"));
-                        listed.next();
-                        if failure.is_some() {
-                            return failure;
-                        }
-                    }
-                    (Some(_), None) => return None,
-                }
-            }
-        })
-    }
-
-    fn outside(&self, name: &str, _: &Test) -> String {
-        match self.grant.args.get(name) {
-            Some(Constraint::Absent) => format!("argument `{name}` must not be given"),
-            Some(constraint) => match constraint.to_string().strip_prefix("is ") {
-                Some(what) => format!("argument `{name}` is not {what}"),
-                None => format!("argument `{name}` is outside: what is granted {constraint}"),
-            },
-            None => format!("argument `{name}` is not granted"),
-        }
-    }
-}
-
-impl Test {
-    fn allows(&self, arg: &Arg) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Plain(constraint) => constraint.allows(&arg.reading, |_, _| false),
-            Self::Patterns(patterns) => arg
-                .reading
-                .str
-                .as_deref()
-                .is_some_and(|text| patterns.iter().any(|pattern| pattern.is_match(text))),
-        }
     }
 }

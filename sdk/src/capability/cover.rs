@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::call::{Atom, Reading};
-use super::constraint::{Cidr, Constraint, UrlPattern, compile_pattern, host_in, strip_slash};
+use super::cidr::Cidr;
+use super::constraint::{Constraint, compile_pattern, strip_slash};
+use super::url_pattern::{UrlPattern, host_in};
 
 /// The answer to "is all that the child allows allowed by the parent?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

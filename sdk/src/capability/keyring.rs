@@ -3,15 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::absolute::MAX_PATTERNS;
 use super::bounds::Grants;
 use super::cache::Cache;
-use super::chain::{Chain, Link, WireCall, place};
+use super::chain::Chain;
 use super::compiled::Rules;
 use super::constraint::Constraint;
 use super::datalog::{Block, Table, decode};
 use super::keys::{PublicKey, RootKey};
+use super::link::Link;
+use super::place::place;
+use super::present::WireCall;
 use super::refusal::{Kind, Refusal};
-use super::scope::MAX_PATTERNS;
 use super::wire::{self, Parts, Proof, SignedBlock};
 
 /// The most roots that one ring holds: each may cost a signature check for a token without a hint.

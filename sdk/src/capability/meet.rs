@@ -7,10 +7,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use super::absolute::MAX_PATTERNS;
+use super::alternatives::{MAX_GRANTS, split};
 use super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum};
 use super::constraint::Constraint;
 use super::narrow::{covers, meets};
-use super::scope::{MAX_GRANTS, MAX_PATTERNS, split};
 use super::words::Plain;
 use crate::id::Timestamp;
 

@@ -1,6 +1,9 @@
 //! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
 //! the only room that names `biscuit_auth`.
 
+mod absolute;
+mod alternatives;
+mod approve;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod bounds;
@@ -8,41 +11,58 @@ mod cache;
 mod call;
 pub mod canonical;
 mod chain;
+mod cidr;
 mod compiled;
 mod constraint;
 mod cover;
 mod datalog;
 mod decimal;
+mod delegate;
+mod explain;
 mod facts;
+mod held;
 mod keyring;
 mod keys;
+mod link;
+mod make;
 mod meet;
 mod mint;
 mod narrow;
 pub(crate) mod normal;
+mod place;
+mod present;
+mod question;
 mod refusal;
+mod rule;
 mod scope;
+mod url_pattern;
 mod wire;
 mod words;
 mod written;
 
+pub use approve::{Approval, ApprovalRequest};
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
-pub(crate) use chain::role_fits as is_role;
-pub use chain::{Chain, Held, Hop, WireCall};
-pub use compiled::Apart;
-pub use constraint::{
-    Cidr, Constraint, Strings, UrlPattern, absent, any, at_least, at_most, cidr, eq, host, matches,
-    one_of, path_under, prefix, range, subset_of, url,
-};
+pub use chain::{Chain, Hop};
+pub use cidr::Cidr;
+pub use constraint::Constraint;
 pub use datalog::stock_facts;
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
+pub use held::Held;
 pub use keyring::{KeyRing, MAX_ROOTS};
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use make::{
+    Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
+    range, subset_of, url,
+};
 pub use meet::{MeetError, meet};
-pub use mint::{Approval, ApprovalRequest, MAX_CALL_LIFE, Mandate, MintError};
+pub use mint::{Mandate, MintError};
 pub use narrow::{Way, Widens, narrow};
+pub(crate) use place::role_fits as is_role;
+pub use present::{MAX_CALL_LIFE, WireCall};
+pub use question::Apart;
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
+pub use url_pattern::UrlPattern;
 pub use wire::{from_text, to_text};

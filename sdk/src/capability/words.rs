@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use super::bounds::{Bounds, Budget, Grant, Grants, Quorum};
 use super::call::Atom;
-use super::constraint::{Constraint, UrlPattern};
+use super::constraint::Constraint;
+use super::url_pattern::UrlPattern;
 
 /// Text as it is where it is plain, else quoted and escaped.
 pub(crate) struct Plain<'a>(pub(crate) &'a str);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use biscuit_auth::format::schema::{self, Check, Fact, Predicate, Term, term::Content};
 
+use super::super::absolute::MAX_QUORUM;
 use super::super::bounds::{Bounds, Caveats, Grants, Quorum};
 use super::super::keys::PublicKey;
-use super::super::scope::MAX_QUORUM;
 use super::query::{Bin, Query, bytes, check, compare, date, int, negate, of, value};
 use super::table::Table;
 use super::{Block, CallBlock, PROFILE, grant};

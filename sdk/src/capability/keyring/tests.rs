@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use super::super::bounds::Grant;
 use super::super::call::Call;
-use super::super::compiled::Apart;
 use super::super::facts::Facts;
 use super::super::keys::{AgentKey, Authority};
 use super::super::mint::Mandate;
+use super::super::question::Apart;
 use super::super::scope::Scope;
 use super::*;
 use crate::id::Timestamp;

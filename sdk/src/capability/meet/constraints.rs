@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::capability::call::Atom;
-use crate::capability::constraint::{Constraint, UrlPattern, strip_slash};
+use crate::capability::constraint::{Constraint, strip_slash};
 use crate::capability::cover::{Cover, cover, host_under, reads_text, satisfies};
+use crate::capability::url_pattern::UrlPattern;
 
 /// No single constraint expresses it.
 #[derive(Debug)]

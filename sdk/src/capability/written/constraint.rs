@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::place::Place;
 use super::{DECIMAL, HASH};
 use crate::capability::call::Atom;
-use crate::capability::constraint::{Constraint, UrlPattern, with_slash};
+use crate::capability::constraint::{Constraint, with_slash};
 use crate::capability::decimal::Decimal;
 use crate::capability::keys::unhex;
 use crate::capability::scope::ScopeError;
+use crate::capability::url_pattern::UrlPattern;
 
 const WORDS: [&str; 2] = ["any", "absent"];
 const KINDS: [&str; 10] = [
@@ -151,9 +152,7 @@ fn ports(place: &Place<'_>) -> Result<BTreeSet<u16>, ScopeError> {
     }
 }
 
-fn networks(
-    place: &Place<'_>,
-) -> Result<BTreeSet<crate::capability::constraint::Cidr>, ScopeError> {
+fn networks(place: &Place<'_>) -> Result<BTreeSet<crate::capability::cidr::Cidr>, ScopeError> {
     match place.value {
         Value::String(_) => Ok(BTreeSet::from([place.parse("a network")?])),
         _ => place

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use super::{DECIMAL, HASH, lifetime};
 use crate::capability::bounds::{Bounds, Budget, Grant, Grants, Quorum};
 use crate::capability::call::{Atom, Hex};
-use crate::capability::constraint::{Constraint, UrlPattern, strip_slash};
+use crate::capability::constraint::{Constraint, strip_slash};
 use crate::capability::decimal::Decimal;
 use crate::capability::scope::{Expiry, Scope};
+use crate::capability::url_pattern::UrlPattern;
 
 pub(super) fn bounds(bounds: &Bounds) -> Value {
     let caveats = bounds.caveats.clone();

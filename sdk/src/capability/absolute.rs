@@ -1,0 +1,264 @@
+//! A scope made absolute and checked.
+
+use std::collections::BTreeSet;
+
+use super::alternatives::{MAX_GRANTS, split};
+use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum};
+use super::constraint::Constraint;
+use super::scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
+use crate::id::Timestamp;
+
+/// The most patterns of `matches` in one token.
+pub(crate) const MAX_PATTERNS: usize = 16;
+/// The most keys that one demand for approvals lists.
+pub(crate) const MAX_QUORUM: usize = 5;
+/// The longest name of a capability or an argument, in bytes.
+pub(crate) const MAX_NAME: usize = 256;
+
+impl Scope {
+    /// The scope in absolute terms, as of `now`, with every part checked.
+    ///
+    /// # Errors
+    ///
+    /// Names the place and what is wrong there: a path that is not in normal form, a pattern that
+    /// does not compile, more than 64 grants, an expiry that is not after `now`, ….
+    pub fn at(&self, now: Timestamp) -> Result<Bounds, ScopeError> {
+        self.at_within(now, Timestamp::MAX)
+    }
+
+    /// As [`Scope::at`]; where no expiry is written, it is not later than `limit`.
+    pub(crate) fn at_within(&self, now: Timestamp, limit: Timestamp) -> Result<Bounds, ScopeError> {
+        let expires = match self.expires {
+            Some(Expiry::In(life)) => now.saturating_add(life),
+            Some(Expiry::At(end)) => end,
+            None => now.saturating_add(DEFAULT_LIFETIME).min(limit),
+        }
+        .floor_to_second();
+        if expires <= now && self.expires.is_some() {
+            let place = if matches!(self.expires, Some(Expiry::At(_))) {
+                "expires_at"
+            } else {
+                "expires_in"
+            };
+            return Err(ScopeError::new(
+                place,
+                format!("the scope ends at {expires}, which is not after now ({now})"),
+            ));
+        }
+        for (place, set) in [
+            ("audience", &self.audience),
+            ("task", &self.task),
+            ("step", &self.step),
+        ] {
+            if set.as_ref().is_some_and(BTreeSet::is_empty) {
+                return Err(ScopeError::new(
+                    place,
+                    "an empty list allows nothing; leave it out, or name at least one",
+                ));
+            }
+        }
+        Ok(Bounds {
+            grants: self.absolute_grants()?,
+            caveats: Caveats {
+                not_before: self.not_before.map(Timestamp::floor_to_second),
+                expires,
+                audience: self.audience.clone(),
+                task: self.task.clone(),
+                step: self.step.clone(),
+                dataset: self.dataset.clone(),
+                risk: self.risk,
+                sensitivity: self.sensitivity,
+                taint: self.taint.clone(),
+                depth: self.depth,
+                budgets: self.absolute_budgets()?,
+                quorums: self.absolute_quorums()?,
+            },
+        })
+    }
+
+    fn absolute_grants(&self) -> Result<Grants, ScopeError> {
+        let Grants::Only(written) = &self.grants else {
+            return Ok(Grants::Inherit);
+        };
+        let mut grants = Vec::new();
+        let mut patterns = 0;
+        for (index, grant) in written.iter().enumerate() {
+            let place = format!("grants[{index}]");
+            name_fault(&grant.capability).map_or(Ok(()), |what| {
+                Err(ScopeError::new(format!("{place}.tool"), what))
+            })?;
+            for (name, constraint) in &grant.args {
+                let place = format!("{place}.args.{name}");
+                if let Some(what) = name_fault(name)
+                    .or_else(|| empty_fault(constraint))
+                    .or_else(|| constraint.fault())
+                {
+                    return Err(ScopeError::new(place, what));
+                }
+                if let Constraint::Matches(sources) = constraint {
+                    patterns += sources.len();
+                }
+            }
+            split(grant, &mut grants);
+            if grants.len() > MAX_GRANTS {
+                let what = format!(
+                    "a scope holds at most {MAX_GRANTS} grants, each approver and each type of value counted"
+                );
+                return Err(ScopeError::new(place, what));
+            }
+        }
+        if patterns > MAX_PATTERNS {
+            return Err(ScopeError::new(
+                "grants",
+                format!(
+                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}"
+                ),
+            ));
+        }
+        Ok(Grants::Only(grants))
+    }
+
+    fn absolute_budgets(&self) -> Result<Vec<Budget>, ScopeError> {
+        for budget in &self.budgets {
+            let place = || format!("budget.{}", budget.kind);
+            let plain = |text: &str| {
+                (1..=64).contains(&text.len())
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+            };
+            if !plain(&budget.kind) || !budget.label.as_deref().is_none_or(plain) {
+                return Err(ScopeError::new(
+                    place(),
+                    "a budget's kind and label are 1 to 64 letters, digits, `_`, `-`, `.`",
+                ));
+            }
+            if i64::try_from(budget.max).is_err() {
+                return Err(ScopeError::new(
+                    place(),
+                    "the most that a budget can hold is 9223372036854775807",
+                ));
+            }
+        }
+        let mut budgets = self.budgets.clone();
+        budgets.sort();
+        let same = |pair: &[Budget]| matches!(pair, [a, b] if (&a.kind, a.signer, &a.label) == (&b.kind, b.signer, &b.label));
+        if let Some([first, ..]) = budgets.windows(2).find(|pair| same(pair)) {
+            return Err(ScopeError::new(
+                format!("budget.{}", first.kind),
+                "the same budget is written twice",
+            ));
+        }
+        Ok(budgets)
+    }
+
+    fn absolute_quorums(&self) -> Result<Vec<Quorum>, ScopeError> {
+        for (index, quorum) in self.quorums.iter().enumerate() {
+            let place = format!("approvals[{index}]");
+            if !(1..=MAX_QUORUM).contains(&quorum.of.len())
+                || quorum.need == 0
+                || usize::from(quorum.need) > quorum.of.len()
+            {
+                return Err(ScopeError::new(
+                    place,
+                    "`need` is at least 1 and at most the number of keys, and there are at most 5 keys",
+                ));
+            }
+            if quorum.capabilities.is_empty() {
+                return Err(ScopeError::new(
+                    place,
+                    "name at least one capability that needs the approvals",
+                ));
+            }
+            if let Some(what) = quorum.capabilities.iter().find_map(|name| name_fault(name)) {
+                return Err(ScopeError::new(place, what));
+            }
+        }
+        let mut quorums = self.quorums.clone();
+        quorums.sort();
+        if quorums
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.capabilities == b.capabilities))
+        {
+            return Err(ScopeError::new(
+                "approvals",
+                "two entries name the same capabilities; write one",
+            ));
+        }
+        Ok(quorums)
+    }
+}
+
+/// What is wrong with the name of a capability or argument.
+pub(crate) fn name_fault(name: &str) -> Option<String> {
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Some(format!(
+            "a name has 1 to {MAX_NAME} bytes, this one {}",
+            name.len()
+        ));
+    }
+    name.chars()
+        .any(char::is_control)
+        .then(|| "a name has no control characters".to_owned())
+}
+
+fn empty_fault(constraint: &Constraint) -> Option<String> {
+    let empty = match constraint {
+        Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
+        Constraint::Prefix(set)
+        | Constraint::PathUnder(set)
+        | Constraint::Host(set)
+        | Constraint::Matches(set) => set.is_empty(),
+        Constraint::Cidr(set) => set.is_empty(),
+        Constraint::Url(pattern) => {
+            let strings = [&pattern.schemes, &pattern.hosts, &pattern.paths];
+            strings.into_iter().flatten().any(BTreeSet::is_empty)
+                || pattern.ports.as_ref().is_some_and(BTreeSet::is_empty)
+        }
+        Constraint::Range {
+            min: Some(min),
+            max: Some(max),
+        } => min > max,
+        _ => false,
+    };
+    empty.then(|| "the constraint allows no value; leave the grant out instead".to_owned())
+}
+
+/// What of some bounds, read from a token, no scope could have said.
+pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
+    let Bounds { grants, caveats } = bounds;
+    if let Grants::Only(grants) = grants {
+        if grants.len() > MAX_GRANTS {
+            return Some(format!("a block holds more than {MAX_GRANTS} grants"));
+        }
+        for grant in grants {
+            let mut again = Vec::with_capacity(1);
+            split(grant, &mut again);
+            let args = grant.args.iter().find_map(|(name, constraint)| {
+                let fault = name_fault(name).or_else(|| empty_fault(constraint));
+                fault.or_else(|| constraint.profile_fault())
+            });
+            if again.as_slice() != std::slice::from_ref(grant) {
+                return Some("a grant mixes types of values".to_owned());
+            }
+            if let Some(fault) = name_fault(&grant.capability).or(args) {
+                return Some(fault);
+            }
+        }
+    }
+    if [&caveats.audience, &caveats.task, &caveats.step]
+        .into_iter()
+        .flatten()
+        .any(BTreeSet::is_empty)
+    {
+        return Some("a caveat has an empty list".to_owned());
+    }
+    let stand_in = Scope {
+        budgets: caveats.budgets.clone(),
+        quorums: caveats.quorums.clone(),
+        ..Scope::new()
+    };
+    (stand_in.absolute_budgets().err())
+        .or_else(|| stand_in.absolute_quorums().err())
+        .map(|error| error.to_string())
+}

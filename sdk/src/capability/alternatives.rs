@@ -1,0 +1,84 @@
+//! One grant as the alternatives that Datalog can write.
+
+use std::collections::BTreeSet;
+
+use super::bounds::Grant;
+use super::call::{Atom, AtomType};
+use super::cidr::Cidr;
+use super::constraint::Constraint;
+
+/// The most grants that one block holds, alternatives counted.
+pub(crate) const MAX_GRANTS: usize = 64;
+
+/// One grant as the alternatives that Datalog can write: one approver each, and one type of value
+/// in each constraint, since no predicate has two types.
+pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
+    let mut bare = Grant::new(grant.capability.as_str());
+    bare.args = grant.args.clone();
+    bare.args
+        .retain(|_, constraint| *constraint != Constraint::Absent);
+    let mut alternatives = vec![bare];
+    for (name, constraint) in &grant.args {
+        let parts = parts(constraint);
+        if parts.len() > 1 {
+            alternatives = alternatives
+                .into_iter()
+                .flat_map(|alternative| {
+                    parts
+                        .iter()
+                        .map(move |part| alternative.clone().arg(name.as_str(), part.clone()))
+                })
+                .take(MAX_GRANTS + 1)
+                .collect();
+        }
+    }
+    if !grant.approvers.is_empty() {
+        alternatives = alternatives
+            .into_iter()
+            .flat_map(|alternative| {
+                grant
+                    .approvers
+                    .iter()
+                    .map(move |key| alternative.clone().approved_by([*key]))
+            })
+            .take(MAX_GRANTS + 1)
+            .collect();
+    }
+    into.extend(alternatives);
+}
+
+/// A constraint as parts of one type each, their union the constraint.
+fn parts(constraint: &Constraint) -> Vec<Constraint> {
+    match constraint {
+        Constraint::OneOf(atoms) => by_type(atoms).into_iter().map(Constraint::OneOf).collect(),
+        Constraint::SubsetOf(atoms) => by_type(atoms)
+            .into_iter()
+            .map(Constraint::SubsetOf)
+            .collect(),
+        Constraint::Cidr(networks) => {
+            let (four, six): (BTreeSet<Cidr>, BTreeSet<Cidr>) = networks
+                .iter()
+                .partition(|network| network.v4_range().is_some());
+            [four, six]
+                .into_iter()
+                .filter(|set| !set.is_empty())
+                .map(Constraint::Cidr)
+                .collect()
+        }
+        other => vec![other.clone()],
+    }
+}
+
+fn by_type(atoms: &BTreeSet<Atom>) -> Vec<BTreeSet<Atom>> {
+    [AtomType::Str, AtomType::Bool, AtomType::Num, AtomType::Hash]
+        .into_iter()
+        .map(|kind| {
+            atoms
+                .iter()
+                .filter(|atom| atom.kind() == kind)
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        })
+        .filter(|set| !set.is_empty())
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! One call of one token, approved by a third party.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::call::Call;
+use super::datalog::{ApprovalBlock, Block, Table, decode, encode};
+use super::facts::Facts;
+use super::held::Held;
+use super::keys::{AgentKey, PublicKey, random};
+use super::link::Link;
+use super::mint::{MintError, finish};
+use super::place::place;
+use super::wire::{self, External, SignedBlock};
+use crate::id::Timestamp;
+
+/// What an approver is asked to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApprovalRequest {
+    /// The digest of the call ([`Call::digest`]).
+    pub call: [u8; 32],
+    /// The signature of the token that the approval comes after.
+    pub after: [u8; 64],
+}
+
+/// An approver's signature over exactly one call of one token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Approval {
+    by: PublicKey,
+    after: [u8; 64],
+    bytes: Vec<u8>,
+    signature: [u8; 64],
+}
+
+impl ApprovalRequest {
+    /// Signs the request with an approver's key; the approval is good until `expires`.
+    #[must_use]
+    pub fn approve(&self, key: &AgentKey, expires: Timestamp) -> Approval {
+        let block = ApprovalBlock {
+            call: self.call,
+            expires: expires.floor_to_second(),
+            id: random(),
+        };
+        let bytes = encode(&Block::Approval(block), &mut Table::default());
+        let signature = key.sign(&wire::external_payload(&bytes, &self.after));
+        Approval {
+            by: key.public(),
+            after: self.after,
+            bytes,
+            signature,
+        }
+    }
+}
+
+impl fmt::Debug for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Approval(by {})", self.by)
+    }
+}
+
+impl Held {
+    /// What an approver must sign for `call`: its digest, and the signature that the approval
+    /// comes after.
+    #[must_use]
+    pub fn approval_request(&self, call: &Call, facts: &Facts) -> ApprovalRequest {
+        ApprovalRequest {
+            call: call.digest(
+                &self.chain.holder(),
+                facts.task.as_deref(),
+                facts.audience.as_deref(),
+            ),
+            after: self.chain.last().signed.signature,
+        }
+    }
+
+    /// A copy of the token, for one call, that carries `approval`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Profile`] when the approval was made for another token (ask again), does not
+    /// verify, or comes from the root's or a holder's key.
+    pub fn with_approval(&self, approval: &Approval) -> Result<Held, MintError> {
+        let profile = |what: String| MintError::Profile(what);
+        let last = self.chain.last();
+        let external = External {
+            key: approval.by,
+            signature: approval.signature,
+        };
+        if approval.after != last.signed.signature
+            || !approval.by.verify(
+                &wire::external_payload(&approval.bytes, &last.signed.signature),
+                &approval.signature,
+            )
+        {
+            return Err(profile(
+                "the approval is not for this token as it is now; ask for it again".to_owned(),
+            ));
+        }
+        let mut table = (*last.table).clone();
+        let block =
+            decode(&approval.bytes, true, &mut table).map_err(|what| profile(what.to_owned()))?;
+        let key = AgentKey::generate();
+        let payload = wire::payload(
+            &approval.bytes,
+            &key.public(),
+            Some(&last.signed.signature),
+            Some(&external.signature),
+        );
+        let signed = SignedBlock {
+            bytes: approval.bytes.clone(),
+            next_key: key.public(),
+            signature: self.key.sign(&payload),
+            external: Some(external),
+        };
+        place(self.chain.links(), &self.chain.root(), &signed, &block).map_err(profile)?;
+        let link = Arc::new(Link {
+            parent: Some(last.clone()),
+            signed,
+            block,
+            rules: None,
+            table: Arc::new(table),
+        });
+        let chain = finish(
+            self.chain.root(),
+            self.chain.key_id(),
+            self.chain.links().to_vec(),
+            link,
+        )?;
+        Ok(Held {
+            chain,
+            key: Arc::new(key),
+        })
+    }
+}

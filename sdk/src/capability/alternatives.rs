@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::atom::{Atom, AtomType};
 use super::bounds::Grant;
-use super::call::{Atom, AtomType};
 use super::cidr::Cidr;
 use super::constraint::Constraint;
 

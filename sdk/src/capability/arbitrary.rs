@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
+use super::atom::Atom;
 use super::bounds::{Bounds, Budget, Grant, Grants, Quorum};
-use super::call::Atom;
 use super::cidr::Cidr;
 use super::constraint::Constraint;
 use super::decimal::Decimal;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bounds::Bounds;
-use super::call::Hex;
 use super::compiled::Rules;
 use super::datalog::{AuthorityBlock, Block};
+use super::hex::Hex;
 use super::keys::PublicKey;
 use super::link::Link;
 use super::question::Approved;

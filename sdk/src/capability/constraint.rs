@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use super::call::{Atom, AtomSet, Reading};
+use super::atom::{Atom, AtomSet};
 use super::cidr::Cidr;
 use super::decimal::Decimal;
 use super::normal;
+use super::reading::Reading;
 use super::url_pattern::{UrlPattern, host_fault, host_in};
 
 /// The longest pattern of [`matches`](super::matches), in bytes.

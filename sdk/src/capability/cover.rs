@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::call::{Atom, Reading};
+use super::atom::Atom;
 use super::cidr::Cidr;
 use super::constraint::{Constraint, compile_pattern, strip_slash};
+use super::reading::Reading;
 use super::url_pattern::{UrlPattern, host_in};
 
 /// The answer to "is all that the child allows allowed by the parent?".

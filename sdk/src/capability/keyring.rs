@@ -1,21 +1,15 @@
 //! The roots that a verifier trusts, and the one way from bytes to a verified chain.
 
+mod verify;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::absolute::MAX_PATTERNS;
-use super::bounds::Grants;
+use super::authority::RootKey;
 use super::cache::Cache;
 use super::chain::Chain;
-use super::compiled::Rules;
-use super::constraint::Constraint;
-use super::datalog::{Block, Table, decode};
-use super::keys::{PublicKey, RootKey};
-use super::link::Link;
-use super::place::place;
-use super::present::WireCall;
+use super::keys::PublicKey;
 use super::refusal::{Kind, Refusal};
-use super::wire::{self, Parts, Proof, SignedBlock};
 
 /// The most roots that one ring holds: each may cost a signature check for a token without a hint.
 pub const MAX_ROOTS: usize = 32;
@@ -137,225 +131,10 @@ impl KeyRing {
             Err(untrusted())
         }
     }
-
-    /// Verifies the bytes of a chain: signatures from a trusted root on, and every block in profile.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::NotHolder`] for a sealed or secret-carrying token, and for one that ends in a call;
-    /// [`Kind::Malformed`], [`Kind::UntrustedRoot`] or [`Kind::BadSignature`] for the rest.
-    pub fn chain(&self, bytes: &[u8]) -> Result<Chain, Refusal> {
-        let parts = wire::read(bytes).map_err(malformed)?;
-        if parts.proof != Proof::Absent {
-            return Err(Refusal::new(
-                Kind::NotHolder,
-                "the token carries a secret or a seal in place of its holder's proof; a wire call ends in a call block",
-            ));
-        }
-        let chain = self.verify(&parts)?;
-        if matches!(chain.last().block, Block::Call(_)) {
-            return Err(Refusal::new(
-                Kind::NotHolder,
-                "a call must be sealed by the key of its call block",
-            ));
-        }
-        Ok(chain)
-    }
-
-    /// Verifies the bytes of a wire call: as [`KeyRing::chain`], ending in a call block and a seal.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::NotHolder`] when there is no call block or no seal; otherwise as [`KeyRing::chain`].
-    pub fn wire_call(&self, bytes: &[u8]) -> Result<WireCall, Refusal> {
-        let parts = wire::read(bytes).map_err(malformed)?;
-        let Proof::Seal(seal) = &parts.proof else {
-            return Err(Refusal::new(
-                Kind::NotHolder,
-                "the token is not a sealed call: whoever sent it did not show its key",
-            ));
-        };
-        let chain = self.verify(&parts)?;
-        let last = chain.last();
-        if !matches!(last.block, Block::Call(_)) {
-            return Err(Refusal::new(
-                Kind::NotHolder,
-                "the token is sealed but ends in no call block",
-            ));
-        }
-        if !last
-            .signed
-            .next_key
-            .verify(&last.signed.seal_payload(), seal)
-        {
-            return Err(Refusal::new(Kind::BadSignature, "the seal does not hold"));
-        }
-        Ok(WireCall { chain })
-    }
-
-    fn verify(&self, parts: &Parts) -> Result<Chain, Refusal> {
-        let epoch = self.inner.epoch.load(Ordering::Acquire);
-        let roots: Vec<RootKey> = {
-            let roots = self
-                .inner
-                .roots
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            roots
-                .iter()
-                .filter(|root| fits(root, parts.key_id))
-                .copied()
-                .collect()
-        };
-        let known = self
-            .inner
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .prefix(&parts.blocks);
-        let known = known.filter(|(root, _)| roots.iter().any(|known| known.key == *root));
-        let (root, mut links) = match known {
-            Some((root, links)) => (root, links),
-            None => (
-                self.root_of(parts, &roots)?,
-                Vec::with_capacity(parts.blocks.len()),
-            ),
-        };
-        // All signatures first: patterns are compiled and blocks interpreted only under them.
-        let rest = parts.blocks.get(links.len()..).unwrap_or_default();
-        let mut before = links.last().map(|link: &Arc<Link>| &link.signed);
-        for (number, signed) in (links.len()..).zip(rest) {
-            signatures(signed, before).map_err(|(kind, what)| {
-                Refusal::new(kind, format!("{what} of block {number} does not hold"))
-            })?;
-            before = Some(signed);
-        }
-        if let Some(last) = rest.last() {
-            // The others were looked at when they verified what comes after them.
-            last.next_key
-                .point()
-                .map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
-        }
-        for (number, signed) in (links.len()..).zip(rest) {
-            let link = self
-                .link(&links, &root, signed)
-                .map_err(|what| Refusal::new(Kind::Malformed, format!("block {number}: {what}")))?;
-            links.push(link);
-        }
-        patterns(&links).map_err(|what| Refusal::new(Kind::Malformed, what))?;
-        let hops = links.iter().take_while(|link| link.rules.is_some()).count();
-        if let Some(last) = hops.checked_sub(1).and_then(|last| links.get(last)) {
-            let mut cache = self
-                .inner
-                .cache
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            // A root taken away in the meantime cleared the cache; nothing of it may come back.
-            if self.inner.epoch.load(Ordering::Acquire) == epoch {
-                cache.insert(root, last);
-            }
-        }
-        Ok(Chain::of(root, parts.key_id, links))
-    }
-
-    /// The trusted root that signed the first block.
-    fn root_of(&self, parts: &Parts, roots: &[RootKey]) -> Result<PublicKey, Refusal> {
-        let first = parts.blocks.first().ok_or_else(untrusted)?;
-        let payload = first.payload(None);
-        roots
-            .iter()
-            .map(|root| root.key)
-            .find(|key| key.verify(&payload, &first.signature))
-            .ok_or_else(untrusted)
-    }
-
-    fn link(
-        &self,
-        before: &[Arc<Link>],
-        root: &PublicKey,
-        signed: &SignedBlock,
-    ) -> Result<Arc<Link>, String> {
-        let mut table = before
-            .last()
-            .map_or_else(Table::default, |link| (*link.table).clone());
-        let block = decode(&signed.bytes, signed.external.is_some(), &mut table)?;
-        place(before, root, signed, &block)?;
-        let rules = block.bounds().map(Rules::compile).transpose()?;
-        Ok(Arc::new(Link {
-            parent: before.last().cloned(),
-            signed: signed.clone(),
-            block,
-            rules,
-            table: Arc::new(table),
-        }))
-    }
 }
 
 fn fits(root: &RootKey, hint: Option<u32>) -> bool {
     hint.is_none() || root.key_id.is_none() || root.key_id == hint
-}
-
-/// Verifies a block's signatures under the key that the block before it names. The first block's
-/// was verified when its root was looked for.
-fn signatures(
-    signed: &SignedBlock,
-    before: Option<&SignedBlock>,
-) -> Result<(), (Kind, &'static str)> {
-    let Some(before) = before else {
-        let stray = signed.external.is_some();
-        return if stray {
-            Err((Kind::Malformed, "the external signature"))
-        } else {
-            Ok(())
-        };
-    };
-    let previous = &before.signature;
-    let signer = before
-        .next_key
-        .point()
-        .map_err(|_| (Kind::Malformed, "the key before that"))?;
-    if !signer.verify(&signed.payload(Some(previous)), &signed.signature) {
-        return Err((Kind::BadSignature, "the signature"));
-    }
-    let Some(external) = &signed.external else {
-        return Ok(());
-    };
-    if external.key.verify(
-        &wire::external_payload(&signed.bytes, previous),
-        &external.signature,
-    ) {
-        Ok(())
-    } else {
-        Err((Kind::BadSignature, "the approver's signature"))
-    }
-}
-
-pub(crate) fn patterns(links: &[Arc<Link>]) -> Result<(), String> {
-    let count: usize = links
-        .iter()
-        .filter_map(|link| link.block.bounds())
-        .map(|bounds| match &bounds.grants {
-            Grants::Inherit => 0,
-            Grants::Only(grants) => grants
-                .iter()
-                .flat_map(|grant| grant.args.values())
-                .map(|constraint| match constraint {
-                    Constraint::Matches(sources) => sources.len(),
-                    _ => 0,
-                })
-                .sum(),
-        })
-        .sum();
-    if count > MAX_PATTERNS {
-        return Err(format!(
-            "the token holds {count} patterns, more than {MAX_PATTERNS}"
-        ));
-    }
-    Ok(())
-}
-
-fn malformed(what: &'static str) -> Refusal {
-    Refusal::new(Kind::Malformed, what)
 }
 
 fn untrusted() -> Refusal {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::call::Atom;
+use super::atom::Atom;
 use super::cidr::Cidr;
 use super::constraint::{Constraint, with_slash};
 use super::decimal::Decimal;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::authority::Authority;
 use super::chain::Chain;
 use super::datalog::{AuthorityBlock, Block};
-use super::keys::{Authority, PublicKey, random};
+use super::keys::{PublicKey, random};
 use super::link::{Link, append};
 use super::narrow::Widens;
-use super::place::place;
+use super::place::{patterns, place};
 use super::scope::{Scope, ScopeError};
 use super::wire::{MAX_BLOCKS, MAX_BYTES};
 use crate::id::Timestamp;
@@ -147,7 +148,7 @@ pub(super) fn finish(
             "the token would have more than {MAX_BLOCKS} blocks"
         )));
     }
-    super::keyring::patterns(&links).map_err(MintError::Profile)?;
+    patterns(&links).map_err(MintError::Profile)?;
     // Protobuf adds about 150 bytes a block around the block itself.
     let chain = Chain::of(root, key_id, links);
     size(

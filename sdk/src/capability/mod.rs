@@ -6,6 +6,8 @@ mod alternatives;
 mod approve;
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod atom;
+mod authority;
 mod bounds;
 mod cache;
 mod call;
@@ -21,6 +23,7 @@ mod delegate;
 mod explain;
 mod facts;
 mod held;
+mod hex;
 mod keyring;
 mod keys;
 mod link;
@@ -32,6 +35,7 @@ pub(crate) mod normal;
 mod place;
 mod present;
 mod question;
+mod reading;
 mod refusal;
 mod rule;
 mod scope;
@@ -41,8 +45,10 @@ mod words;
 mod written;
 
 pub use approve::{Approval, ApprovalRequest};
+pub use atom::{Atom, AtomSet};
+pub use authority::{Authority, RootKey};
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
-pub use call::{Atom, AtomSet, Call, CallNonce, Reading};
+pub use call::{Call, CallNonce};
 pub use chain::{Chain, Hop};
 pub use cidr::Cidr;
 pub use constraint::Constraint;
@@ -51,7 +57,7 @@ pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use held::Held;
 pub use keyring::{KeyRing, MAX_ROOTS};
-pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
+pub use keys::{AgentKey, KeyError, PublicKey};
 pub use make::{
     Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
     range, subset_of, url,
@@ -62,6 +68,7 @@ pub use narrow::{Way, Widens, narrow};
 pub(crate) use place::role_fits as is_role;
 pub use present::{MAX_CALL_LIFE, WireCall};
 pub use question::Apart;
+pub use reading::Reading;
 pub use refusal::{Kind, Refusal};
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
 pub use url_pattern::UrlPattern;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::absolute::profile_fault;
-use super::bounds::{Bounds, Budget};
+use super::absolute::{MAX_PATTERNS, profile_fault};
+use super::bounds::{Bounds, Budget, Grants};
+use super::constraint::Constraint;
 use super::datalog::{Block, HopBlock};
 use super::keys::PublicKey;
 use super::link::Link;
@@ -144,6 +145,31 @@ fn budgets(before: &[Arc<Link>], signer: &PublicKey, bounds: &Bounds) -> Result<
             budget.kind
         ))
     })
+}
+
+/// Patterns cost their compiling, so a whole token holds only so many.
+pub(crate) fn patterns(links: &[Arc<Link>]) -> Result<(), String> {
+    let count: usize = links
+        .iter()
+        .filter_map(|link| link.block.bounds())
+        .map(|bounds| match &bounds.grants {
+            Grants::Inherit => 0,
+            Grants::Only(grants) => grants
+                .iter()
+                .flat_map(|grant| grant.args.values())
+                .map(|constraint| match constraint {
+                    Constraint::Matches(sources) => sources.len(),
+                    _ => 0,
+                })
+                .sum(),
+        })
+        .sum();
+    if count > MAX_PATTERNS {
+        return Err(format!(
+            "the token holds {count} patterns, more than {MAX_PATTERNS}"
+        ));
+    }
+    Ok(())
 }
 
 /// Role names: 1 to 32 of `a-z`, `0-9`, `_`, `-`.

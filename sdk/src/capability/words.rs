@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::atom::Atom;
 use super::bounds::{Bounds, Budget, Grant, Grants, Quorum};
-use super::call::Atom;
 use super::constraint::Constraint;
 use super::url_pattern::UrlPattern;
 

@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::{TEXTS, key, keys, value};
 use crate::capability::bounds::{Bounds, Budget, Caveats, Grant, Grants};
-use crate::capability::call::{Call, Reading};
+use crate::capability::call::Call;
 use crate::capability::constraint::Constraint;
 use crate::capability::facts::{BudgetKey, Facts, Risk, Sensitivity};
 use crate::capability::keys::PublicKey;
+use crate::capability::reading::Reading;
 use crate::id::Timestamp;
 
 fn matches(source: &str, text: &str) -> bool {

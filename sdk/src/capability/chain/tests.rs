@@ -6,12 +6,13 @@ use std::time::Duration;
 use biscuit_auth::Biscuit;
 use serde_json::json;
 
+use super::super::authority::Authority;
 use super::super::bounds::{Budget, Grant, Quorum};
 use super::super::call::Call;
 use super::super::facts::{BudgetKey, Facts};
 use super::super::held::Held;
 use super::super::keyring::KeyRing;
-use super::super::keys::{AgentKey, Authority, PublicKey};
+use super::super::keys::{AgentKey, PublicKey};
 use super::super::make::{one_of, path_under};
 use super::super::mint::{Mandate, MintError};
 use super::super::question::Apart;

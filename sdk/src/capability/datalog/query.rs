@@ -5,7 +5,7 @@ use biscuit_auth::format::schema::{
     op_unary, scope, term,
 };
 
-use super::super::call::Atom;
+use super::super::atom::Atom;
 use super::super::keys::PublicKey;
 use super::table::Table;
 use crate::id::Timestamp;

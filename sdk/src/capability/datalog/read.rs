@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use biscuit_auth::format::schema::{self, Check, Rule, scope, term::Content};
 
 use super::super::absolute::MAX_QUORUM;
+use super::super::atom::Atom;
 use super::super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum};
-use super::super::call::Atom;
 use super::super::decimal::Decimal;
 use super::super::facts::{Risk, Sensitivity};
 use super::super::keys::PublicKey;

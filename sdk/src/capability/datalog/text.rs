@@ -8,8 +8,9 @@ use biscuit_auth::format::schema::{
     self, Op, Predicate, Rule, Term, op, op_binary, op_unary, scope, term::Content,
 };
 
-use super::super::call::{Call, Hex};
+use super::super::call::Call;
 use super::super::facts::Facts;
+use super::super::hex::Hex;
 use super::grant::halves;
 use super::query::{Query, bytes, date, int, of, set_of};
 use super::table::Table;

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use super::super::authority::Authority;
 use super::super::bounds::Grant;
 use super::super::call::Call;
 use super::super::facts::Facts;
-use super::super::keys::{AgentKey, Authority};
+use super::super::keys::AgentKey;
 use super::super::mint::Mandate;
 use super::super::question::Apart;
 use super::super::scope::Scope;

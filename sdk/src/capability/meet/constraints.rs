@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::capability::call::Atom;
+use crate::capability::atom::Atom;
 use crate::capability::constraint::{Constraint, strip_slash};
 use crate::capability::cover::{Cover, cover, host_under, reads_text, satisfies};
 use crate::capability::url_pattern::UrlPattern;

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::{DECIMAL, HASH};
-use crate::capability::call::Atom;
+use crate::capability::atom::Atom;
 use crate::capability::constraint::{Constraint, with_slash};
 use crate::capability::decimal::Decimal;
-use crate::capability::keys::unhex;
+use crate::capability::hex::unhex;
 use crate::capability::scope::ScopeError;
 use crate::capability::url_pattern::UrlPattern;
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{DECIMAL, HASH, lifetime};
+use crate::capability::atom::Atom;
 use crate::capability::bounds::{Bounds, Budget, Grant, Grants, Quorum};
-use crate::capability::call::{Atom, Hex};
 use crate::capability::constraint::{Constraint, strip_slash};
 use crate::capability::decimal::Decimal;
+use crate::capability::hex::Hex;
 use crate::capability::scope::{Expiry, Scope};
 use crate::capability::url_pattern::UrlPattern;
 

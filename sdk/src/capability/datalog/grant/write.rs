@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use biscuit_auth::format::schema::{Op, Rule, Term};
 
 use super::halves;
+use crate::capability::atom::AtomType;
 use crate::capability::bounds::Grant;
-use crate::capability::call::AtomType;
 use crate::capability::cidr::Cidr;
 use crate::capability::constraint::{Constraint, wrap_pattern};
 use crate::capability::datalog::query::{Bin, Query, binary, compare, int, join, set_of, value};

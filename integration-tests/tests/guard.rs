@@ -632,7 +632,7 @@ async fn a_token_that_lives_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_9_a_root_that_was_taken_away_ends_tokens_in_flight() {
+async fn attack_09_a_root_that_was_taken_away_ends_tokens_in_flight() {
     let home = Home::new();
     let guard = home.guard().build();
     let held = home.held(&read());

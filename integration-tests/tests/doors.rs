@@ -71,13 +71,27 @@ impl Files {
         let scope = Scope::new()
             .grant(Grant::new("fs.read").arg("path", paths.clone()))
             .grant(Grant::new("fs.list").arg("path", paths.clone()))
-            .grant(Grant::new("fs.write").arg("path", paths.clone()).arg("text", any()))
-            .grant(Grant::new("fs.append").arg("path", paths).arg("text", any()));
+            .grant(
+                Grant::new("fs.write")
+                    .arg("path", paths.clone())
+                    .arg("text", any()),
+            )
+            .grant(
+                Grant::new("fs.append")
+                    .arg("path", paths)
+                    .arg("text", any()),
+            );
         self.home.held(&scope)
     }
 
     async fn read(&self, held: &Held, path: &str) -> Outcome {
-        call(&self.gate, held, "fs.read", &json!({ "path": path }).to_string()).await
+        call(
+            &self.gate,
+            held,
+            "fs.read",
+            &json!({ "path": path }).to_string(),
+        )
+        .await
     }
 
     async fn write(&self, held: &Held, how: &str, path: &str, text: &str) -> Outcome {
@@ -90,7 +104,10 @@ impl Files {
 fn refused(outcome: &Outcome) {
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let text = format!("{outcome:?}");
-    assert!(!text.contains("SECRET") && !text.contains("OUTSIDE"), "{text}");
+    assert!(
+        !text.contains("SECRET") && !text.contains("OUTSIDE"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -98,11 +115,27 @@ async fn files_are_read_written_appended_and_listed() {
     let files = files();
     let held = files.held(path_under("/srv/docs"));
     assert_eq!(value!(files.read(&held, "/srv/docs/sub/b.txt").await), "b");
-    value!(files.write(&held, "fs.write", "/srv/docs/n.txt", "one").await);
-    value!(files.write(&held, "fs.append", "/srv/docs/n.txt", " two").await);
-    assert_eq!(fs::read_to_string(files.srv("docs/n.txt")).unwrap(), "one two");
+    value!(
+        files
+            .write(&held, "fs.write", "/srv/docs/n.txt", "one")
+            .await
+    );
+    value!(
+        files
+            .write(&held, "fs.append", "/srv/docs/n.txt", " two")
+            .await
+    );
+    assert_eq!(
+        fs::read_to_string(files.srv("docs/n.txt")).unwrap(),
+        "one two"
+    );
     let listed = value!(call(&files.gate, &held, "fs.list", r#"{"path":"/srv/docs"}"#).await);
-    let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|line| &line["name"]).collect();
+    let names: Vec<&Value> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| &line["name"])
+        .collect();
     assert_eq!(names, ["a.txt", "n.txt", "sub"]);
 }
 
@@ -110,7 +143,9 @@ async fn files_are_read_written_appended_and_listed() {
 async fn what_is_read_carries_its_taint() {
     let files = files();
     let held = files.held(path_under("/srv"));
-    let Outcome::Value { taint, .. } = files.read(&held, "/srv/docs/a.txt").await else { panic!() };
+    let Outcome::Value { taint, .. } = files.read(&held, "/srv/docs/a.txt").await else {
+        panic!()
+    };
     assert!(taint.contains("file"));
 }
 
@@ -142,8 +177,14 @@ async fn attack_17_a_path_has_one_spelling() {
             let raw = json!({ "path": path }).to_string();
             denied!(call(&files.gate, &held, how, &raw).await, Kind::Argument);
         }
-        denied!(files.write(&held, "fs.write", path, "x").await, Kind::Argument);
-        denied!(files.write(&held, "fs.append", path, "x").await, Kind::Argument);
+        denied!(
+            files.write(&held, "fs.write", path, "x").await,
+            Kind::Argument
+        );
+        denied!(
+            files.write(&held, "fs.append", path, "x").await,
+            Kind::Argument
+        );
     }
 }
 
@@ -160,7 +201,10 @@ async fn attack_17_nothing_is_decoded_on_the_way_to_the_file() {
         "/srv/docs/.../secret/s.txt",
     ] {
         let outcome = files.read(&held, path).await;
-        assert!(matches!(outcome, Outcome::Failed { .. } | Outcome::Denied(_)), "{path}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Failed { .. } | Outcome::Denied(_)),
+            "{path}: {outcome:?}"
+        );
         assert!(!format!("{outcome:?}").contains("SECRET"), "{path}");
     }
 }
@@ -182,21 +226,42 @@ async fn attack_17_links_do_not_lead_out_of_mount_or_grant() {
     }
     // One that stays inside the grant works.
     symlink("sub/b.txt", files.srv("docs/good.txt")).unwrap();
-    for paths in [path_under("/srv/docs"), path_under("/srv/docs/sub"), prefix("/srv/docs"), any()] {
+    for paths in [
+        path_under("/srv/docs"),
+        path_under("/srv/docs/sub"),
+        prefix("/srv/docs"),
+        any(),
+    ] {
         let held = files.held(paths.clone());
-        for path in ["out.txt", "up.txt", "dirout/outside.txt", "dirout/srv/secret/s.txt", "proc/environ"] {
+        for path in [
+            "out.txt",
+            "up.txt",
+            "dirout/outside.txt",
+            "dirout/srv/secret/s.txt",
+            "proc/environ",
+        ] {
             let outcome = files.read(&held, &format!("/srv/docs/{path}")).await;
-            assert!(matches!(outcome, Outcome::Failed { .. } | Outcome::Denied(_)), "{paths:?} {path}: {outcome:?}");
+            assert!(
+                matches!(outcome, Outcome::Failed { .. } | Outcome::Denied(_)),
+                "{paths:?} {path}: {outcome:?}"
+            );
         }
     }
     let held = files.held(path_under("/srv/docs"));
     for path in ["inside.txt", "dir/s.txt"] {
         refused(&files.read(&held, &format!("/srv/docs/{path}")).await);
         for how in ["fs.write", "fs.append"] {
-            refused(&files.write(&held, how, &format!("/srv/docs/{path}"), "x").await);
+            refused(
+                &files
+                    .write(&held, how, &format!("/srv/docs/{path}"), "x")
+                    .await,
+            );
         }
     }
-    assert_eq!(fs::read_to_string(files.srv("secret/s.txt")).unwrap(), "SECRET");
+    assert_eq!(
+        fs::read_to_string(files.srv("secret/s.txt")).unwrap(),
+        "SECRET"
+    );
     refused(&call(&files.gate, &held, "fs.list", r#"{"path":"/srv/docs/dir"}"#).await);
     assert_eq!(value!(files.read(&held, "/srv/docs/good.txt").await), "b");
     // Granted by its text, a path is itself and no link.
@@ -204,17 +269,33 @@ async fn attack_17_links_do_not_lead_out_of_mount_or_grant() {
         refused(&files.read(&files.held(paths), "/srv/docs/inside.txt").await);
     }
     // Whoever holds all of the mount may follow a link inside it.
-    assert_eq!(value!(files.read(&files.held(path_under("/srv")), "/srv/docs/inside.txt").await), "SECRET");
+    assert_eq!(
+        value!(
+            files
+                .read(&files.held(path_under("/srv")), "/srv/docs/inside.txt")
+                .await
+        ),
+        "SECRET"
+    );
 }
 
 #[tokio::test]
 async fn attack_17_a_hop_moves_the_grant_inward_and_never_outward() {
     let files = files();
     symlink("../a.txt", files.srv("docs/sub/up.txt")).unwrap();
-    let scope = |root: &str| Scope::new().grant(Grant::new("fs.read").arg("path", path_under(root.to_owned())));
-    let parent = files.home.held(&scope("/srv/docs").grant(Grant::spawn(["child"])).max_depth(1));
+    let scope = |root: &str| {
+        Scope::new().grant(Grant::new("fs.read").arg("path", path_under(root.to_owned())))
+    };
+    let parent = files.home.held(
+        &scope("/srv/docs")
+            .grant(Grant::spawn(["child"]))
+            .max_depth(1),
+    );
     let child = files.home.child(&parent, &scope("/srv/docs/sub"));
-    assert_eq!(value!(files.read(&parent, "/srv/docs/sub/up.txt").await), "a");
+    assert_eq!(
+        value!(files.read(&parent, "/srv/docs/sub/up.txt").await),
+        "a"
+    );
     refused(&files.read(&child, "/srv/docs/sub/up.txt").await);
     assert_eq!(value!(files.read(&child, "/srv/docs/sub/b.txt").await), "b");
 }
@@ -233,17 +314,29 @@ async fn attack_17_the_granted_directory_itself_is_no_link() {
 async fn attack_17_a_file_with_two_names_is_refused() {
     let files = files();
     fs::hard_link(files.srv("secret/s.txt"), files.srv("docs/hard.txt")).unwrap();
-    fs::hard_link(files.real.path().join("outside.txt"), files.srv("docs/harder.txt")).unwrap();
+    fs::hard_link(
+        files.real.path().join("outside.txt"),
+        files.srv("docs/harder.txt"),
+    )
+    .unwrap();
     let held = files.held(path_under("/srv/docs"));
     for path in ["/srv/docs/hard.txt", "/srv/docs/harder.txt"] {
         refused(&files.read(&held, path).await);
         refused(&files.write(&held, "fs.append", path, "x").await);
         refused(&files.write(&held, "fs.write", path, "x").await);
     }
-    assert_eq!(fs::read_to_string(files.srv("secret/s.txt")).unwrap(), "SECRET");
-    let mount = Mount::open("/srv", files.srv("")).unwrap().allow_hard_links();
+    assert_eq!(
+        fs::read_to_string(files.srv("secret/s.txt")).unwrap(),
+        "SECRET"
+    );
+    let mount = Mount::open("/srv", files.srv(""))
+        .unwrap()
+        .allow_hard_links();
     let gate = files.home.gate(over(&Dir::from(mount)));
-    assert_eq!(value!(call(&gate, &held, "fs.read", r#"{"path":"/srv/docs/hard.txt"}"#).await), "SECRET");
+    assert_eq!(
+        value!(call(&gate, &held, "fs.read", r#"{"path":"/srv/docs/hard.txt"}"#).await),
+        "SECRET"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -254,7 +347,11 @@ async fn attack_17_a_race_between_check_and_open_is_lost_by_the_attacker() {
     let (real, over) = (files.real.path().to_owned(), stop.clone());
     // A directory, then a link to the secret one, then the directory again, as fast as it goes.
     let attacker = std::thread::spawn(move || {
-        let (here, aside, link) = (real.join("srv/docs/sub"), real.join("srv/aside"), real.join("srv/link"));
+        let (here, aside, link) = (
+            real.join("srv/docs/sub"),
+            real.join("srv/aside"),
+            real.join("srv/link"),
+        );
         while !over.load(Ordering::Relaxed) {
             symlink(real.join("srv/secret"), &link).unwrap();
             fs::rename(&here, &aside).unwrap();
@@ -273,14 +370,24 @@ async fn attack_17_a_race_between_check_and_open_is_lost_by_the_attacker() {
             }
             other => refused(&other),
         }
-        let written = files.write(&held, "fs.append", "/srv/docs/sub/s.txt", "").await;
-        assert!(matches!(written, Outcome::Value { .. } | Outcome::Failed { .. }));
-        let _ = files.write(&held, "fs.write", "/srv/docs/sub/w.txt", "w").await;
+        let written = files
+            .write(&held, "fs.append", "/srv/docs/sub/s.txt", "")
+            .await;
+        assert!(matches!(
+            written,
+            Outcome::Value { .. } | Outcome::Failed { .. }
+        ));
+        let _ = files
+            .write(&held, "fs.write", "/srv/docs/sub/w.txt", "w")
+            .await;
     }
     stop.store(true, Ordering::Relaxed);
     attacker.join().unwrap();
     assert!(!files.srv("secret/w.txt").exists());
-    assert_eq!(fs::read_to_string(files.srv("secret/s.txt")).unwrap(), "SECRET");
+    assert_eq!(
+        fs::read_to_string(files.srv("secret/s.txt")).unwrap(),
+        "SECRET"
+    );
     assert!(got <= 300);
 }
 
@@ -305,20 +412,30 @@ impl Server {
                 tokio::spawn(async move {
                     let mut bytes = vec![0; 4096];
                     let read = stream.read(&mut bytes).await.unwrap_or(0);
-                    let request = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned();
+                    let request =
+                        String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned();
                     let path = request.split(' ').nth(1).unwrap_or("/").to_owned();
                     log.lock().unwrap().push(path.clone());
-                    let target = path.strip_prefix("/to/").and_then(|number| number.parse::<usize>().ok());
-                    let target = target.and_then(|number| known.lock().unwrap().get(number).cloned());
+                    let target = path
+                        .strip_prefix("/to/")
+                        .and_then(|number| number.parse::<usize>().ok());
+                    let target =
+                        target.and_then(|number| known.lock().unwrap().get(number).cloned());
                     let answer = match target {
-                        Some(to) => format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
+                        Some(to) => format!(
+                            "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"
+                        ),
                         None => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".to_owned(),
                     };
                     let _ = stream.write_all(answer.as_bytes()).await;
                 });
             }
         });
-        Self { port, seen, targets }
+        Self {
+            port,
+            seen,
+            targets,
+        }
     }
 
     fn url(&self, path: &str) -> String {
@@ -356,9 +473,15 @@ struct Web {
 async fn web() -> Web {
     let http = Http::builder().resolver(Inward).build().unwrap();
     let home = Home::new();
-    let toolbox = Toolbox::builder().tool(HttpGet::new(&http)).tool(HttpPost::new(&http));
+    let toolbox = Toolbox::builder()
+        .tool(HttpGet::new(&http))
+        .tool(HttpPost::new(&http));
     let gate = home.gate(toolbox.build().unwrap());
-    Web { server: Server::start().await, home, gate }
+    Web {
+        server: Server::start().await,
+        home,
+        gate,
+    }
 }
 
 impl Web {
@@ -369,23 +492,40 @@ impl Web {
     fn scope(&self, pattern: UrlPattern) -> Scope {
         Scope::new()
             .grant(Grant::new("http.get").arg("url", url(pattern.clone())))
-            .grant(Grant::new("http.post").arg("url", url(pattern)).arg("body", any()))
+            .grant(
+                Grant::new("http.post")
+                    .arg("url", url(pattern))
+                    .arg("body", any()),
+            )
     }
 
     async fn get(&self, held: &Held, url: &str) -> Outcome {
-        call(&self.gate, held, "http.get", &json!({ "url": url }).to_string()).await
+        call(
+            &self.gate,
+            held,
+            "http.get",
+            &json!({ "url": url }).to_string(),
+        )
+        .await
     }
 }
 
 #[tokio::test]
 async fn an_address_that_is_granted_by_itself_is_reached() {
     let web = web().await;
-    let held = web.home.held(&web.scope(web.pattern(["127.0.0.1"]).paths("/")));
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1"]).paths("/")));
     let answer = value!(web.get(&held, &web.server.url("/x")).await);
-    assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &json!("hello")));
+    assert_eq!(
+        (&answer["status"], &answer["body"]),
+        (&json!(200), &json!("hello"))
+    );
     let raw = json!({ "url": web.server.url("/post"), "body": "b" }).to_string();
     let outcome = call(&web.gate, &held, "http.post", &raw).await;
-    let Outcome::Value { taint, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Value { taint, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(taint.contains("web"));
     assert_eq!(web.server.seen(), ["/x", "/post"]);
 }
@@ -393,7 +533,9 @@ async fn an_address_that_is_granted_by_itself_is_reached() {
 #[tokio::test]
 async fn attack_18_a_url_has_one_spelling_and_one_host() {
     let web = web().await;
-    let held = web.home.held(&web.scope(web.pattern(["127.0.0.1", "a.example"]).paths("/v1/")));
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1", "a.example"]).paths("/v1/")));
     let port = web.server.port;
     for url in [
         format!("http://a.example@127.0.0.1:{port}/v1/"),
@@ -441,22 +583,42 @@ async fn attack_18_a_name_that_points_inside_is_not_reached() {
     let outcome = web.get(&held, &inside).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     // Any host is no address.
-    let any_host = web.home.held(&Scope::new().grant(Grant::new("http.get").arg("url", any())));
-    for url in [inside.clone(), web.server.url("/"), "http://169.254.169.254/latest/meta-data/".to_owned()] {
+    let any_host = web
+        .home
+        .held(&Scope::new().grant(Grant::new("http.get").arg("url", any())));
+    for url in [
+        inside.clone(),
+        web.server.url("/"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+    ] {
         let outcome = web.get(&any_host, &url).await;
         assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     }
     // What an ancestor may reach by address is not the child's, nor may a child name it itself.
-    let wide = web.scope(web.pattern(["a.example", "127.0.0.1"])).grant(Grant::spawn(["child"])).max_depth(1);
+    let wide = web
+        .scope(web.pattern(["a.example", "127.0.0.1"]))
+        .grant(Grant::spawn(["child"]))
+        .max_depth(1);
     let parent = web.home.held(&wide);
-    assert!(matches!(web.get(&parent, &inside).await, Outcome::Value { .. }));
-    let child = web.home.child(&parent, &web.scope(web.pattern(["a.example"])));
+    assert!(matches!(
+        web.get(&parent, &inside).await,
+        Outcome::Value { .. }
+    ));
+    let child = web
+        .home
+        .child(&parent, &web.scope(web.pattern(["a.example"])));
     let outcome = web.get(&child, &inside).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
-    let loose = Scope::new().grant(Grant::new("http.get").arg("url", any())).grant(Grant::spawn(["child"])).max_depth(1);
+    let loose = Scope::new()
+        .grant(Grant::new("http.get").arg("url", any()))
+        .grant(Grant::spawn(["child"]))
+        .max_depth(1);
     let parent = web.home.held(&loose);
-    let narrow = Scope::new().grant(Grant::new("http.get").arg("url", url(web.pattern(["127.0.0.1"]))));
-    let outcome = web.get(&web.home.child(&parent, &narrow), &web.server.url("/")).await;
+    let narrow =
+        Scope::new().grant(Grant::new("http.get").arg("url", url(web.pattern(["127.0.0.1"]))));
+    let outcome = web
+        .get(&web.home.child(&parent, &narrow), &web.server.url("/"))
+        .await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(web.server.seen().len(), 1);
 }
@@ -464,8 +626,14 @@ async fn attack_18_a_name_that_points_inside_is_not_reached() {
 #[tokio::test]
 async fn attack_18_each_redirect_is_asked_of_the_token() {
     let web = web().await;
-    let held = web.home.held(&web.scope(web.pattern(["127.0.0.1"]).paths(["/v1/", "/to/"])));
-    for to in ["/v1/x".to_owned(), "../v1/x".to_owned(), web.server.url("/v1/x")] {
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1"]).paths(["/v1/", "/to/"])));
+    for to in [
+        "/v1/x".to_owned(),
+        "../v1/x".to_owned(),
+        web.server.url("/v1/x"),
+    ] {
         let answer = value!(web.get(&held, &web.server.to(to)).await);
         assert_eq!(answer["url"], web.server.url("/v1/x"));
     }
@@ -485,8 +653,15 @@ async fn attack_18_each_redirect_is_asked_of_the_token() {
     ] {
         let asked = web.server.seen().len();
         let outcome = web.get(&held, &web.server.to(to.clone())).await;
-        assert!(matches!(outcome, Outcome::Failed { .. }), "{to}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Failed { .. }),
+            "{to}: {outcome:?}"
+        );
         assert_eq!(web.server.seen().len(), asked + 1, "{to}");
     }
-    assert!(!web.server.seen().iter().any(|path| path == "/secret"), "{:?}", web.server.seen());
+    assert!(
+        !web.server.seen().iter().any(|path| path == "/secret"),
+        "{:?}",
+        web.server.seen()
+    );
 }

@@ -57,9 +57,7 @@ async fn pay(
 
 #[tool(capability = "crash", effect = read, risk = low)]
 async fn crash() -> Result<(), ToolError> {
-    let nothing: Option<()> = None;
-    nothing.unwrap();
-    Ok(())
+    std::hint::black_box(None::<Result<(), ToolError>>).unwrap()
 }
 
 #[tool(capability = "fail", effect = read, risk = low)]
@@ -703,8 +701,7 @@ async fn attack_19_each_call_of_a_batch_is_decided_by_itself() {
     let Scene {
         gate, held, seen, ..
     } = scene_on(Home::new(), Scope::new().budget(Budget::new("calls", 2)));
-    let batch = ["a", "evil", "b", "a"]
-        .map(|to| json!({ "to": to, "amount": 1 }).to_string());
+    let batch = ["a", "evil", "b", "a"].map(|to| json!({ "to": to, "amount": 1 }).to_string());
     let mut ran = Vec::new();
     for raw in &batch {
         let outcome = call(&gate, &held, "pay", raw).await;
@@ -768,8 +765,7 @@ impl Tool for Mistaken {
 async fn a_resource_under_another_name_opens_nothing() {
     let home = Home::new();
     let gate = home.gate(Toolbox::builder().tool(Mistaken).build().unwrap());
-    let held =
-        home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/a"))));
+    let held = home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/a"))));
     let outcome = call(&gate, &held, "fs.read", r#"{"path":"/a/b"}"#).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
 }

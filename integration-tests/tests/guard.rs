@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bailiwick::capability::{
-    AgentKey, ApprovalRequest, Budget, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Mandate, Quorum, Risk,
-    Scope, any, eq,
+    AgentKey, ApprovalRequest, Budget, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE,
+    Mandate, Quorum, Risk, Scope, any, eq,
 };
-use bailiwick::guard::{Context, Decision, Effect, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict};
+use bailiwick::guard::{
+    Context, Decision, Effect, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict,
+};
 use bailiwick::id::Timestamp;
 use common::{Home, secs, start};
 use serde_json::json;
@@ -29,7 +31,9 @@ fn read() -> Scope {
 }
 
 fn asked(path: &str) -> Call {
-    let serde_json::Value::Object(arguments) = json!({ "path": path }) else { panic!() };
+    let serde_json::Value::Object(arguments) = json!({ "path": path }) else {
+        panic!()
+    };
     Call::new("fs.read", arguments).unwrap()
 }
 
@@ -72,8 +76,17 @@ async fn attack_13_of_one_call_made_50_times_at_once_exactly_one_passes() {
     }
     let mut verdicts = tasks.join_all().await;
     verdicts.sort();
-    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_none()).count(), 1);
-    assert!(verdicts.iter().skip(1).all(|verdict| *verdict == Some(Kind::Replay)), "{verdicts:?}");
+    assert_eq!(
+        verdicts.iter().filter(|verdict| verdict.is_none()).count(),
+        1
+    );
+    assert!(
+        verdicts
+            .iter()
+            .skip(1)
+            .all(|verdict| *verdict == Some(Kind::Replay)),
+        "{verdicts:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -92,8 +105,17 @@ async fn attack_13_of_one_wire_call_sent_50_times_at_once_exactly_one_passes() {
         });
     }
     let verdicts = tasks.join_all().await;
-    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_none()).count(), 1);
-    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Some(Kind::Replay)).count(), 49);
+    assert_eq!(
+        verdicts.iter().filter(|verdict| verdict.is_none()).count(),
+        1
+    );
+    assert_eq!(
+        verdicts
+            .iter()
+            .filter(|verdict| **verdict == Some(Kind::Replay))
+            .count(),
+        49
+    );
 }
 
 #[tokio::test]
@@ -104,9 +126,18 @@ async fn attack_13_replay_outside_its_window_has_expired() {
     let bytes = wire(&home, &home.held(&read()), &call, BANK);
     let again = || guard.ring().wire_call(&bytes).unwrap();
     assert_eq!(verdict(&guard, &again(), call.clone()).await, None);
-    for (later, kind) in [(0, Kind::Replay), (59, Kind::Replay), (1, Kind::Expired), (100, Kind::Expired)] {
+    for (later, kind) in [
+        (0, Kind::Replay),
+        (59, Kind::Replay),
+        (1, Kind::Expired),
+        (100, Kind::Expired),
+    ] {
         home.clock.advance(secs(later));
-        assert_eq!(verdict(&guard, &again(), call.clone()).await, Some(kind), "{later}");
+        assert_eq!(
+            verdict(&guard, &again(), call.clone()).await,
+            Some(kind),
+            "{later}"
+        );
     }
 }
 
@@ -116,20 +147,41 @@ async fn attack_13_a_wire_call_is_for_one_call_at_one_server() {
     let guard = bank(&home);
     let held = home.held(&read().grant(Grant::new("fs.write").arg("path", any())));
     let call = asked("/a");
-    let presented = guard.ring().wire_call(&wire(&home, &held, &call, BANK)).unwrap();
+    let presented = guard
+        .ring()
+        .wire_call(&wire(&home, &held, &call, BANK))
+        .unwrap();
     let other = |capability: &str, path: &str| {
         let arguments = asked(path).arguments().clone();
         Call::with_nonce(capability, arguments, call.nonce()).unwrap()
     };
-    assert_eq!(verdict(&guard, &presented, other("fs.write", "/a")).await, Some(Kind::Tool));
-    assert_eq!(verdict(&guard, &presented, other("fs.read", "/b")).await, Some(Kind::Argument));
-    assert_eq!(verdict(&guard, &presented, asked("/a")).await, Some(Kind::Argument), "another nonce");
-    let elsewhere = guard.ring().wire_call(&wire(&home, &held, &call, "shop")).unwrap();
+    assert_eq!(
+        verdict(&guard, &presented, other("fs.write", "/a")).await,
+        Some(Kind::Tool)
+    );
+    assert_eq!(
+        verdict(&guard, &presented, other("fs.read", "/b")).await,
+        Some(Kind::Argument)
+    );
+    assert_eq!(
+        verdict(&guard, &presented, asked("/a")).await,
+        Some(Kind::Argument),
+        "another nonce"
+    );
+    let elsewhere = guard
+        .ring()
+        .wire_call(&wire(&home, &held, &call, "shop"))
+        .unwrap();
     assert!(verdict(&guard, &elsewhere, call.clone()).await.is_some());
     let mut lied = context();
     lied.facts.audience = Some("shop".to_owned());
-    let said = guard.authorize(Presented::Wire(&elsewhere), call.clone(), lied).await;
-    assert!(matches!(said, Verdict::Denied(_)), "the audience is the guard's own: {said:?}");
+    let said = guard
+        .authorize(Presented::Wire(&elsewhere), call.clone(), lied)
+        .await;
+    assert!(
+        matches!(said, Verdict::Denied(_)),
+        "the audience is the guard's own: {said:?}"
+    );
     // All of those spent nothing.
     assert_eq!(verdict(&guard, &presented, call).await, None);
 }
@@ -141,17 +193,32 @@ async fn attack_13_a_guard_that_forgot_refuses_what_it_may_have_seen() {
     let held = home.held(&read());
     let call = asked("/a");
     let bytes = wire(&home, &held, &call, BANK);
-    assert_eq!(verdict(&before, &before.ring().wire_call(&bytes).unwrap(), call.clone()).await, None);
+    assert_eq!(
+        verdict(
+            &before,
+            &before.ring().wire_call(&bytes).unwrap(),
+            call.clone()
+        )
+        .await,
+        None
+    );
     let after = home.guard().audience(BANK).build();
     let replayed = after.ring().wire_call(&bytes).unwrap();
     for later in [0, 1, 30] {
         home.clock.advance(secs(later));
-        assert_eq!(verdict(&after, &replayed, call.clone()).await, Some(Kind::Replay), "{later}");
+        assert_eq!(
+            verdict(&after, &replayed, call.clone()).await,
+            Some(Kind::Replay),
+            "{later}"
+        );
     }
     home.clock.advance(secs(60));
     let fresh = asked("/a");
     let bytes = wire(&home, &held, &fresh, BANK);
-    assert_eq!(verdict(&after, &after.ring().wire_call(&bytes).unwrap(), fresh).await, None);
+    assert_eq!(
+        verdict(&after, &after.ring().wire_call(&bytes).unwrap(), fresh).await,
+        None
+    );
 }
 
 #[tokio::test]
@@ -188,14 +255,21 @@ impl Policy for Always {
 async fn attack_30_without_its_policy_the_guard_denies() {
     let home = Home::new();
     let held = home.held(&read());
-    assert_eq!(once(&home.guard().require_policy().build(), &held).await, Some(Kind::Policy));
+    assert_eq!(
+        once(&home.guard().require_policy().build(), &held).await,
+        Some(Kind::Policy)
+    );
     for (said, expected) in [
         (Ok(Decision::Permit), None),
         (Ok(Decision::Deny("no".to_owned())), Some(Kind::Policy)),
         (Err("the engine failed".to_owned()), Some(Kind::Policy)),
         (Ok(Decision::Ask("who?".to_owned())), Some(Kind::Approval)),
     ] {
-        let guard = home.guard().require_policy().policy(Arc::new(Always(said.clone()))).build();
+        let guard = home
+            .guard()
+            .require_policy()
+            .policy(Arc::new(Always(said.clone())))
+            .build();
         assert_eq!(once(&guard, &held).await, expected, "{said:?}");
         // It only adds refusals.
         let none = home.held(&Scope::new());
@@ -206,7 +280,11 @@ async fn attack_30_without_its_policy_the_guard_denies() {
 async fn pending(guard: &Guard, held: &Held, call: Call) -> (ApprovalRequest, Call) {
     match guard.authorize(held.into(), call, context()).await {
         Verdict::Ask(pending) => {
-            let Pending { request, call, missing } = *pending;
+            let Pending {
+                request,
+                call,
+                missing,
+            } = *pending;
             assert_eq!(missing.kind(), Kind::Approval);
             (request.unwrap(), call)
         }
@@ -218,25 +296,43 @@ async fn pending(guard: &Guard, held: &Held, call: Call) -> (ApprovalRequest, Ca
 async fn a_policy_that_asks_is_answered_by_the_guards_approvers() {
     let home = Home::new();
     let approver = AgentKey::generate();
-    let asks = || home.guard().policy(Arc::new(Always(Ok(Decision::Ask("large".to_owned())))));
+    let asks = || {
+        home.guard()
+            .policy(Arc::new(Always(Ok(Decision::Ask("large".to_owned())))))
+    };
     let guard = asks().approvers([approver.public()]).build();
     let held = home.held(&read());
     let (request, call) = pending(&guard, &held, asked("/a")).await;
     let until = start().saturating_add(secs(60));
-    let approved = held.with_approval(&request.approve(&approver, until)).unwrap();
+    let approved = held
+        .with_approval(&request.approve(&approver, until))
+        .unwrap();
     // For this call and no other, and once.
-    assert_eq!(verdict(&guard, &approved, asked("/a")).await, Some(Kind::Approval));
+    assert_eq!(
+        verdict(&guard, &approved, asked("/a")).await,
+        Some(Kind::Approval)
+    );
     assert_eq!(verdict(&guard, &approved, call.clone()).await, None);
-    assert_eq!(verdict(&guard, &approved, call.clone()).await, Some(Kind::Replay));
+    assert_eq!(
+        verdict(&guard, &approved, call.clone()).await,
+        Some(Kind::Replay)
+    );
     // Nobody answers for a guard without approvers.
-    assert_eq!(verdict(&asks().build(), &approved, call).await, Some(Kind::Approval));
+    assert_eq!(
+        verdict(&asks().build(), &approved, call).await,
+        Some(Kind::Approval)
+    );
 }
 
 #[tokio::test]
 async fn attack_24_an_agent_cannot_answer_the_policy_itself() {
     let home = Home::new();
     let policy = Arc::new(Always(Ok(Decision::Ask("large".to_owned()))));
-    let guard = home.guard().policy(policy).approvers([AgentKey::generate().public()]).build();
+    let guard = home
+        .guard()
+        .policy(policy)
+        .approvers([AgentKey::generate().public()])
+        .build();
     let held = home.held(&read());
     let (request, call) = pending(&guard, &held, asked("/a")).await;
     let own = request.approve(&AgentKey::generate(), start().saturating_add(secs(60)));
@@ -248,29 +344,58 @@ async fn attack_24_an_agent_cannot_answer_the_policy_itself() {
 async fn attack_24_an_approval_is_for_one_call_by_the_right_key_in_time() {
     let home = Home::new();
     let guard = home.guard().build();
-    let (approver, other, stranger) = (AgentKey::generate(), AgentKey::generate(), AgentKey::generate());
-    let grant = Grant::new("fs.read").arg("path", any()).approved_by([approver.public()]);
+    let (approver, other, stranger) = (
+        AgentKey::generate(),
+        AgentKey::generate(),
+        AgentKey::generate(),
+    );
+    let grant = Grant::new("fs.read")
+        .arg("path", any())
+        .approved_by([approver.public()]);
     let held = home.held(&Scope::new().grant(grant));
     let (request, call) = pending(&guard, &held, asked("/a")).await;
     let until = start().saturating_add(secs(60));
     let by = |key: &AgentKey| held.with_approval(&request.approve(key, until)).unwrap();
-    assert_eq!(verdict(&guard, &by(&stranger), call.clone()).await, Some(Kind::Approval));
+    assert_eq!(
+        verdict(&guard, &by(&stranger), call.clone()).await,
+        Some(Kind::Approval)
+    );
     let approved = by(&approver);
-    assert_eq!(verdict(&guard, &approved, asked("/b")).await, Some(Kind::Approval));
+    assert_eq!(
+        verdict(&guard, &approved, asked("/b")).await,
+        Some(Kind::Approval)
+    );
     let sibling = home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", any())));
-    assert!(sibling.with_approval(&request.approve(&approver, until)).is_err(), "for another token");
-    let expired = held.with_approval(&request.approve(&approver, start())).unwrap();
-    assert_eq!(verdict(&guard, &expired, call.clone()).await, Some(Kind::Approval));
+    assert!(
+        sibling
+            .with_approval(&request.approve(&approver, until))
+            .is_err(),
+        "for another token"
+    );
+    let expired = held
+        .with_approval(&request.approve(&approver, start()))
+        .unwrap();
+    assert_eq!(
+        verdict(&guard, &expired, call.clone()).await,
+        Some(Kind::Approval)
+    );
     assert_eq!(verdict(&guard, &approved, call.clone()).await, None);
     assert_eq!(verdict(&guard, &approved, call).await, Some(Kind::Replay));
     // Two approvals by one key are one.
     let quorum = Quorum::new(["fs.read"], 2, [approver.public(), other.public()]);
     let held = home.held(&read().quorum(quorum));
     let (request, call) = pending(&guard, &held, asked("/a")).await;
-    let first = held.with_approval(&request.approve(&approver, until)).unwrap();
+    let first = held
+        .with_approval(&request.approve(&approver, until))
+        .unwrap();
     let again = first.approval_request(&call, &context().facts);
-    let twice = first.with_approval(&again.approve(&approver, until)).unwrap();
-    assert_eq!(verdict(&guard, &twice, call.clone()).await, Some(Kind::Approval));
+    let twice = first
+        .with_approval(&again.approve(&approver, until))
+        .unwrap();
+    assert_eq!(
+        verdict(&guard, &twice, call.clone()).await,
+        Some(Kind::Approval)
+    );
     let both = first.with_approval(&again.approve(&other, until)).unwrap();
     assert_eq!(verdict(&guard, &both, call).await, None);
 }
@@ -280,9 +405,15 @@ async fn attack_22_whatever_of_an_ancestor_is_revoked_the_child_is_denied() {
     let parent_scope = || read().grant(Grant::spawn(["child"])).max_depth(2);
     type What = fn(&Held, &Held) -> Revocable;
     let cases: [(&str, What); 9] = [
-        ("parent's block", |parent, _| Revocable::Block(parent.chain().id())),
-        ("parent's key", |parent, _| Revocable::Key(parent.chain().holder())),
-        ("lineage", |parent, _| Revocable::Lineage(parent.chain().lineage())),
+        ("parent's block", |parent, _| {
+            Revocable::Block(parent.chain().id())
+        }),
+        ("parent's key", |parent, _| {
+            Revocable::Key(parent.chain().holder())
+        }),
+        ("lineage", |parent, _| {
+            Revocable::Lineage(parent.chain().lineage())
+        }),
         ("principal", |_, _| Revocable::Principal("ann".to_owned())),
         ("own block", |_, child| Revocable::Block(child.chain().id())),
         ("own key", |_, child| Revocable::Key(child.chain().holder())),
@@ -293,7 +424,13 @@ async fn attack_22_whatever_of_an_ancestor_is_revoked_the_child_is_denied() {
     for (name, what) in cases {
         let home = Home::new();
         let guard = home.guard().build();
-        let parent = home.minted(&parent_scope(), &Mandate { principal: Some("ann".to_owned()), ..Mandate::default() });
+        let parent = home.minted(
+            &parent_scope(),
+            &Mandate {
+                principal: Some("ann".to_owned()),
+                ..Mandate::default()
+            },
+        );
         let (child, other) = (home.child(&parent, &read()), home.held(&read()));
         let ask = async |held: &Held, agent: &str, task: &str| {
             let mut context = context();
@@ -307,14 +444,21 @@ async fn attack_22_whatever_of_an_ancestor_is_revoked_the_child_is_denied() {
         // Once before, so that whatever is remembered of the chain is remembered.
         assert_eq!(ask(&child, "lead/reader", "t1").await, None, "{name}");
         guard.revocations().revoke([what(&parent, &child)]);
-        assert_eq!(ask(&child, "lead/reader", "t1").await, Some(Kind::Revoked), "{name}");
+        assert_eq!(
+            ask(&child, "lead/reader", "t1").await,
+            Some(Kind::Revoked),
+            "{name}"
+        );
         assert_eq!(ask(&other, "leader", "t2").await, None, "{name}");
     }
 }
 
 #[tokio::test]
 async fn attack_22_what_is_revoked_while_the_policy_thinks_is_denied() {
-    struct Revoking(std::sync::Mutex<Option<bailiwick::guard::Revocations>>, [u8; 64]);
+    struct Revoking(
+        std::sync::Mutex<Option<bailiwick::guard::Revocations>>,
+        [u8; 64],
+    );
 
     #[async_trait]
     impl Policy for Revoking {
@@ -328,8 +472,15 @@ async fn attack_22_what_is_revoked_while_the_policy_thinks_is_denied() {
     let home = Home::new();
     let held = home.held(&read());
     let revocations = bailiwick::guard::Revocations::new();
-    let policy = Revoking(std::sync::Mutex::new(Some(revocations.clone())), held.chain().id());
-    let guard = home.guard().revocations(revocations).policy(Arc::new(policy)).build();
+    let policy = Revoking(
+        std::sync::Mutex::new(Some(revocations.clone())),
+        held.chain().id(),
+    );
+    let guard = home
+        .guard()
+        .revocations(revocations)
+        .policy(Arc::new(policy))
+        .build();
     assert_eq!(once(&guard, &held).await, Some(Kind::Revoked));
 }
 
@@ -341,11 +492,19 @@ async fn attack_20_a_clock_that_goes_backwards_denies_until_it_is_reset() {
     home.clock.advance(secs(599));
     assert_eq!(once(&guard, &held).await, None);
     home.clock.advance(secs(1));
-    assert_eq!(once(&guard, &held).await, Some(Kind::Expired), "by one tick");
+    assert_eq!(
+        once(&guard, &held).await,
+        Some(Kind::Expired),
+        "by one tick"
+    );
     home.clock.set(start());
     assert_eq!(once(&guard, &held).await, Some(Kind::Unavailable));
     home.clock.advance(secs(1000));
-    assert_eq!(once(&guard, &held).await, Some(Kind::Unavailable), "until someone looks");
+    assert_eq!(
+        once(&guard, &held).await,
+        Some(Kind::Unavailable),
+        "until someone looks"
+    );
     guard.reset_clock(start());
     home.clock.set(start());
     assert_eq!(once(&guard, &held).await, None);
@@ -357,10 +516,19 @@ async fn attack_20_a_clock_that_goes_backwards_denies_until_it_is_reset() {
 async fn attack_20_a_child_does_not_outlive_its_parent() {
     let home = Home::new();
     let guard = home.guard().build();
-    let parent = home.held(&read().grant(Grant::spawn(["child"])).max_depth(1).expires_in(secs(60)));
+    let parent = home.held(
+        &read()
+            .grant(Grant::spawn(["child"]))
+            .max_depth(1)
+            .expires_in(secs(60)),
+    );
     let child = home.child(&parent, &read());
     let (key, long) = (AgentKey::generate(), read().expires_in(secs(3600)));
-    let raw = parent.danger_append("child", &long, key.public(), start()).unwrap().held_by(key).unwrap();
+    let raw = parent
+        .danger_append("child", &long, key.public(), start())
+        .unwrap()
+        .held_by(key)
+        .unwrap();
     home.clock.advance(secs(60));
     assert_eq!(once(&guard, &child).await, Some(Kind::Expired));
     assert_eq!(once(&guard, &raw).await, Some(Kind::Expired));
@@ -381,14 +549,20 @@ async fn attack_21_a_budget_of_nothing_spends_nothing() {
     let turns = home.held(&read().budget(Budget::new("turns", 1)));
     assert_eq!(once(&guard, &turns).await, None, "a call is no turn");
     guard.charge_turn(&turns, "lead").await.unwrap();
-    assert_eq!(guard.charge_turn(&turns, "lead").await.unwrap_err().kind(), Kind::Budget);
+    assert_eq!(
+        guard.charge_turn(&turns, "lead").await.unwrap_err().kind(),
+        Kind::Budget
+    );
 }
 
 #[tokio::test]
 async fn attack_21_a_hundred_siblings_share_what_their_parent_has() {
     let home = Home::new();
     let guard = home.guard().build();
-    let scope = read().grant(Grant::spawn(["child"])).max_depth(1).budget(Budget::new("calls", 10));
+    let scope = read()
+        .grant(Grant::spawn(["child"]))
+        .max_depth(1)
+        .budget(Budget::new("calls", 10));
     let parent = home.held(&scope);
     let mut allowed = 0;
     for _ in 0..100 {
@@ -431,8 +605,17 @@ async fn attack_21_of_50_at_once_one_gets_the_last_unit() {
         tasks.spawn(async move { once(&guard, &held).await });
     }
     let verdicts = tasks.join_all().await;
-    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_none()).count(), 1);
-    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Some(Kind::Budget)).count(), 49);
+    assert_eq!(
+        verdicts.iter().filter(|verdict| verdict.is_none()).count(),
+        1
+    );
+    assert_eq!(
+        verdicts
+            .iter()
+            .filter(|verdict| **verdict == Some(Kind::Budget))
+            .count(),
+        49
+    );
 }
 
 #[tokio::test]
@@ -467,7 +650,10 @@ async fn attack_15_the_caller_does_not_say_where_it_is() {
     lied.facts.audience = Some("shop".to_owned());
     lied.facts.time = Timestamp::from_secs(1).unwrap();
     let said = guard.authorize((&held).into(), asked("/a"), lied).await;
-    assert!(matches!(&said, Verdict::Denied(denial) if denial.kind() == Kind::Audience), "{said:?}");
+    assert!(
+        matches!(&said, Verdict::Denied(denial) if denial.kind() == Kind::Audience),
+        "{said:?}"
+    );
     let step = home.held(&read().step("s1"));
     assert_eq!(once(&guard, &step).await, Some(Kind::Step), "not known");
     let data = home.held(&read().dataset("d"));
@@ -487,7 +673,9 @@ async fn check_finds_what_authorize_finds_and_spends_nothing() {
     for _ in 0..10 {
         assert!(guard.check((&held).into(), &asked("/a"), &here).is_ok());
     }
-    let denial = guard.check((&held).into(), &asked("/b"), &here).unwrap_err();
+    let denial = guard
+        .check((&held).into(), &asked("/b"), &here)
+        .unwrap_err();
     assert_eq!((denial.kind(), denial.hop()), (Kind::Argument, Some(0)));
     assert_eq!(once(&guard, &held).await, None);
     assert!(home.outcomes().await.is_empty());

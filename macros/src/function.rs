@@ -67,7 +67,7 @@ pub(crate) fn sort(
 
 /// What one parameter is.
 enum Parameter {
-    State(Type),
+    State(Box<Type>),
     Invocation,
     Argument,
 }
@@ -204,7 +204,7 @@ impl Parts {
             .parameters
             .iter()
             .filter_map(|(_, kind)| match kind {
-                Parameter::State(state) => Some(state),
+                Parameter::State(state) => Some(&**state),
                 _ => None,
             })
             .collect();
@@ -333,5 +333,5 @@ fn parameter(input: &PatType) -> syn::Result<(Ident, Parameter, Option<Field>)> 
         },
         _ => return Ok((ident, Parameter::Invocation, None)),
     };
-    Ok((ident, Parameter::State(state), None))
+    Ok((ident, Parameter::State(Box::new(state)), None))
 }

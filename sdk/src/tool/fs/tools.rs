@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::{Dir, EntryKind};
 use crate::capability::Risk;
 use crate::guard::Effect;
-use crate::tool::{Arguments, Declaration, Invocation, Parameter, Resource, SafePath, Tool, ToolError};
+use crate::tool::{
+    Arguments, Declaration, Invocation, Parameter, Resource, SafePath, Tool, ToolError,
+};
 
 /// Which file or directory.
 #[derive(Debug, Serialize, Deserialize)]

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::{Http, Response};
 use crate::capability::Risk;
 use crate::guard::Effect;
-use crate::tool::{Arguments, Declaration, HttpUrl, Invocation, Parameter, Resource, Tool, ToolError};
+use crate::tool::{
+    Arguments, Declaration, HttpUrl, Invocation, Parameter, Resource, Tool, ToolError,
+};
 
 /// Which page.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,7 +67,11 @@ pub struct Answer {
 impl Answer {
     fn of(response: Response) -> Result<Self, ToolError> {
         let (status, url) = (response.status(), response.url().to_owned());
-        Ok(Self { status, url, body: response.into_text()? })
+        Ok(Self {
+            status,
+            url,
+            body: response.into_text()?,
+        })
     }
 }
 

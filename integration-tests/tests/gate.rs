@@ -57,7 +57,7 @@ async fn pay(
 
 #[tool(capability = "crash", effect = read, risk = low)]
 async fn crash() -> Result<(), ToolError> {
-    panic!("the tool has a bug")
+    std::hint::black_box(None::<Result<(), ToolError>>).unwrap()
 }
 
 #[tool(capability = "fail", effect = read, risk = low)]
@@ -768,4 +768,61 @@ async fn a_resource_under_another_name_opens_nothing() {
     let held = home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/a"))));
     let outcome = call(&gate, &held, "fs.read", r#"{"path":"/a/b"}"#).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+}
+
+/// Panics, or waits until it is let go.
+struct Slow(Option<Waiting>);
+
+#[async_trait]
+impl bailiwick::guard::Policy for Slow {
+    async fn decide(
+        &self,
+        _: &bailiwick::capability::Chain,
+        _: &bailiwick::capability::Call,
+        _: &bailiwick::guard::Context,
+    ) -> Result<bailiwick::guard::Decision, String> {
+        let waiting = self.0.as_ref().unwrap();
+        waiting.started.notify_one();
+        waiting.go.notified().await;
+        Ok(bailiwick::guard::Decision::Permit)
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_before_the_verdict_starts_nothing_and_is_settled() {
+    let (home, seen, waiting) = (Home::new(), Seen::default(), Waiting::default());
+    let guard = home.guard().policy(Arc::new(Slow(Some(waiting.clone()))));
+    let gate = home.gate_of(guard.build(), toolbox(&seen, &waiting));
+    let held = home.held(&Scope::new().grant(payments()));
+    tokio::select! {
+        outcome = call(&gate, &held, "pay", r#"{"to":"a","amount":5}"#) => panic!("{outcome:?}"),
+        () = waiting.started.notified() => {}
+    }
+    waiting.go.notify_one();
+    for _ in 0..200 {
+        if !home.outcomes().await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let outcomes = home.outcomes().await;
+    assert!(
+        matches!(&outcomes[..], [Some(error)] if error.contains("before it began")),
+        "{outcomes:?}"
+    );
+    assert!(seen.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_policy_that_panics_denies() {
+    let (home, seen) = (Home::new(), Seen::default());
+    let guard = home.guard().policy(Arc::new(Slow(None))).build();
+    let gate = home.gate_of(guard, toolbox(&seen, &Waiting::default()));
+    let held = home.held(&Scope::new().grant(payments()));
+    denied!(
+        call(&gate, &held, "pay", r#"{"to":"a","amount":5}"#).await,
+        Kind::Unavailable
+    );
+    assert!(seen.all().is_empty());
+    assert_eq!(home.entries().await.len(), 1);
 }

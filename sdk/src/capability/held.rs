@@ -21,6 +21,14 @@ impl Held {
     pub const fn chain(&self) -> &Chain {
         &self.chain
     }
+
+    /// The same authority for the task that decides one of its calls.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Held {

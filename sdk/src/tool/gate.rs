@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::toolbox::Entry;
 use super::{ToolError, Toolbox};
-use crate::capability::{Call, Held, Refusal, Sensitivity};
+use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
@@ -122,19 +122,42 @@ impl Gate {
             Ok(ready) => ready,
             Err(refusal) => return self.unreadable(held, &capability, context, refusal).await,
         };
-        match self
-            .guard
-            .authorize(Presented::Held(held), call, context)
-            .await
-        {
-            Verdict::Denied(denial) => Outcome::Denied(denial),
-            Verdict::Ask(pending) => Outcome::Pending(pending),
-            Verdict::Permit(permit, reservation) => {
-                let states = self.toolbox.states();
-                self.run(entry, permit, reservation, cancel, move |permit| {
-                    body(permit, states)
-                })
+        // The decision has a task of its own too: a store may have written the attempt though its
+        // caller went away in that moment, and what was written is settled.
+        let caller = CancellationToken::new();
+        let _gone = caller.clone().drop_guard();
+        let (gate, entry, shared, cancel) =
+            (self.clone(), entry.clone(), held.share(), cancel.clone());
+        let known = context.clone();
+        let decided = tokio::spawn(async move {
+            match gate
+                .guard
+                .authorize(Presented::Held(&shared), call, context)
                 .await
+            {
+                Verdict::Denied(denial) => Outcome::Denied(denial),
+                Verdict::Ask(pending) => Outcome::Pending(pending),
+                Verdict::Permit(permit, reservation) => {
+                    let states = gate.toolbox.states();
+                    gate.run(
+                        &entry,
+                        permit,
+                        reservation,
+                        [cancel, caller],
+                        move |permit| body(permit, states),
+                    )
+                    .await
+                }
+            }
+        });
+        match decided.await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let refusal = Refusal::new(
+                    Kind::Unavailable,
+                    "the decision did not come to an end; did the policy panic?",
+                );
+                self.unreadable(held, &capability, known, refusal).await
             }
         }
     }
@@ -159,7 +182,8 @@ impl Gate {
         context
     }
 
-    /// Arguments that cannot be read are a denial, and on the record like any other.
+    /// What the guard could not decide is a denial, and on the record like any other: arguments
+    /// that cannot be read, or a policy that panicked.
     async fn unreadable(
         &self,
         held: &Held,
@@ -178,7 +202,7 @@ impl Gate {
         entry: &Entry,
         permit: Permit,
         reservation: Reservation,
-        cancel: &CancellationToken,
+        [cancel, caller]: [CancellationToken; 2],
         body: F,
     ) -> Outcome
     where
@@ -186,12 +210,12 @@ impl Gate {
         R: Future<Output = Result<Value, ToolError>> + Send + 'static,
     {
         let id = reservation.id();
-        let (gate, cancel, stop) = (self.clone(), cancel.clone(), cancel.clone());
+        let (gate, stop) = (self.clone(), cancel.clone());
         // The task outlives a caller that goes away, so the call is settled whatever happens.
         let settled = tokio::spawn(async move {
             let ran = tokio::spawn(async move {
-                // A run that was cancelled while the guard decided starts nothing.
-                if stop.is_cancelled() {
+                // A run that was cancelled, or went away, while the guard decided starts nothing.
+                if stop.is_cancelled() || caller.is_cancelled() {
                     Err(ToolError::new("the call was cancelled before it began"))
                 } else {
                     body(permit).await

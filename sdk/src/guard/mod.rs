@@ -1,6 +1,7 @@
 //! MAY THIS CALL HAPPEN? The guard decides, with state and time, and nothing runs without its
 //! [`Permit`].
 
+mod builder;
 mod context;
 mod denial;
 mod ledger;
@@ -8,8 +9,10 @@ mod permit;
 mod policy;
 mod replay;
 mod revocation;
+mod verdict;
 mod verifier;
 
+pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
 pub use denial::{Denial, printable};
 pub use ledger::{CALLS, TURNS};
@@ -19,6 +22,5 @@ pub use permit::{Permit, Reservation};
 pub use policy::{Decision, Policy};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
 pub use revocation::{Revocable, Revocations};
-pub use verifier::{
-    Attempt, Checked, Guard, GuardBuilder, Pending, Presented, Recorder, SKEW, Verdict,
-};
+pub use verdict::{Attempt, Checked, Pending, Presented, Recorder, Verdict};
+pub use verifier::{Guard, SKEW};

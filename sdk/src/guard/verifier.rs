@@ -11,116 +11,45 @@ use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
 use super::policy::{Decision, Policy};
-use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
+use super::replay::ReplaySet;
 use super::revocation::Revocations;
+use super::verdict::{Attempt, Checked, Pending, Presented, Recorder, Verdict};
 use crate::capability::{
-    Apart, ApprovalRequest, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal,
-    WireCall,
+    Apart, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall,
 };
-use crate::clock::{Clock, HighWater, SystemClock};
+use crate::clock::{Clock, HighWater};
 use crate::id::{CallId, Timestamp};
-use crate::store::{Batch, Expected, Key, MemoryStore, Store, StoreError};
+use crate::store::{Batch, Expected, Key, Store, StoreError};
 
+/// What [`Guard::check`] leaves apart: the ledger and whoever approves are asked later.
+const STATE: Apart = Apart {
+    budgets: true,
+    approvals: true,
+};
+/// What only the ledger decides.
+const LEDGER: Apart = Apart {
+    budgets: true,
+    approvals: false,
+};
 /// How far two clocks may differ.
 pub const SKEW: Duration = Duration::from_secs(5);
-/// The longest life of a token that a verifier accepts unless told otherwise.
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Authority as it is presented: with its key, or as a call made by the holder of the key.
-#[derive(Clone, Copy, Debug)]
-pub enum Presented<'a> {
-    /// A token and its key, inside this process.
-    Held(&'a Held),
-    /// A call that came over the wire.
-    Wire(&'a WireCall),
-}
-
-impl<'a> Presented<'a> {
-    /// The chain.
-    #[must_use]
-    pub const fn chain(self) -> &'a Chain {
-        match self {
-            Self::Held(held) => held.chain(),
-            Self::Wire(call) => call.chain(),
-        }
-    }
-}
-
-impl<'a> From<&'a Held> for Presented<'a> {
-    fn from(held: &'a Held) -> Self {
-        Self::Held(held)
-    }
-}
-
-impl<'a> From<&'a WireCall> for Presented<'a> {
-    fn from(call: &'a WireCall) -> Self {
-        Self::Wire(call)
-    }
-}
-
-/// Says that [`Guard::check`] passed. It is no permit: state, policy and approvals come after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked(());
-
-/// A call that only lacks approvals.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// What an approver signs next; none for a call that came over the wire, whose caller asks.
-    pub request: Option<ApprovalRequest>,
-    /// The call as it was asked.
-    pub call: Call,
-    /// Which approval is missing.
-    pub missing: Denial,
-}
-
-/// What the guard says of a call.
-#[derive(Debug)]
-pub enum Verdict {
-    /// The body may run once; the reservation is settled afterwards.
-    Permit(Permit, Reservation),
-    /// It may not.
-    Denied(Denial),
-    /// It may once someone approves.
-    Ask(Box<Pending>),
-}
-
-/// One attempt at a call, as it is recorded.
-#[derive(Debug)]
-pub struct Attempt<'a> {
-    /// The call's id in this runtime.
-    pub id: CallId,
-    /// By what authority.
-    pub chain: &'a Chain,
-    /// What was asked.
-    pub call: &'a Call,
-    /// In what context, its time the guard's own.
-    pub context: &'a Context,
-    /// Why it was refused; `None` when it was allowed.
-    pub denial: Option<&'a Denial>,
-}
-
-/// Turns what the guard decides into entries of a log, to be written in the guard's own batch.
-pub trait Recorder: Send + Sync + 'static {
-    /// Adds the entries for an attempt.
-    fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch;
-}
 
 /// Decides whether calls may happen. Cheap to share in an `Arc`; one serves many agents at once.
 pub struct Guard {
-    ring: KeyRing,
-    revocations: Revocations,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    high_water: HighWater,
-    replay: ReplaySet,
-    policy: Option<Arc<dyn Policy>>,
-    policy_required: bool,
-    approvers: BTreeSet<PublicKey>,
-    recorder: Option<Arc<dyn Recorder>>,
-    audience: Option<String>,
-    max_lifetime: Duration,
+    pub(super) ring: KeyRing,
+    pub(super) revocations: Revocations,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) high_water: HighWater,
+    pub(super) replay: ReplaySet,
+    pub(super) policy: Option<Arc<dyn Policy>>,
+    pub(super) policy_required: bool,
+    pub(super) approvers: BTreeSet<PublicKey>,
+    pub(super) recorder: Option<Arc<dyn Recorder>>,
+    pub(super) audience: Option<String>,
+    pub(super) max_lifetime: Duration,
     /// Calls that could have been made before this moment may be in a replay set that is gone.
-    started: Option<Timestamp>,
+    pub(super) started: Option<Timestamp>,
 }
 
 impl fmt::Debug for Guard {
@@ -132,126 +61,7 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// Sets up a [`Guard`].
-pub struct GuardBuilder {
-    guard: Guard,
-    capacity: (usize, usize),
-}
-
-impl fmt::Debug for GuardBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.guard, f)
-    }
-}
-
-impl GuardBuilder {
-    /// Where budgets, spent calls and the record are kept; in memory unless set.
-    #[must_use]
-    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.guard.store = store;
-        self
-    }
-
-    /// The source of now; the system's clock unless set.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.guard.clock = clock;
-        self
-    }
-
-    /// What is revoked.
-    #[must_use]
-    pub fn revocations(mut self, revocations: Revocations) -> Self {
-        self.guard.revocations = revocations;
-        self
-    }
-
-    /// A policy that every call must pass too.
-    #[must_use]
-    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
-        self.guard.policy = Some(policy);
-        self
-    }
-
-    /// Denies every call while no policy is set.
-    #[must_use]
-    pub const fn require_policy(mut self) -> Self {
-        self.guard.policy_required = true;
-        self
-    }
-
-    /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
-    /// token's own grants and quorums stands in the token.
-    #[must_use]
-    pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        self.guard.approvers.extend(keys);
-        self
-    }
-
-    /// Writes every attempt to a log, in the same batch as its effects.
-    #[must_use]
-    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
-        self.guard.recorder = Some(recorder);
-        self
-    }
-
-    /// The verifier's own name, which tokens may be bound to. Wire calls need it.
-    #[must_use]
-    pub fn audience(mut self, name: impl Into<String>) -> Self {
-        self.guard.audience = Some(name.into());
-        self
-    }
-
-    /// The longest life left in a token that is accepted; 24 hours unless set.
-    #[must_use]
-    pub const fn max_lifetime(mut self, life: Duration) -> Self {
-        self.guard.max_lifetime = life;
-        self
-    }
-
-    /// How many calls the replay set remembers in all, and of one holder over the wire.
-    #[must_use]
-    pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
-        self.capacity = (capacity, quota);
-        self
-    }
-
-    /// The guard. Where the store is not durable, wire calls that could have been made before now
-    /// are refused from here on, since whether they were is not known.
-    #[must_use]
-    pub fn build(self) -> Guard {
-        let mut guard = self.guard;
-        guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
-        // An unreadable clock is met again at every call, which it denies.
-        guard.started = guard.clock.now().ok();
-        guard
-    }
-}
-
 impl Guard {
-    /// A guard that trusts the roots of `ring`.
-    #[must_use]
-    pub fn builder(ring: KeyRing) -> GuardBuilder {
-        GuardBuilder {
-            guard: Self {
-                ring,
-                revocations: Revocations::new(),
-                store: Arc::new(MemoryStore::new()),
-                clock: Arc::new(SystemClock),
-                high_water: HighWater::new(),
-                replay: ReplaySet::new(0, 0),
-                policy: None,
-                policy_required: false,
-                approvers: BTreeSet::new(),
-                recorder: None,
-                audience: None,
-                max_lifetime: MAX_LIFETIME,
-                started: None,
-            },
-            capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),
-        }
-    }
-
     /// The roots that it trusts.
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
@@ -311,16 +121,8 @@ impl Guard {
         call: &Call,
         context: &Context,
     ) -> Result<Checked, Denial> {
-        self.ask(
-            presented,
-            call,
-            context,
-            Apart {
-                budgets: true,
-                approvals: true,
-            },
-        )
-        .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
+        self.ask(presented, call, context, STATE)
+            .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
     }
 
     fn ask(
@@ -435,15 +237,7 @@ impl Guard {
         context: &mut Context,
     ) -> Result<Option<Refusal>, Refusal> {
         self.situate(context)?;
-        self.ask(
-            presented,
-            call,
-            context,
-            Apart {
-                budgets: true,
-                approvals: true,
-            },
-        )?;
+        self.ask(presented, call, context, STATE)?;
         let decision = match &self.policy {
             Some(policy) => policy.decide(presented.chain(), call, context).await,
             None if self.policy_required => {
@@ -470,15 +264,7 @@ impl Guard {
             Err(why) => return Err(Refusal::new(Kind::Policy, why)),
         }
         // Only approvals can be missing now: everything else was asked above.
-        match self.ask(
-            presented,
-            call,
-            context,
-            Apart {
-                budgets: true,
-                approvals: false,
-            },
-        ) {
+        match self.ask(presented, call, context, LEDGER) {
             Err(refusal) if refusal.kind() == Kind::Approval => Ok(Some(refusal)),
             other => other.map(|_| None),
         }
@@ -501,15 +287,7 @@ impl Guard {
     ) -> Result<Reservation, Refusal> {
         // Time has passed while the policy thought: clock, revocation and token once more.
         self.situate(context)?;
-        self.ask(
-            presented,
-            call,
-            context,
-            Apart {
-                budgets: true,
-                approvals: false,
-            },
-        )?;
+        self.ask(presented, call, context, LEDGER)?;
         let chain = presented.chain();
         let mut batch = ledger::charge(chain, ledger::CALLS, Batch::new())?;
         let now = context.facts.time;

@@ -1,0 +1,139 @@
+//! Sets up a guard.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::policy::Policy;
+use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
+use super::revocation::Revocations;
+use super::verdict::Recorder;
+use super::verifier::Guard;
+use crate::capability::{KeyRing, PublicKey};
+use crate::clock::{Clock, HighWater, SystemClock};
+use crate::store::{MemoryStore, Store};
+
+/// The longest life of a token that a verifier accepts unless told otherwise.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sets up a [`Guard`].
+pub struct GuardBuilder {
+    guard: Guard,
+    capacity: (usize, usize),
+}
+
+impl fmt::Debug for GuardBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.guard, f)
+    }
+}
+
+impl GuardBuilder {
+    /// Where budgets, spent calls and the record are kept; in memory unless set.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.guard.store = store;
+        self
+    }
+
+    /// The source of now; the system's clock unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.guard.clock = clock;
+        self
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.guard.revocations = revocations;
+        self
+    }
+
+    /// A policy that every call must pass too.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.guard.policy = Some(policy);
+        self
+    }
+
+    /// Denies every call while no policy is set.
+    #[must_use]
+    pub const fn require_policy(mut self) -> Self {
+        self.guard.policy_required = true;
+        self
+    }
+
+    /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
+    /// token's own grants and quorums stands in the token.
+    #[must_use]
+    pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        self.guard.approvers.extend(keys);
+        self
+    }
+
+    /// Writes every attempt to a log, in the same batch as its effects.
+    #[must_use]
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.guard.recorder = Some(recorder);
+        self
+    }
+
+    /// The verifier's own name, which tokens may be bound to. Wire calls need it.
+    #[must_use]
+    pub fn audience(mut self, name: impl Into<String>) -> Self {
+        self.guard.audience = Some(name.into());
+        self
+    }
+
+    /// The longest life left in a token that is accepted; 24 hours unless set.
+    #[must_use]
+    pub const fn max_lifetime(mut self, life: Duration) -> Self {
+        self.guard.max_lifetime = life;
+        self
+    }
+
+    /// How many calls the replay set remembers in all, and of one holder over the wire.
+    #[must_use]
+    pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
+        self.capacity = (capacity, quota);
+        self
+    }
+
+    /// The guard. Where the store is not durable, wire calls that could have been made before now
+    /// are refused from here on, since whether they were is not known.
+    #[must_use]
+    pub fn build(self) -> Guard {
+        let mut guard = self.guard;
+        guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
+        // An unreadable clock is met again at every call, which it denies.
+        guard.started = guard.clock.now().ok();
+        guard
+    }
+}
+
+impl Guard {
+    /// A guard that trusts the roots of `ring`.
+    #[must_use]
+    pub fn builder(ring: KeyRing) -> GuardBuilder {
+        GuardBuilder {
+            guard: Self {
+                ring,
+                revocations: Revocations::new(),
+                store: Arc::new(MemoryStore::new()),
+                clock: Arc::new(SystemClock),
+                high_water: HighWater::new(),
+                replay: ReplaySet::new(0, 0),
+                policy: None,
+                policy_required: false,
+                approvers: BTreeSet::new(),
+                recorder: None,
+                audience: None,
+                max_lifetime: MAX_LIFETIME,
+                started: None,
+            },
+            capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),
+        }
+    }
+}

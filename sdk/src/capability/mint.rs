@@ -81,7 +81,8 @@ impl Authority {
     }
 
     /// Mints the first block of `chain` again with a later expiry: same lineage, same grants,
-    /// caveats and budgets. Hops are renewed by those who signed them ([`Held::renew`](super::Held::renew)).
+    /// caveats and budgets. Hops are renewed by those who signed them
+    /// ([`Held::renew`](super::Held::renew)).
     ///
     /// # Errors
     ///

@@ -57,7 +57,7 @@
 //! | [`capability`] | what may be done: scopes, tokens, keys, and whether a token allows a call |
 //! | [`guard`] | may this call happen: revocations, policy, approvals, budgets, replay; the permit |
 //! | [`record`] | what happened: the audit and the news |
-//! | [`tool`] | what can be done: tools, the gate, and the doors to files and network |
+//! | [`mod@tool`] | what can be done: tools, the gate, and the doors to files and network |
 //! | [`model`] | who thinks |
 //! | [`agent`] | who does it: the orchestrator, the one road to a child, the run |
 //! | [`store`], [`clock`], [`id`] | where things are kept, the only source of now, names |

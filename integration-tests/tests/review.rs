@@ -366,7 +366,7 @@ fn attack_12_what_a_model_asks_for_a_helper_costs_little() {
     let home = Home::new();
     let held = home.held(
         &Scope::new()
-            .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,40}[0-9]{1,40}/?){1,8}")))
+            .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}")))
             .grant(Grant::spawn(["reader"])),
     );
     let few = 2000;
@@ -383,7 +383,7 @@ fn attack_12_what_a_model_asks_for_a_helper_costs_little() {
 fn attack_12_too_many_patterns_are_refused_before_they_are_compiled() {
     let home = Home::new();
     let held = home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", any())).grant(Grant::spawn(["reader"])));
-    let many: Vec<String> = (0..2000).map(|n| format!("(?:[a-z]{{1,40}}[0-9]{{1,40}}/?){{1,8}}{n}")).collect();
+    let many: Vec<String> = (0..2000).map(|n| format!("(?:[a-z]{{1,20}}[0-9]{{1,20}}/?){{1,12}}{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let scope = Scope::new().grant(Grant::new("fs.read").arg("path", matches(many)));
     let begun = Instant::now();

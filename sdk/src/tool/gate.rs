@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::toolbox::Entry;
 use super::{ToolError, Toolbox};
-use crate::capability::{Call, Held, Refusal, Sensitivity};
+use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
@@ -115,6 +115,11 @@ impl Gate {
         };
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
+        if !self.guard.records() {
+            let what = "the guard of this gate has no recorder, and what is not recorded does not run";
+            let refusal = Refusal::new(Kind::Unavailable, what);
+            return self.unreadable(held, &capability, context, refusal).await;
+        }
         let prepared = entry.tool.clone().prepare(raw);
         let ready = prepared
             .and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, Limits, Orchestrator, OrchestratorBuilder};
 use bailiwick::capability::{
-    AgentKey, Authority, Budget, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Risk, SPAWN, Scope, any,
+    AgentKey, Authority, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Risk, SPAWN, Scope, any,
     matches, minutes, one_of, path_under,
 };
 use bailiwick::clock::{Clock as _, ManualClock};

@@ -31,12 +31,15 @@ pub(super) fn run(agent: Agent, task: String) -> Running {
 async fn until_it_ends(agent: Agent, task: String) -> Result<Report, RunFailed> {
     let member = agent.member.clone();
     member.set_task(&task);
+    member.learn_from_parents();
     let mut machine = Run::new(RunId::fresh(), &member.path, &task)
         .with_tools(shown(&member))
         .with_limits(member.limits);
     if let Some(system) = &member.system {
         machine = machine.with_system(system.clone());
     }
+    let known = member.situation();
+    machine.absorb(known.taint, level(known.sensitivity));
     let mut denials = Vec::new();
     let finished = drive(&member, &mut machine, &mut denials).await;
     let how = match finished.ended {
@@ -206,6 +209,7 @@ async fn spawn(member: &Arc<Member>, arguments: &str) -> (CallOutcome, Option<De
         Ok(read) => read,
         Err(refusal) => {
             let denial = Denial::new(&member.path, SPAWN, refusal);
+            member.record_unreadable(&denial).await;
             member.emit(denied(&denial, line(arguments)));
             return refused(denial, arguments);
         }
@@ -217,7 +221,11 @@ async fn spawn(member: &Arc<Member>, arguments: &str) -> (CallOutcome, Option<De
         Ok(child) => {
             return match child.run(task).await {
                 Ok(report) => (CallOutcome::Value(report.text().to_owned()), None),
-                Err(failed) => (CallOutcome::Failed(failed.to_string()), None),
+                Err(failed) => {
+                    // Its words are the operator's: they may name limits, or hold a provider's.
+                    tracing::warn!(%failed, "a helper ended without an answer");
+                    (CallOutcome::Failed(failed.for_model()), None)
+                }
             };
         }
         Err(error) => error,

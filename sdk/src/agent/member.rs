@@ -12,8 +12,8 @@ use super::orchestrator::Shared;
 use super::report::{Report, RunFailed};
 use super::run::Limits;
 use super::spawn::{Spawn, SpawnError};
-use crate::capability::{Held, Sensitivity};
-use crate::guard::Revocable;
+use crate::capability::{Held, Risk, Sensitivity};
+use crate::guard::{Context, Denial, Effect, Revocable};
 use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
@@ -149,6 +149,18 @@ impl Member {
         }
     }
 
+    /// Records a spawn whose arguments cannot be read.
+    pub(super) async fn record_unreadable(&self, denial: &Denial) {
+        let guard = self.shared.gate.guard();
+        let now = guard.now().unwrap_or_default();
+        let context = Context::new(&self.path, Effect::Spawn, Risk::Low, now);
+        let audit = self.shared.gate.audit();
+        let entry = audit.unreadable(self.held.chain(), &context, denial);
+        if let Err(error) = guard.store().commit(entry).await {
+            tracing::error!(%error, %denial, "a denial could not be recorded");
+        }
+    }
+
     pub(super) fn task(&self) -> Option<String> {
         self.task
             .lock()
@@ -156,8 +168,13 @@ impl Member {
             .clone()
     }
 
+    /// Says what the task is, unless a parent's goes on: a model words the tasks of its helpers,
+    /// and neither a caveat nor a revocation goes by its words.
     pub(super) fn set_task(&self, task: &str) {
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.to_owned());
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| task.to_owned());
     }
 
     fn knows(&self) -> Knows {
@@ -179,6 +196,15 @@ impl Member {
         if let Some(parent) = &self.parent {
             let knows = self.knows();
             parent.learn(&knows.taint, knows.sensitivity);
+        }
+    }
+
+    /// Takes up what its ancestors have learnt since it was spawned: its task may speak of it.
+    pub(super) fn learn_from_parents(&self) {
+        if let Some(parent) = &self.parent {
+            parent.learn_from_parents();
+            let knows = parent.knows();
+            self.learn(&knows.taint, knows.sensitivity);
         }
     }
 
@@ -228,11 +254,13 @@ impl Member {
         }
         let kind = match &outcome {
             Outcome::Value { call, .. } => called(*call, None),
-            Outcome::Failed { call, error } => called(*call, Some(error.to_string())),
+            Outcome::Failed { call, error } => {
+                called(*call, Some(cut(&error.to_string(), LONGEST_DETAIL)))
+            }
             Outcome::Denied(denial) => denied(denial, shown),
             Outcome::Pending(pending) => denied(&pending.missing, shown),
             Outcome::UnknownTool(name) => EventKind::Denied {
-                capability: name.clone(),
+                capability: line(name),
                 arguments: shown,
                 kind: crate::capability::Kind::UnknownTool,
                 hop: None,
@@ -251,25 +279,30 @@ impl Member {
     }
 }
 
-pub(super) fn denied(denial: &crate::guard::Denial, arguments: String) -> EventKind {
+pub(super) fn denied(denial: &Denial, arguments: String) -> EventKind {
     EventKind::Denied {
         capability: denial.capability().to_owned(),
         arguments,
         kind: denial.kind(),
         hop: denial.hop(),
-        detail: denial.detail().to_owned(),
+        detail: cut(denial.detail(), LONGEST_DETAIL),
     }
 }
 
+/// How much of a detail an event holds.
+const LONGEST_DETAIL: usize = 1000;
+
 /// Arguments cut to a line.
 pub(super) fn line(text: &str) -> String {
-    const LONGEST: usize = 160;
-    let mut shown: String = text
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(LONGEST)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    cut(text, 160)
+}
+
+/// The first characters of a text, on one line and with nothing that hides or moves.
+fn cut(text: &str, longest: usize) -> String {
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let start: String = text.chars().map(plain).take(longest).collect();
+    let mut shown = crate::guard::printable(&start);
+    if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
     shown
@@ -323,7 +356,11 @@ impl Agent {
 
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
-        self.member.call(tool, &arguments.to_string()).await
+        self.member.learn_from_parents();
+        let outcome = self.member.call(tool, &arguments.to_string()).await;
+        // Whoever made the call has its result, and may tell the parent.
+        self.member.teach_parent();
+        outcome
     }
 
     /// A handle to cancel the agent and its subtree with.

@@ -86,6 +86,21 @@ impl Report {
 }
 
 impl RunFailed {
+    /// How it ended, without the words for the operator.
+    pub(super) fn for_model(&self) -> String {
+        format!("`{}` {}", self.report.agent, self.how())
+    }
+
+    const fn how(&self) -> &'static str {
+        match self.report.finished.ended {
+            Ended::TurnLimit => "used all its turns",
+            Ended::Repeated => "repeated a refused call",
+            Ended::Cancelled => "was cancelled",
+            Ended::ModelFailed => "got no completion from its model",
+            _ => "ended without an answer",
+        }
+    }
+
     /// What the run did before it ended.
     #[must_use]
     pub fn report(&self) -> &Report {
@@ -96,13 +111,7 @@ impl RunFailed {
 impl fmt::Display for RunFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let finished = &self.report.finished;
-        let how = match finished.ended {
-            Ended::TurnLimit => "used all its turns",
-            Ended::Repeated => "repeated a refused call",
-            Ended::Cancelled => "was cancelled",
-            Ended::ModelFailed => "got no completion from its model",
-            _ => "ended without an answer",
-        };
+        let how = self.how();
         write!(
             f,
             "`{}` {how} after {} turns: {}",

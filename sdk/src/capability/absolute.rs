@@ -81,7 +81,22 @@ impl Scope {
             return Ok(Grants::Inherit);
         };
         let mut grants = Vec::new();
-        let mut patterns = 0;
+        // Counted first: a pattern costs its compilation.
+        let constraints = written.iter().flat_map(|grant| grant.args.values());
+        let patterns: usize = constraints
+            .map(|constraint| match constraint {
+                Constraint::Matches(sources) => sources.len(),
+                _ => 0,
+            })
+            .sum();
+        if patterns > MAX_PATTERNS {
+            return Err(ScopeError::new(
+                "grants",
+                format!(
+                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}"
+                ),
+            ));
+        }
         for (index, grant) in written.iter().enumerate() {
             let place = format!("grants[{index}]");
             name_fault(&grant.capability).map_or(Ok(()), |what| {
@@ -95,9 +110,6 @@ impl Scope {
                 {
                     return Err(ScopeError::new(place, what));
                 }
-                if let Constraint::Matches(sources) = constraint {
-                    patterns += sources.len();
-                }
             }
             split(grant, &mut grants);
             if grants.len() > MAX_GRANTS {
@@ -106,14 +118,6 @@ impl Scope {
                 );
                 return Err(ScopeError::new(place, what));
             }
-        }
-        if patterns > MAX_PATTERNS {
-            return Err(ScopeError::new(
-                "grants",
-                format!(
-                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}"
-                ),
-            ));
         }
         Ok(Grants::Only(grants))
     }

@@ -1,9 +1,12 @@
 //! Whether one constraint allows no more than another.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
 use serde_json::Value;
 
+use super::absolute::MAX_PATTERNS;
 use super::atom::Atom;
 use super::cidr::Cidr;
 use super::constraint::{Constraint, compile_pattern, strip_slash};
@@ -114,8 +117,21 @@ pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
 }
 
 /// Whether `text` as a whole matches the pattern; one that does not compile matches nothing.
+///
+/// Each thread keeps the few patterns that it asked last: a list of values is asked one by one.
 pub(crate) fn pattern_matches(source: &str, text: &str) -> bool {
-    compile_pattern(source).is_ok_and(|pattern| pattern.is_match(text))
+    thread_local! {
+        static LAST: RefCell<BTreeMap<String, Option<Regex>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if last.len() >= 2 * MAX_PATTERNS && !last.contains_key(source) {
+            last.clear();
+        }
+        last.entry(source.to_owned())
+            .or_insert_with(|| compile_pattern(source).ok())
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(text))
+    })
 }
 
 fn each<'a>(atoms: impl Iterator<Item = &'a Atom>, test: impl Fn(&Atom) -> Cover) -> Cover {

@@ -144,10 +144,11 @@ impl Scope {
         self
     }
 
-    /// Ends so long after the token is made; without it, after [`DEFAULT_LIFETIME`].
+    /// Ends so long after the token is made, in whole seconds; without it, after [`DEFAULT_LIFETIME`].
     #[must_use]
     pub const fn expires_in(mut self, life: Duration) -> Self {
-        self.expires = Some(Expiry::In(life));
+        // Whole seconds, as it is written: what a guard reads is what is delegated.
+        self.expires = Some(Expiry::In(Duration::from_secs(life.as_secs())));
         self
     }
 

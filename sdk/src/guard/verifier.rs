@@ -104,6 +104,12 @@ impl Guard {
             .map_err(unavailable)
     }
 
+    /// Whether what it decides is written to a log.
+    #[must_use]
+    pub const fn records(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
     pub fn reset_clock(&self, now: Timestamp) {
         self.high_water.reset(now);
@@ -132,25 +138,8 @@ impl Guard {
         context: &Context,
         apart: Apart,
     ) -> Result<Checked, Refusal> {
-        let chain = presented.chain();
-        self.ring.admit(chain)?;
-        if let Some(hop) = self.revocations.of_chain(chain) {
-            return Err(Refusal::at(
-                Kind::Revoked,
-                hop,
-                "the block, its key, its lineage or its principal was revoked",
-            ));
-        }
-        let facts = &context.facts;
-        if self
-            .revocations
-            .of_run(&context.agent, facts.task.as_deref())
-        {
-            return Err(Refusal::new(
-                Kind::Revoked,
-                "the task, the agent or one of its ancestors was revoked; has its task ended?",
-            ));
-        }
+        let (chain, facts) = (presented.chain(), &context.facts);
+        self.standing(chain, &context.agent, facts.task.as_deref())?;
         if let Presented::Wire(wire) = presented {
             self.fresh(wire, facts.time)?;
         }
@@ -164,6 +153,25 @@ impl Guard {
             return Err(Refusal::new(Kind::Expired, what));
         }
         Ok(Checked(()))
+    }
+
+    /// Whether the root of a chain is still trusted, and nothing of it or of the run is revoked.
+    fn standing(&self, chain: &Chain, agent: &str, task: Option<&str>) -> Result<(), Refusal> {
+        self.ring.admit(chain)?;
+        if let Some(hop) = self.revocations.of_chain(chain) {
+            return Err(Refusal::at(
+                Kind::Revoked,
+                hop,
+                "the block, its key, its lineage or its principal was revoked",
+            ));
+        }
+        if self.revocations.of_run(agent, task) {
+            return Err(Refusal::new(
+                Kind::Revoked,
+                "the task, the agent or one of its ancestors was revoked; has its task ended?",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether a wire call's own times are acceptable.
@@ -256,7 +264,7 @@ impl Guard {
                 );
                 if !presented
                     .chain()
-                    .approved(&digest, context.facts.time, &self.approvers)
+                    .approved(&digest, self.now()?, &self.approvers)
                 {
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
@@ -295,6 +303,11 @@ impl Guard {
             Presented::Wire(wire) => (wire.expires().saturating_add(SKEW), true),
             Presented::Held(_) => (now.saturating_add(MAX_CALL_LIFE + SKEW), false),
         };
+        // An approval answers one call for as long as it lasts, so the call is remembered that long.
+        let approvals = chain.approvals().iter().map(|approval| approval.expires);
+        let until = approvals
+            .map(|expires| expires.min(chain.expires()))
+            .fold(until, Timestamp::max);
         if self.store.durable() {
             let spent = Key::of([
                 "replay",
@@ -338,10 +351,18 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// The denial when a budget is used up or the store cannot be written.
+    /// The denial when a budget is used up, the token has ended or is revoked, or the store cannot
+    /// be written.
     pub async fn charge_turn(&self, held: &Held, agent: &str) -> Result<(), Denial> {
         let chain = held.chain();
         let charged = async {
+            // A turn is no call, but who may make none has nothing to think about.
+            let now = self.now()?;
+            self.standing(chain, agent, None)?;
+            if now.secs() >= chain.expires().secs() {
+                let what = format!("the token ended at {}, now is {now}", chain.expires());
+                return Err(Refusal::new(Kind::Expired, what));
+            }
             let batch = ledger::charge(chain, ledger::TURNS, Batch::new())?;
             if batch.ops().is_empty() {
                 return Ok(());

@@ -115,6 +115,12 @@ impl Gate {
         };
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
+        if !self.guard.records() {
+            let what =
+                "the guard of this gate has no recorder, and what is not recorded does not run";
+            let refusal = Refusal::new(Kind::Unavailable, what);
+            return self.unreadable(held, &capability, context, refusal).await;
+        }
         let prepared = entry.tool.clone().prepare(raw);
         let ready = prepared
             .and_then(|prepared| Ok((Call::new(&capability, prepared.arguments)?, prepared.body)));

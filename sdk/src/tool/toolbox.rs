@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::erased::Erased;
 use super::state::States;
 use super::{Declaration, Tool};
-use crate::capability::Chain;
+use crate::capability::{Chain, SPAWN};
 use crate::model::ToolSpec;
 
 /// The tools of a process, one for each capability. A tool cannot be reached but through a
@@ -167,7 +167,9 @@ impl ToolboxBuilder {
             let capability = declaration.capability.clone();
             let own = ["agent.", "token."]
                 .iter()
-                .any(|prefix| capability.starts_with(prefix));
+                .any(|prefix| capability.starts_with(prefix))
+                // The name that a model spawns by.
+                || declaration.name == SPAWN.replace('.', "_");
             if own
                 || capability.is_empty()
                 || capability.len() > 256

@@ -46,7 +46,7 @@ use syn::{Error, Item, parse_macro_input};
 /// Above an `impl` block it takes no options. Each method marked `#[tool(…)]` takes `&self` and
 /// leaves the block; `ToolboxBuilder::tools` adds them all:
 ///
-/// ```ignore
+/// ```text
 /// #[tool]
 /// impl Notes {
 ///     /// Add a note.

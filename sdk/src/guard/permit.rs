@@ -102,6 +102,10 @@ impl Allowed {
     }
 
     /// Asks the token about the same call with another value for one argument: a redirect.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only the door to the network asks")
+    )]
     pub(crate) fn again(&self, name: &str, value: &str) -> Result<(), Denial> {
         if self.is(name, value) {
             return Ok(());
@@ -121,6 +125,10 @@ impl Allowed {
     }
 
     /// Whether the token names this very address among the hosts of the argument `name`.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only the door to the network asks")
+    )]
     pub(crate) fn names_address(&self, name: &str, ip: IpAddr) -> bool {
         self.chain.names_address(&self.call, name, ip)
     }

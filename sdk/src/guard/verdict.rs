@@ -39,7 +39,7 @@ impl<'a> From<&'a WireCall> for Presented<'a> {
     }
 }
 
-/// Says that [`Guard::check`] passed. It is no permit: state, policy and approvals come after.
+/// Says that [`Guard::check`](super::Guard::check) passed. It is no permit: state, policy and approvals come after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked(pub(super) ());
 

@@ -39,7 +39,7 @@ async fn until_it_ends(agent: Agent, task: String) -> Result<Report, RunFailed> 
         machine = machine.with_system(system.clone());
     }
     let known = member.situation();
-    machine.absorb(known.taint, level(known.sensitivity));
+    machine.absorb(known.taint.unwrap_or_default(), level(known.sensitivity));
     let mut denials = Vec::new();
     let finished = drive(&member, &mut machine, &mut denials).await;
     let how = match finished.ended {
@@ -158,7 +158,10 @@ async fn dispatch(
         denials.extend(denial);
         open.retain(|waiting| *waiting != id);
         let situation = member.situation();
-        machine.absorb(situation.taint, level(situation.sensitivity));
+        machine.absorb(
+            situation.taint.unwrap_or_default(),
+            level(situation.sensitivity),
+        );
         let _ = machine.resolved(&id, outcome);
     }
     for id in open {

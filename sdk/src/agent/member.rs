@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::orchestrator::Shared;
+use super::orchestrator::{Seat, Shared};
 use super::report::{Report, RunFailed};
 use super::run::Limits;
 use super::spawn::{Spawn, SpawnError};
@@ -42,6 +42,7 @@ pub(super) struct Member {
     task: Mutex<Option<String>>,
     knows: Mutex<Knows>,
     ended: AtomicBool,
+    seat: Mutex<Option<Seat>>,
 }
 
 impl Member {
@@ -50,18 +51,19 @@ impl Member {
         shared: &Arc<Shared>,
         role: &str,
         held: Held,
+        seat: Seat,
         intent: Option<String>,
     ) -> Self {
-        Self::of(shared, None, role, held, intent)
+        Self::of(shared, None, role, (held, seat), intent)
     }
 
     /// A child, which starts with what its parent knows: it was told by it.
-    pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held) -> Self {
+    pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held, seat: Seat) -> Self {
         Self::of(
             &parent.shared,
             Some(parent),
             role,
-            held,
+            (held, seat),
             parent.intent.clone(),
         )
     }
@@ -70,7 +72,7 @@ impl Member {
         shared: &Arc<Shared>,
         parent: Option<&Arc<Self>>,
         role: &str,
-        held: Held,
+        (held, seat): (Held, Seat),
         intent: Option<String>,
     ) -> Self {
         Self {
@@ -88,6 +90,7 @@ impl Member {
             task: Mutex::new(parent.and_then(|parent| parent.task())),
             knows: Mutex::new(parent.map(|parent| parent.knows()).unwrap_or_default()),
             ended: AtomicBool::new(false),
+            seat: Mutex::new(Some(seat)),
             parent: parent.cloned(),
             shared: shared.clone(),
         }
@@ -130,6 +133,10 @@ impl Member {
             Revocable::Agent(self.path.clone()),
         ]);
         self.cancel.cancel();
+        self.seat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         self.emit(EventKind::Ended {
             how: how.to_owned(),
         });
@@ -214,7 +221,7 @@ impl Member {
             agent: self.path.clone(),
             task: self.task(),
             step: None,
-            taint: knows.taint,
+            taint: Some(knows.taint),
             sensitivity: knows.sensitivity,
             intent: self.intent.clone(),
         }

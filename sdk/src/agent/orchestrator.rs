@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::member::{Agent, Member};
 use super::run::Limits;
 use super::spawn::SpawnError;
-use crate::capability::{AgentKey, Authority, KeyRing, Mandate, PublicKey, Scope};
+use crate::capability::{AgentKey, Authority, KeyRing, Kind, Mandate, PublicKey, Refusal, Scope};
 use crate::clock::Clock;
 use crate::guard::{Guard, Policy, Revocations};
 use crate::model::Model;
@@ -34,6 +34,18 @@ pub(super) struct Shared {
     pub(super) events: Events,
     pub(super) cancel: CancellationToken,
     names: Mutex<HashMap<String, Arc<AtomicU32>>>,
+    alive: Arc<AtomicUsize>,
+    max_agents: usize,
+}
+
+/// The place of one agent among those that are alive at once; given back when its task ends.
+#[derive(Debug)]
+pub(super) struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Shared {
@@ -54,6 +66,19 @@ impl Shared {
         }
     }
 
+    /// A place for one more agent.
+    pub(super) fn seat(&self) -> Result<Seat, Refusal> {
+        let taken = self.alive.fetch_add(1, Ordering::AcqRel);
+        // Counted before it is asked, so that many at once cannot all be the last.
+        let seat = Seat(self.alive.clone());
+        if taken < self.max_agents {
+            return Ok(seat);
+        }
+        let most = self.max_agents;
+        let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
+        Err(Refusal::new(Kind::Budget, what))
+    }
+
     /// The model for a role.
     pub(super) fn model(&self, role: &str) -> Option<Arc<dyn Model>> {
         self.models.get(role).or(self.model.as_ref()).cloned()
@@ -68,7 +93,11 @@ pub struct OrchestratorBuilder {
     models: HashMap<String, Arc<dyn Model>>,
     model: Option<Arc<dyn Model>>,
     limits: Limits,
+    max_agents: usize,
 }
+
+/// How many agents are alive at once, unless said otherwise.
+const MAX_AGENTS: usize = 100;
 
 /// Why an orchestrator cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +157,14 @@ impl OrchestratorBuilder {
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How many agents may be alive at once, 100 unless said otherwise: a model that spawns helpers
+    /// that spawn helpers is refused from there on.
+    #[must_use]
+    pub const fn max_agents(mut self, agents: usize) -> Self {
+        self.max_agents = agents;
         self
     }
 
@@ -198,6 +235,8 @@ impl OrchestratorBuilder {
                 events: Events::new(),
                 cancel: CancellationToken::new(),
                 names: Mutex::default(),
+                alive: Arc::default(),
+                max_agents: self.max_agents,
             }),
         })
     }
@@ -214,6 +253,7 @@ impl Orchestrator {
             models: HashMap::new(),
             model: None,
             limits: Limits::default(),
+            max_agents: MAX_AGENTS,
         }
     }
 
@@ -240,6 +280,8 @@ impl Orchestrator {
         if !crate::capability::is_role(role) {
             return Err(SpawnError::role(role));
         }
+        let seat = self.shared.seat();
+        let seat = seat.map_err(|refusal| SpawnError::refused(role, refusal))?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
         let key = AgentKey::generate();
         let chain = self
@@ -247,7 +289,7 @@ impl Orchestrator {
             .authority
             .mint(&scope, &mandate, key.public(), now)?;
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
-        let member = Member::first(&self.shared, role, held, mandate.intent);
+        let member = Member::first(&self.shared, role, held, seat, mandate.intent);
         member.begin(now).await?;
         Ok(Agent::new(member))
     }

@@ -1,5 +1,6 @@
 //! The one road to a child: ask the guard, narrow, make a key, sign the hop, record it.
 
+use std::collections::BTreeSet;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 use super::member::{Agent, Member};
 use super::run::Limits;
 use crate::capability::{
-    AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Widens,
+    AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity, Widens,
 };
 use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
 use crate::model::Model;
@@ -40,6 +41,11 @@ pub enum SpawnError {
 }
 
 impl SpawnError {
+    /// A refusal that no token spoke.
+    pub(super) fn refused(agent: &str, refusal: Refusal) -> Self {
+        Self::Denied(Box::new(Denial::new(agent, SPAWN, refusal)))
+    }
+
     pub(super) fn role(role: &str) -> Self {
         Self::Profile(format!(
             "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`",
@@ -135,13 +141,13 @@ impl Spawn {
         let situation = parent.situation();
         let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
         context.facts.task = situation.task;
-        context.facts.taint = Some(situation.taint);
-        context.facts.sensitivity = situation.sensitivity;
+        context.facts.taint = situation.taint;
+        // A spawn touches no data but what the parent has read and may tell the child.
+        context.facts.dataset = Some(BTreeSet::new());
+        context.facts.sensitivity = situation.sensitivity.or(Some(Sensitivity::Public));
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
-        let call = asked.map_err(|refusal| {
-            SpawnError::Denied(Box::new(Denial::new(&parent.path, SPAWN, refusal)))
-        })?;
+        let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
         let reservation = match guard
             .authorize(Presented::Held(&parent.held), call, context)
             .await
@@ -150,18 +156,27 @@ impl Spawn {
             Verdict::Denied(denial) => return Err(SpawnError::Denied(Box::new(denial))),
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
-        let held = derive(&parent.held, &self.role, &self.scope, key, now);
+        let seat = parent.shared.seat();
+        let made = seat
+            .map_err(|refusal| SpawnError::refused(&parent.path, refusal))
+            .and_then(|seat| {
+                Ok((
+                    derive(&parent.held, &self.role, &self.scope, key, now)?,
+                    seat,
+                ))
+            });
         let entry = parent
             .shared
             .gate
             .audit()
-            .outcome(&reservation, held.as_ref().err());
+            .outcome(&reservation, made.as_ref().err());
         guard
             .store()
             .commit(entry)
             .await
             .map_err(SpawnError::unrecorded)?;
-        let mut member = Member::child(parent, &self.role, held?);
+        let (held, seat) = made?;
+        let mut member = Member::child(parent, &self.role, held, seat);
         if let Some(model) = self.model {
             member.model = Some(model);
         }

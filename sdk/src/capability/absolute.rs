@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::alternatives::{MAX_GRANTS, split};
-use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum};
+use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
 use super::constraint::Constraint;
 use super::scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
 use crate::id::Timestamp;
@@ -82,13 +82,7 @@ impl Scope {
         };
         let mut grants = Vec::new();
         // Counted first: a pattern costs its compilation.
-        let constraints = written.iter().flat_map(|grant| grant.args.values());
-        let patterns: usize = constraints
-            .map(|constraint| match constraint {
-                Constraint::Matches(sources) => sources.len(),
-                _ => 0,
-            })
-            .sum();
+        let patterns = patterns(written);
         if patterns > MAX_PATTERNS {
             return Err(ScopeError::new(
                 "grants",

@@ -266,6 +266,14 @@ impl Bounds {
         }
     }
 
+    /// How many patterns its grants hold; compiling them is what costs.
+    pub(crate) fn patterns(&self) -> usize {
+        match &self.grants {
+            Grants::Inherit => 0,
+            Grants::Only(grants) => patterns(grants),
+        }
+    }
+
     /// Whether the block names `agent.spawn` or leaves it to the blocks before.
     pub(crate) fn may_spawn(&self) -> bool {
         self.capabilities()
@@ -290,4 +298,14 @@ impl Bounds {
             .sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
         self
     }
+}
+
+/// How many patterns some grants hold.
+pub(crate) fn patterns(grants: &[Grant]) -> usize {
+    let constraints = grants.iter().flat_map(|grant| grant.args.values());
+    let count = |constraint: &Constraint| match constraint {
+        Constraint::Matches(sources) => sources.len(),
+        _ => 0,
+    };
+    constraints.map(count).sum()
 }

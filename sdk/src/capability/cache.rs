@@ -6,18 +6,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::bounds::Bounds;
 use super::keys::PublicKey;
 use super::link::Link;
 use super::wire::SignedBlock;
 
 /// How many links each of the two generations holds.
 const GENERATION: usize = 4096;
+/// As how many links a pattern counts: compiled it may take more than 100 KiB.
+const PATTERN: usize = 16;
 
 /// Two generations of links: when the young one is full, the old one is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     young: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
     old: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
+    /// What the young links count.
+    weight: usize,
 }
 
 impl Cache {
@@ -44,9 +49,11 @@ impl Cache {
             if self.young.contains_key(&link.signed.signature) {
                 break;
             }
-            if self.young.len() >= GENERATION {
+            if self.weight >= GENERATION {
                 self.old = std::mem::take(&mut self.young);
+                self.weight = 0;
             }
+            self.weight += weight(link);
             self.young
                 .insert(link.signed.signature, (root, link.clone()));
             next = link.parent.as_ref();
@@ -54,9 +61,14 @@ impl Cache {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.weight = 0;
         self.young.clear();
         self.old.clear();
     }
+}
+
+fn weight(link: &Link) -> usize {
+    1 + PATTERN * link.block.bounds().map_or(0, Bounds::patterns)
 }
 
 /// The links up to `last`, if they are these blocks to the byte.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::absolute::MAX_PATTERNS;
 use super::alternatives::{MAX_GRANTS, split};
-use super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum};
+use super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, patterns};
 use super::constraint::Constraint;
 use super::narrow::{covers, meets};
 use super::words::Plain;
@@ -140,14 +140,7 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
             }
         }
     }
-    let patterns = grants
-        .iter()
-        .flat_map(|grant| grant.args.values())
-        .map(|one| match one {
-            Constraint::Matches(sources) => sources.len(),
-            _ => 0,
-        });
-    if patterns.sum::<usize>() > MAX_PATTERNS {
+    if patterns(&grants) > MAX_PATTERNS {
         return Err(MeetError::new(
             "grants",
             format!("the two have more than {MAX_PATTERNS} patterns in common"),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::absolute::{MAX_PATTERNS, profile_fault};
-use super::bounds::{Bounds, Budget, Grants};
-use super::constraint::Constraint;
+use super::bounds::{Bounds, Budget};
 use super::datalog::{Block, HopBlock};
 use super::keys::PublicKey;
 use super::link::Link;
@@ -149,21 +148,8 @@ fn budgets(before: &[Arc<Link>], signer: &PublicKey, bounds: &Bounds) -> Result<
 
 /// Patterns cost their compiling, so a whole token holds only so many.
 pub(crate) fn patterns(links: &[Arc<Link>]) -> Result<(), String> {
-    let count: usize = links
-        .iter()
-        .filter_map(|link| link.block.bounds())
-        .map(|bounds| match &bounds.grants {
-            Grants::Inherit => 0,
-            Grants::Only(grants) => grants
-                .iter()
-                .flat_map(|grant| grant.args.values())
-                .map(|constraint| match constraint {
-                    Constraint::Matches(sources) => sources.len(),
-                    _ => 0,
-                })
-                .sum(),
-        })
-        .sum();
+    let bounds = links.iter().filter_map(|link| link.block.bounds());
+    let count: usize = bounds.map(Bounds::patterns).sum();
     if count > MAX_PATTERNS {
         return Err(format!(
             "the token holds {count} patterns, more than {MAX_PATTERNS}"

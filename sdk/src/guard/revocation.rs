@@ -21,6 +21,14 @@ pub enum Revocable {
     Task(String),
     /// An agent and its subtree, by its path from the root; known at home only.
     Agent(String),
+    /// Every agent of a role under a parent, with its subtree, whatever its number: the parent may
+    /// delegate again, so revoking one child does not contain it. Known at home only.
+    Role {
+        /// The path of the parent; empty for first agents.
+        parent: String,
+        /// The role.
+        role: String,
+    },
 }
 
 /// The set of what is revoked. Cheap to clone; clones are one set.
@@ -145,13 +153,23 @@ impl Revocations {
         if set.is_empty() {
             return false;
         }
-        let ancestors = agent
+        let mut ancestors = agent
             .match_indices('/')
             .filter_map(|(end, _)| agent.get(..end))
             .chain([agent]);
-        task.is_some_and(|task| set.contains(&Revocable::Task(task.to_owned())))
-            || ancestors
-                .into_iter()
-                .any(|path| set.contains(&Revocable::Agent(path.to_owned())))
+        let task = task.is_some_and(|task| set.contains(&Revocable::Task(task.to_owned())));
+        task || ancestors.any(|path| {
+            set.contains(&Revocable::Agent(path.to_owned())) || set.contains(&role_of(path))
+        })
+    }
+}
+
+/// The role of an agent under its parent: `lead/reader.2` is a `reader` under `lead`.
+fn role_of(path: &str) -> Revocable {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let role = name.split_once('.').map_or(name, |(role, _)| role);
+    Revocable::Role {
+        parent: parent.to_owned(),
+        role: role.to_owned(),
     }
 }

@@ -22,8 +22,9 @@ pub struct Situation {
     pub task: Option<String>,
     /// The step of the plan.
     pub step: Option<String>,
-    /// What the run's data may carry instructions from.
-    pub taint: BTreeSet<String>,
+    /// What the run's data may carry instructions from; `None` is not known, which a caveat that
+    /// asks for it refuses.
+    pub taint: Option<BTreeSet<String>>,
     /// The most sensitive thing that the run has read.
     pub sensitivity: Option<Sensitivity>,
     /// What the run is for.
@@ -177,7 +178,7 @@ impl Gate {
         context.facts.task.clone_from(&situation.task);
         context.facts.step.clone_from(&situation.step);
         context.facts.dataset.clone_from(&declaration.dataset);
-        context.facts.taint = Some(situation.taint.clone());
+        context.facts.taint.clone_from(&situation.taint);
         // Not known of the tool is not known of the call, whatever the run has read.
         context.facts.sensitivity = declaration
             .sensitivity

@@ -86,3 +86,38 @@ fn same(last: &Arc<Link>, blocks: &[SignedBlock]) -> Option<Vec<Arc<Link>>> {
     links.reverse();
     next.is_none().then_some(links)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::{AgentKey, Authority, Grant, Mandate, Scope, any, matches};
+    use crate::id::Timestamp;
+
+    fn filled(scope: &Scope, tokens: usize) -> Cache {
+        let authority = Authority::generate();
+        let now = Timestamp::from_secs(1_800_000_000).unwrap();
+        let mut cache = Cache::default();
+        for _ in 0..tokens {
+            let to = AgentKey::generate().public();
+            let chain = authority.mint(scope, &Mandate::default(), to, now).unwrap();
+            cache.insert(authority.public(), &chain.links()[0]);
+        }
+        cache
+    }
+
+    #[test]
+    fn patterns_weigh_more_than_the_links_that_hold_them() {
+        let sources: Vec<String> = (0..16).map(|n| format!("[a-z]{n}")).collect();
+        let heavy = Scope::new().grant(Grant::new("fs.read").arg("path", matches(sources)));
+        let cache = filled(&heavy, 40);
+        let most = 2 * (GENERATION / (16 * PATTERN) + 1);
+        assert!(
+            cache.young.len() + cache.old.len() <= most,
+            "{} links",
+            cache.young.len()
+        );
+        let light = Scope::new().grant(Grant::new("fs.read").arg("path", any()));
+        let cache = filled(&light, 40);
+        assert_eq!((cache.young.len(), cache.old.len()), (40, 0));
+    }
+}

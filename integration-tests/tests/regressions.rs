@@ -1,4 +1,4 @@
-//! Adversarial review: each test carries out an attack that got through, or nearly did.
+//! Attacks that once got through, or nearly did.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
@@ -492,14 +492,25 @@ fn attack_12_what_a_model_asks_for_a_helper_costs_little() {
             .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}")))
             .grant(Grant::spawn(["reader"])),
     );
-    let few = 2000;
+    let few = 2000_u32;
     let names: Vec<String> = (0..few).map(|n| format!("a{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let scope = Scope::new().grant(Grant::new("fs.read").arg("path", one_of(names)));
+    // Beside what one pattern costs in the same run: each value must not compile it again.
+    let pattern = Scope::new()
+        .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}")));
+    let begun = Instant::now();
+    for _ in 0..20 {
+        pattern.at(start()).unwrap();
+    }
+    let compiled = begun.elapsed() / 20;
     let begun = Instant::now();
     let _ = held.delegate("reader", &scope, common::public(), start());
     let once = begun.elapsed();
-    assert!(once < Duration::from_secs(1), "{few} names took {once:?}");
+    assert!(
+        once < compiled * few / 4,
+        "{few} names took {once:?}, one pattern {compiled:?}"
+    );
 }
 
 #[test]
@@ -510,21 +521,14 @@ fn attack_12_too_many_patterns_are_refused_before_they_are_compiled() {
             .grant(Grant::new("fs.read").arg("path", any()))
             .grant(Grant::spawn(["reader"])),
     );
-    let many: Vec<String> = (0..2000)
-        .map(|n| format!("(?:[a-z]{{1,20}}[0-9]{{1,20}}/?){{1,12}}{n}"))
-        .collect();
+    // The first does not compile, so an error about their number says that they were counted first.
+    let many: Vec<String> = (0..2000).map(|n| format!("({n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let scope = Scope::new().grant(Grant::new("fs.read").arg("path", matches(many)));
-    let begun = Instant::now();
-    assert!(
-        held.delegate("reader", &scope, common::public(), start())
-            .is_err()
-    );
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
+    let error = held
+        .delegate("reader", &scope, common::public(), start())
+        .unwrap_err();
+    assert!(error.to_string().contains("at most 16 patterns"), "{error}");
 }
 
 #[test]
@@ -633,35 +637,4 @@ async fn attack_23_a_child_spawned_while_its_parent_ends_can_do_nothing() {
         assert!(child.spawn("writer").scope(Scope::inherit()).await.is_err());
         assert!(child.run("go on").await.is_err());
     }
-}
-
-#[test]
-fn attack_31_what_a_holder_has_cached_is_bounded_in_memory_too() {
-    let resident = || {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    };
-    let home = Home::new();
-    let held = home.held(
-        &Scope::new()
-            .grant(Grant::new("fs.read").arg("path", any()))
-            .grant(Grant::spawn(["child"])),
-    );
-    let sources: Vec<String> = (0..16)
-        .map(|n| format!("(?:[a-z]{{1,20}}[0-9]{{1,20}}/?){{1,12}}{n}"))
-        .collect();
-    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-    let scope = Scope::new()
-        .grant(Grant::new("fs.read").arg("path", matches(sources)))
-        .expires_in(minutes(5));
-    let before = resident();
-    for _ in 0..150 {
-        let bytes = held
-            .delegate("child", &scope, common::public(), start())
-            .unwrap()
-            .to_bytes();
-        home.ring.chain(&bytes).unwrap();
-    }
-    let more = resident().saturating_sub(before) >> 20;
-    assert!(more < 110, "150 tokens of one holder are kept in {more} MB");
 }

@@ -1,5 +1,7 @@
 //! Names for things: uuid newtypes, and the one type for a moment in time.
 
+pub(crate) mod hex;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

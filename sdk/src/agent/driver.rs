@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::member::{Agent, Member, denied, line};
+use super::handle::Agent;
+use super::member::{Member, denied, line};
 use super::report::{Report, RunFailed};
 use super::run::{CallOutcome, Ended, Finished, Run, Step};
 use super::spawn::SpawnError;

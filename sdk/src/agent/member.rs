@@ -1,17 +1,14 @@
 //! One agent in the tree: its token and key, what its data is tainted with, and its end.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::orchestrator::{Seat, Shared};
-use super::report::{Report, RunFailed};
 use super::run::Limits;
-use super::spawn::{Spawn, SpawnError};
+use super::spawn::SpawnError;
 use crate::capability::{Held, Risk, Sensitivity};
 use crate::guard::{Context, Denial, Effect, Revocable};
 use crate::id::{AgentId, CallId, Timestamp};
@@ -313,103 +310,4 @@ fn cut(text: &str, longest: usize) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// An agent: a token that only narrows, a key that never leaves, and a task that ends.
-///
-/// Dropping it ends its task. Children are made from it alone ([`Agent::spawn`]).
-pub struct Agent {
-    pub(super) member: Arc<Member>,
-}
-
-impl Agent {
-    pub(super) fn new(member: Member) -> Self {
-        Self {
-            member: Arc::new(member),
-        }
-    }
-
-    /// The agent's path from the root, such as `lead/reader`.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.member.path
-    }
-
-    /// The agent's id.
-    #[must_use]
-    pub fn id(&self) -> AgentId {
-        self.member.id
-    }
-
-    /// The agent's token and key.
-    #[must_use]
-    pub fn held(&self) -> Arc<Held> {
-        self.member.held.clone()
-    }
-
-    /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
-    pub fn spawn(&self, role: impl Into<String>) -> Spawn {
-        Spawn::new(self.member.clone(), role.into())
-    }
-
-    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends.
-    ///
-    /// # Errors
-    ///
-    /// [`RunFailed`] when there is no answer; what was done is in its report.
-    pub async fn run(self, task: impl Into<String>) -> Result<Report, RunFailed> {
-        super::driver::run(self, task.into()).await
-    }
-
-    /// Calls a tool as this agent, without a model.
-    pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
-        self.member.learn_from_parents();
-        let outcome = self.member.call(tool, &arguments.to_string()).await;
-        // Whoever made the call has its result, and may tell the parent.
-        self.member.teach_parent();
-        outcome
-    }
-
-    /// A handle to cancel the agent and its subtree with.
-    #[must_use]
-    pub fn handle(&self) -> AgentHandle {
-        AgentHandle {
-            cancel: self.member.cancel.clone(),
-        }
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        if self.member.end("dropped")
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let member = self.member.clone();
-            runtime.spawn(async move { member.record_end("dropped").await });
-        }
-    }
-}
-
-impl fmt::Debug for Agent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Agent({}, {:?})",
-            self.member.path,
-            self.member.held.chain()
-        )
-    }
-}
-
-/// Cancels an agent and its subtree.
-#[derive(Clone, Debug)]
-pub struct AgentHandle {
-    cancel: CancellationToken,
-}
-
-impl AgentHandle {
-    /// Cancels: calls in progress are stopped, and the runs end as cancelled.
-    pub fn cancel(&self) {
-        self.cancel.cancel();
-    }
 }

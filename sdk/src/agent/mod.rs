@@ -6,13 +6,14 @@
 //! its whole subtree.
 
 mod driver;
+mod handle;
 mod member;
 mod orchestrator;
 mod report;
 mod run;
 mod spawn;
 
-pub use member::{Agent, AgentHandle};
+pub use handle::{Agent, AgentHandle};
 pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
 pub use report::{OutputError, Report, RunFailed};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};

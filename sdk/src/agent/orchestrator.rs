@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::member::{Agent, Member};
+use super::handle::Agent;
+use super::member::Member;
 use super::run::Limits;
 use super::spawn::SpawnError;
 use crate::capability::{AgentKey, Authority, KeyRing, Kind, Mandate, PublicKey, Refusal, Scope};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::member::{Agent, Member};
+use super::handle::Agent;
+use super::member::Member;
 use super::run::Limits;
 use crate::capability::{
     AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity, Widens,

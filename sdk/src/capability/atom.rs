@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::canonical;
 use super::decimal::Decimal;
-use super::hex::Hex;
+use crate::id::hex::Hex;
 
 /// A value as a token compares it: a string, a truth value, a number of at most six decimals, or
 /// the SHA-256 of the canonical JSON of anything else.

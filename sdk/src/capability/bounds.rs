@@ -291,7 +291,7 @@ impl Bounds {
             // A holder's key is fresh for every delegation, so it tells the counters apart.
             budget
                 .label
-                .get_or_insert_with(|| super::hex::Hex(holder.as_bytes()).to_string());
+                .get_or_insert_with(|| crate::id::hex::Hex(holder.as_bytes()).to_string());
         }
         self.caveats
             .budgets

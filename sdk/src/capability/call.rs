@@ -5,10 +5,10 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::canonical;
-use super::hex::Hex;
 use super::keys::PublicKey;
 use super::reading::Reading;
 use super::refusal::{Kind, Refusal};
+use crate::id::hex::Hex;
 
 /// One argument: its name and its readings.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::bounds::Bounds;
 use super::compiled::Rules;
 use super::datalog::{AuthorityBlock, Block};
-use super::hex::Hex;
 use super::keys::PublicKey;
 use super::link::Link;
 use super::question::Approved;
 use super::wire::{self, Proof};
 use crate::id::Timestamp;
+use crate::id::hex::Hex;
 
 /// A token whose signatures hold from a root on, and whose every block is in profile.
 ///

@@ -9,7 +9,7 @@ use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
-use super::hex::{Hex, unhex};
+use crate::id::hex::{self, Hex};
 
 /// `N` bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
@@ -100,7 +100,7 @@ impl FromStr for PublicKey {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let bytes = text
             .strip_prefix("ed25519/")
-            .and_then(unhex::<32>)
+            .and_then(hex::read::<32>)
             .ok_or_else(|| {
                 KeyError(
                     "a public key is written `ed25519/` and 64 lower-case hexadecimal digits"

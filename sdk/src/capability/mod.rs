@@ -23,7 +23,6 @@ mod delegate;
 mod explain;
 mod facts;
 mod held;
-mod hex;
 mod keyring;
 mod keys;
 mod link;

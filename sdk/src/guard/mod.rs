@@ -1,6 +1,7 @@
 //! MAY THIS CALL HAPPEN? The guard decides, with state and time, and nothing runs without its
 //! [`Permit`].
 
+mod authorize;
 mod builder;
 mod context;
 mod denial;

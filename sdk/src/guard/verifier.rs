@@ -8,26 +8,24 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::denial::Denial;
-use super::ledger;
-use super::permit::{Permit, Reservation};
-use super::policy::{Decision, Policy};
+use super::policy::Policy;
 use super::replay::ReplaySet;
 use super::revocation::Revocations;
-use super::verdict::{Attempt, Checked, Pending, Presented, Recorder, Verdict};
+use super::verdict::{Checked, Presented, Recorder};
 use crate::capability::{
-    Apart, Call, Chain, Held, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall,
+    Apart, Call, Chain, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall,
 };
 use crate::clock::{Clock, HighWater};
-use crate::id::{CallId, Timestamp};
-use crate::store::{Batch, Expected, Key, Store, StoreError};
+use crate::id::Timestamp;
+use crate::store::Store;
 
 /// What [`Guard::check`] leaves apart: the ledger and whoever approves are asked later.
-const STATE: Apart = Apart {
+pub(super) const STATE: Apart = Apart {
     budgets: true,
     approvals: true,
 };
 /// What only the ledger decides.
-const LEDGER: Apart = Apart {
+pub(super) const LEDGER: Apart = Apart {
     budgets: true,
     approvals: false,
 };
@@ -131,7 +129,7 @@ impl Guard {
             .map_err(|refusal| Denial::new(&context.agent, call.capability(), refusal))
     }
 
-    fn ask(
+    pub(super) fn ask(
         &self,
         presented: Presented<'_>,
         call: &Call,
@@ -156,7 +154,12 @@ impl Guard {
     }
 
     /// Whether the root of a chain is still trusted, and nothing of it or of the run is revoked.
-    fn standing(&self, chain: &Chain, agent: &str, task: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn standing(
+        &self,
+        chain: &Chain,
+        agent: &str,
+        task: Option<&str>,
+    ) -> Result<(), Refusal> {
         self.ring.admit(chain)?;
         if let Some(hop) = self.revocations.of_chain(chain) {
             return Err(Refusal::at(
@@ -197,232 +200,5 @@ impl Guard {
                 "the call could have been made before this verifier started, which forgot such calls",
             )),
         }
-    }
-
-    /// Decides a call: the token, the policy, approvals, then all of it again with budgets and
-    /// replay in one batch with the record. Nothing that cannot be recorded runs.
-    ///
-    /// The guard sets the time and, where it has one, the audience of `context` itself.
-    pub async fn authorize(
-        &self,
-        presented: Presented<'_>,
-        call: Call,
-        mut context: Context,
-    ) -> Verdict {
-        let id = CallId::fresh();
-        match self.decide(presented, &call, &mut context).await {
-            Ok(None) => {}
-            Ok(Some(missing)) => {
-                let denial = Denial::new(&context.agent, call.capability(), missing);
-                self.record(id, presented.chain(), &call, &context, &denial)
-                    .await;
-                let request = match presented {
-                    Presented::Held(held) => Some(held.approval_request(&call, &context.facts)),
-                    Presented::Wire(_) => None,
-                };
-                return Verdict::Ask(Box::new(Pending {
-                    request,
-                    call,
-                    missing: denial,
-                }));
-            }
-            Err(refusal) => return self.deny(id, presented, call, context, refusal).await,
-        }
-        match self.reserve(id, presented, &call, &mut context).await {
-            Ok(reservation) => {
-                let permit = Permit::new(id, presented.chain().clone(), call, context);
-                Verdict::Permit(permit, reservation)
-            }
-            Err(refusal) => self.deny(id, presented, call, context, refusal).await,
-        }
-    }
-
-    /// `Ok(None)` when nothing is missing, `Ok(Some(…))` when only an approval is.
-    async fn decide(
-        &self,
-        presented: Presented<'_>,
-        call: &Call,
-        context: &mut Context,
-    ) -> Result<Option<Refusal>, Refusal> {
-        self.situate(context)?;
-        self.ask(presented, call, context, STATE)?;
-        let decision = match &self.policy {
-            Some(policy) => policy.decide(presented.chain(), call, context).await,
-            None if self.policy_required => {
-                Err("no policy is loaded, and one is required".to_owned())
-            }
-            None => Ok(Decision::Permit),
-        };
-        match decision {
-            Ok(Decision::Permit) => {}
-            Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
-            Ok(Decision::Ask(why)) => {
-                let digest = call.digest(
-                    &presented.chain().holder(),
-                    context.facts.task.as_deref(),
-                    context.facts.audience.as_deref(),
-                );
-                if !presented
-                    .chain()
-                    .approved(&digest, self.now()?, &self.approvers)
-                {
-                    return Ok(Some(Refusal::new(Kind::Approval, why)));
-                }
-            }
-            Err(why) => return Err(Refusal::new(Kind::Policy, why)),
-        }
-        // Only approvals can be missing now: everything else was asked above.
-        match self.ask(presented, call, context, LEDGER) {
-            Err(refusal) if refusal.kind() == Kind::Approval => Ok(Some(refusal)),
-            other => other.map(|_| None),
-        }
-    }
-
-    fn situate(&self, context: &mut Context) -> Result<(), Refusal> {
-        context.facts.time = self.now()?;
-        if let Some(audience) = &self.audience {
-            context.facts.audience = Some(audience.clone());
-        }
-        Ok(())
-    }
-
-    async fn reserve(
-        &self,
-        id: CallId,
-        presented: Presented<'_>,
-        call: &Call,
-        context: &mut Context,
-    ) -> Result<Reservation, Refusal> {
-        // Time has passed while the policy thought: clock, revocation and token once more.
-        self.situate(context)?;
-        self.ask(presented, call, context, LEDGER)?;
-        let chain = presented.chain();
-        let mut batch = ledger::charge(chain, ledger::CALLS, Batch::new())?;
-        let now = context.facts.time;
-        let (until, wire) = match presented {
-            Presented::Wire(wire) => (wire.expires().saturating_add(SKEW), true),
-            Presented::Held(_) => (now.saturating_add(MAX_CALL_LIFE + SKEW), false),
-        };
-        // An approval answers one call for as long as it lasts, so the call is remembered that long.
-        let approvals = chain.approvals().iter().map(|approval| approval.expires);
-        let until = approvals
-            .map(|expires| expires.min(chain.expires()))
-            .fold(until, Timestamp::max);
-        if self.store.durable() {
-            let spent = Key::of([
-                "replay",
-                &crate::store::hex::write(&chain.id()),
-                &crate::store::hex::write(&call.nonce().0),
-            ]);
-            batch = batch
-                .expect(spent.clone(), Expected::Absent)
-                .put(spent, format!("\"{until}\""));
-        }
-        if let Some(recorder) = &self.recorder {
-            batch = recorder.attempt(
-                &Attempt {
-                    id,
-                    chain,
-                    call,
-                    context,
-                    denial: None,
-                },
-                batch,
-            );
-        }
-        // Taken last of all checks. If the batch then fails the call stays spent: it may be asked
-        // again as a new call, never as this one.
-        self.replay.take(
-            (chain.id(), call.nonce().0),
-            chain.holder(),
-            until,
-            now,
-            wire,
-        )?;
-        match self.store.commit(batch).await {
-            Ok(_) => Ok(Reservation { id }),
-            Err(error) => {
-                Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
-            }
-        }
-    }
-
-    /// Charges a turn of the model to an agent and its ancestors.
-    ///
-    /// # Errors
-    ///
-    /// The denial when a budget is used up, the token has ended or is revoked, or the store cannot
-    /// be written.
-    pub async fn charge_turn(&self, held: &Held, agent: &str) -> Result<(), Denial> {
-        let chain = held.chain();
-        let charged = async {
-            // A turn is no call, but who may make none has nothing to think about.
-            let now = self.now()?;
-            self.standing(chain, agent, None)?;
-            if now.secs() >= chain.expires().secs() {
-                let what = format!("the token ended at {}, now is {now}", chain.expires());
-                return Err(Refusal::new(Kind::Expired, what));
-            }
-            let batch = ledger::charge(chain, ledger::TURNS, Batch::new())?;
-            if batch.ops().is_empty() {
-                return Ok(());
-            }
-            let committed = self.store.commit(batch).await;
-            committed.map(|_| ()).map_err(|error| {
-                ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))
-            })
-        };
-        charged
-            .await
-            .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
-    }
-
-    async fn deny(
-        &self,
-        id: CallId,
-        presented: Presented<'_>,
-        call: Call,
-        context: Context,
-        refusal: Refusal,
-    ) -> Verdict {
-        let denial = Denial::new(&context.agent, call.capability(), refusal);
-        self.record(id, presented.chain(), &call, &context, &denial)
-            .await;
-        Verdict::Denied(denial)
-    }
-
-    async fn record(
-        &self,
-        id: CallId,
-        chain: &Chain,
-        call: &Call,
-        context: &Context,
-        denial: &Denial,
-    ) {
-        let Some(recorder) = &self.recorder else {
-            return;
-        };
-        let attempt = Attempt {
-            id,
-            chain,
-            call,
-            context,
-            denial: Some(denial),
-        };
-        let batch = recorder.attempt(&attempt, Batch::new());
-        if let Err(error) = self.store.commit(batch).await {
-            // The call is refused either way.
-            tracing::error!(%error, %denial, "a denial could not be recorded");
-        }
-    }
-}
-
-fn store_refusal(error: &StoreError) -> Refusal {
-    match error {
-        StoreError::Conflict { .. } => Refusal::new(Kind::Replay, "this very call was made before"),
-        other => Refusal::new(
-            Kind::Unavailable,
-            format!("the call could not be recorded, so it does not run: {other}"),
-        ),
     }
 }

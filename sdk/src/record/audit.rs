@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::capability::{Chain, Kind, canonical};
 use crate::guard::{Attempt, Context, Denial, Recorder, Reservation};
+use crate::id::hex;
 use crate::id::{CallId, Timestamp};
-use crate::store::{Batch, LogName, hex};
+use crate::store::{Batch, LogName};
 
 /// The version of the entries that this build writes and reads.
 pub const AUDIT_VERSION: u32 = 1;

@@ -79,7 +79,7 @@ impl Checkpoint {
             key,
             signature: _,
         } = self;
-        let key = crate::store::hex::write(key);
+        let key = crate::id::hex::write(key);
         format!(
             "bailiwick/checkpoint/1\0log {log}\nseq {seq}\nlink {link}\ntime {}\nkey {key}\n",
             time.millis()
@@ -264,7 +264,7 @@ fn broken(log: &LogName, seq: u64, what: Fault) -> Broken {
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    use crate::store::hex;
+    use crate::id::hex;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&hex::write(bytes))

@@ -144,7 +144,7 @@ impl Events {
         // Sequence and sending under one lock: the order that watchers see is the order of seq.
         let mut seq = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *seq += 1;
-        let token = crate::store::hex::write(token.first_chunk::<8>().unwrap_or(&[0; 8]));
+        let token = crate::id::hex::write(token.first_chunk::<8>().unwrap_or(&[0; 8]));
         let event = Event {
             version: EVENT_VERSION,
             seq: *seq,

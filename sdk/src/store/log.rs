@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use super::{Key, hex};
+use super::Key;
+use crate::id::hex;
 
 /// The name of a log, made like a [`Key`]; logs and keys of one name have nothing to do with each
 /// other.

@@ -14,7 +14,6 @@ mod suite;
 
 mod apply;
 mod batch;
-pub(crate) mod hex;
 mod key;
 mod log;
 mod memory;

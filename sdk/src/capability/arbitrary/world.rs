@@ -18,11 +18,11 @@ use crate::capability::keys::PublicKey;
 use crate::capability::reading::Reading;
 use crate::id::Timestamp;
 
+/// Whether the whole text matches; searching would stop at the first alternative that fits.
 fn matches(source: &str, text: &str) -> bool {
-    regex::Regex::new(source)
+    regex::Regex::new(&format!(r"\A(?:{source})\z"))
         .unwrap()
-        .find_iter(text)
-        .any(|found| found.range() == (0..text.len()))
+        .is_match(text)
 }
 
 /// A call and all that a verifier knows about it.

@@ -10,12 +10,12 @@ use biscuit_auth::format::schema::{
 
 use super::super::call::Call;
 use super::super::facts::Facts;
-use super::super::hex::Hex;
 use super::grant::halves;
 use super::query::{Query, bytes, date, int, of, set_of};
 use super::table::Table;
 use super::write::fact;
 use crate::id::Timestamp;
+use crate::id::hex::Hex;
 
 /// The facts of a call as a stock Biscuit library must be given them, one Datalog line each.
 ///

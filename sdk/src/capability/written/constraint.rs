@@ -9,9 +9,9 @@ use super::{DECIMAL, HASH};
 use crate::capability::atom::Atom;
 use crate::capability::constraint::{Constraint, with_slash};
 use crate::capability::decimal::Decimal;
-use crate::capability::hex::unhex;
 use crate::capability::scope::ScopeError;
 use crate::capability::url_pattern::UrlPattern;
+use crate::id::hex;
 
 const WORDS: [&str; 2] = ["any", "absent"];
 const KINDS: [&str; 10] = [
@@ -76,7 +76,7 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
 }
 
 fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
-    if let Some(hash) = only_member(place.value, HASH).and_then(unhex) {
+    if let Some(hash) = only_member(place.value, HASH).and_then(hex::read) {
         return Ok(Atom::Hash(hash));
     }
     if let Some(number) = only_member(place.value, DECIMAL).and_then(|text| text.parse().ok()) {

@@ -9,9 +9,9 @@ use crate::capability::atom::Atom;
 use crate::capability::bounds::{Bounds, Budget, Grant, Grants, Quorum};
 use crate::capability::constraint::{Constraint, strip_slash};
 use crate::capability::decimal::Decimal;
-use crate::capability::hex::Hex;
 use crate::capability::scope::{Expiry, Scope};
 use crate::capability::url_pattern::UrlPattern;
+use crate::id::hex::Hex;
 
 pub(super) fn bounds(bounds: &Bounds) -> Value {
     let caveats = bounds.caveats.clone();

@@ -11,8 +11,13 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
+/// Bytes as text.
+pub(crate) fn write(bytes: &[u8]) -> String {
+    Hex(bytes).to_string()
+}
+
 /// Exactly `N` bytes in lower-case hexadecimal.
-pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -150,15 +150,9 @@ pub(super) fn finish(
         )));
     }
     patterns(&links).map_err(MintError::Profile)?;
-    // Protobuf adds about 150 bytes a block around the block itself.
     let chain = Chain::of(root, key_id, links);
-    size(
-        chain
-            .links()
-            .iter()
-            .map(|link| link.signed.bytes.len() + 128)
-            .sum(),
-    )?;
+    // Exactly what a reader counts: what is made here can be read back.
+    size(chain.to_bytes().len())?;
     Ok(chain)
 }
 

@@ -124,3 +124,30 @@ fn an_approver_is_neither_holder_nor_root() {
         Err(MintError::Profile(_))
     ));
 }
+
+#[test]
+fn a_token_that_is_made_can_be_read_however_near_the_limit() {
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    let pay = call("pay", json!({ "to": "a" }));
+    for more in [0, 31, 62, 93, 124] {
+        let holder = key();
+        let long = "x".repeat(14_000 + more);
+        let scope = Scope::new().grant(Grant::new("pay").arg("to", one_of(["a".to_owned(), long])));
+        let chain = root
+            .mint(&scope, &Mandate::default(), holder.public(), at(0))
+            .unwrap();
+        let mut held = chain.held_by(holder).unwrap();
+        let refused = loop {
+            ring.chain(&held.chain().to_bytes()).unwrap();
+            if let Ok(wire) = held.wire_call(&pay, &facts(0), Duration::from_secs(9)) {
+                ring.wire_call(&wire).unwrap();
+            }
+            held = match approve(&held, &pay, &key()) {
+                Ok(more) => more,
+                Err(error) => break error,
+            };
+        };
+        assert!(refused.to_string().contains("16384"), "{refused}");
+    }
+}

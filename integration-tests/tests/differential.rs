@@ -45,19 +45,21 @@ fn hold(chain: &Chain, key: &AgentKey) -> Held {
     chain.clone().held_by(clone(key)).unwrap()
 }
 
-/// The first random scope that can be used.
+/// The first random scope that can be used, or why none of some tries can: a chain may be full.
 fn usable<T, E: std::fmt::Display>(
     rng: &mut Rng,
     mut scope: impl FnMut(&mut Rng) -> Scope,
     make: impl Fn(&Scope) -> Result<T, E>,
-) -> T {
+) -> Result<T, String> {
+    let mut last = String::new();
     for _ in 0..200 {
         match make(&scope(rng)) {
-            Ok(made) => return made,
-            Err(error) => assert!(!error.to_string().contains("canonical"), "{error}"),
+            Ok(made) => return Ok(made),
+            Err(error) => last = error.to_string(),
         }
+        assert!(!last.contains("canonical"), "{last}");
     }
-    panic!("no random scope was usable");
+    Err(last)
 }
 
 fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown {
@@ -69,17 +71,28 @@ fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown
         rng,
         |rng| world.scope(rng, false, last(0), &[]),
         |scope| root.mint(scope, &Mandate::default(), to, world.now),
-    );
+    )
+    .unwrap();
     let mut before = vec![chain.clone()];
     for hop in 1..=depth {
         let next = AgentKey::generate();
         let held = hold(&chain, &key);
         let named: Vec<_> = chain.budgets().map(|(key, _, _)| key.clone()).collect();
-        chain = usable(
+        let longer = usable(
             rng,
             |rng| world.scope(rng, true, last(hop), &named),
             |scope| held.danger_append("agent", scope, next.public(), world.now),
         );
+        chain = match longer {
+            Ok(longer) => longer,
+            Err(full) => {
+                assert!(
+                    full.contains("bytes") || full.contains("patterns"),
+                    "{full}"
+                );
+                break;
+            }
+        };
         before.push(chain.clone());
         key = next;
     }

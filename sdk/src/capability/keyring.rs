@@ -3,7 +3,7 @@
 mod verify;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::authority::RootKey;
 use super::cache::Cache;
@@ -94,11 +94,14 @@ impl KeyRing {
     /// The roots trusted now.
     #[must_use]
     pub fn roots(&self) -> Vec<RootKey> {
+        self.trusted().clone()
+    }
+
+    fn trusted(&self) -> RwLockReadGuard<'_, Vec<RootKey>> {
         self.inner
             .roots
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 
     fn turn(&self) {
@@ -116,11 +119,7 @@ impl KeyRing {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let key_id = chain.key_id();
         let trusts = |root: &PublicKey| {
-            let roots = self
-                .inner
-                .roots
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let roots = self.trusted();
             roots
                 .iter()
                 .any(|known| known.key == *root && fits(known, key_id))

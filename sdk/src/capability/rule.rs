@@ -63,7 +63,7 @@ impl Rule {
                 match (given.peek(), listed.peek()) {
                     (None, None) => return None,
                     (Some(arg), Some((name, test))) if arg.name == *name => {
-                        let failure = (!test.allows(arg)).then(|| self.outside(name, test));
+                        let failure = (!test.allows(arg)).then(|| self.outside(name));
                         given.next();
                         listed.next();
                         if failure.is_some() {
@@ -89,7 +89,7 @@ impl Rule {
         })
     }
 
-    fn outside(&self, name: &str, _: &Test) -> String {
+    fn outside(&self, name: &str) -> String {
         match self.grant.args.get(name) {
             Some(Constraint::Absent) => format!("argument `{name}` must not be given"),
             Some(constraint) => match constraint.to_string().strip_prefix("is ") {

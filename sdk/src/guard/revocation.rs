@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::capability::{Chain, PublicKey};
 
@@ -84,11 +84,7 @@ impl Revocations {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner
-            .set
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.set().len()
     }
 
     /// Whether nothing is revoked.
@@ -100,11 +96,7 @@ impl Revocations {
     /// Whether something is revoked by itself.
     #[must_use]
     pub fn contains(&self, what: &Revocable) -> bool {
-        self.inner
-            .set
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(what)
+        self.set().contains(what)
     }
 
     /// What of a chain is revoked: the hop, and what was revoked there. Remembered in the chain
@@ -119,12 +111,15 @@ impl Revocations {
         found
     }
 
-    fn find(&self, chain: &Chain) -> Option<u32> {
-        let set = self
-            .inner
+    fn set(&self) -> RwLockReadGuard<'_, HashSet<Revocable>> {
+        self.inner
             .set
             .read()
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, chain: &Chain) -> Option<u32> {
+        let set = self.set();
         if set.is_empty() {
             return None;
         }
@@ -145,11 +140,7 @@ impl Revocations {
 
     /// Whether the task, the agent, or one of its ancestors is revoked.
     pub(super) fn of_run(&self, agent: &str, task: Option<&str>) -> bool {
-        let set = self
-            .inner
-            .set
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let set = self.set();
         if set.is_empty() {
             return false;
         }

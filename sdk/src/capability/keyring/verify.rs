@@ -74,11 +74,7 @@ impl KeyRing {
     fn verify(&self, parts: &Parts) -> Result<Chain, Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<RootKey> = {
-            let roots = self
-                .inner
-                .roots
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let roots = self.trusted();
             roots
                 .iter()
                 .filter(|root| fits(root, parts.key_id))

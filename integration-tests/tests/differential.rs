@@ -1,10 +1,13 @@
 //! Native ≡ Datalog: for random scopes, chains, calls and facts the stock engine gives the verdict
 //! that we give, and the block that it blames first is the one that we name.
 //!
-//! `BAILIWICK_CASES` is the number of verdicts compared, `BAILIWICK_SEED` repeats a run.
+//! `BAILIWICK_CASES` is the number of verdicts compared. `BAILIWICK_SEED` chooses them: a number, or
+//! `random` to look for new ones. Without it every run compares the same, so that a change is blamed
+//! for what it did and not for what an unlucky draw found.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests"
@@ -25,6 +28,16 @@ fn cases() -> u64 {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1500)
+}
+
+fn seed() -> u64 {
+    match std::env::var("BAILIWICK_SEED").as_deref() {
+        Err(_) => 20_261_122,
+        Ok("random") => u64::from_le_bytes(*CallNonce::fresh().0.first_chunk().unwrap()),
+        Ok(text) => text
+            .parse()
+            .expect("BAILIWICK_SEED is a number or `random`"),
+    }
 }
 
 /// How many calls are asked of one token.
@@ -226,10 +239,7 @@ fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
 
 #[test]
 fn the_stock_engine_agrees() {
-    let seed = std::env::var("BAILIWICK_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| u64::from_le_bytes(*CallNonce::fresh().0.first_chunk().unwrap()));
+    let seed = seed();
     eprintln!("BAILIWICK_SEED={seed}");
     let (mut rng, mut count) = (Rng::new(seed), Count::default());
     let started = std::time::Instant::now();
@@ -264,12 +274,18 @@ fn the_stock_engine_agrees() {
     }
     let each = started.elapsed() / u32::try_from(count.asked).unwrap();
     eprintln!("{each:?} a case, {count:?}");
+    // A share says something of the generator only when many tokens were drawn.
+    let enough = if count.tokens >= 1000 {
+        (15, 5)
+    } else {
+        (1, 0)
+    };
     assert!(
-        count.allowed * 100 >= count.asked * 15,
+        count.allowed * 100 >= count.asked * enough.0,
         "too few cases allow: {count:?}"
     );
     assert!(
-        count.wire_allowed * 100 >= count.wire * 5,
+        count.wire_allowed * 100 >= count.wire * enough.1,
         "too few wire calls allow: {count:?}"
     );
     assert_eq!(

@@ -96,7 +96,7 @@ impl Held {
                 "the approval is not for this token as it is now; ask for it again".to_owned(),
             ));
         }
-        let mut table = (*last.table).clone();
+        let mut table = last.table.clone();
         let block =
             decode(&approval.bytes, true, &mut table).map_err(|what| profile(what.to_owned()))?;
         let key = AgentKey::generate();
@@ -118,7 +118,7 @@ impl Held {
             signed,
             block,
             rules: None,
-            table: Arc::new(table),
+            table,
         });
         let chain = finish(
             self.chain.root(),

@@ -27,7 +27,10 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// The longest known prefix of `blocks`, compared block by block, and the root that signed it.
-    pub(crate) fn prefix(&mut self, blocks: &[SignedBlock]) -> Option<(PublicKey, Vec<Arc<Link>>)> {
+    pub(crate) fn prefix(
+        &mut self,
+        blocks: &[SignedBlock<&[u8]>],
+    ) -> Option<(PublicKey, Vec<Arc<Link>>)> {
         (1..=blocks.len()).rev().find_map(|length| {
             let prefix = blocks.get(..length)?;
             let signature = &prefix.last()?.signature;
@@ -72,12 +75,12 @@ fn weight(link: &Link) -> usize {
 }
 
 /// The links up to `last`, if they are these blocks to the byte.
-fn same(last: &Arc<Link>, blocks: &[SignedBlock]) -> Option<Vec<Arc<Link>>> {
+fn same(last: &Arc<Link>, blocks: &[SignedBlock<&[u8]>]) -> Option<Vec<Arc<Link>>> {
     let mut links = Vec::with_capacity(blocks.len());
     let mut next = Some(last);
     for block in blocks.iter().rev() {
         let link = next?;
-        if link.signed != *block {
+        if !link.signed.is(block) {
             return None;
         }
         links.push(link.clone());

@@ -33,6 +33,8 @@ struct Inner {
     links: Vec<Arc<Link>>,
     hops: u32,
     approvals: Vec<Approved>,
+    /// When the first of the blocks expires.
+    expires: Timestamp,
     /// The epoch of the keyring at which the root was last found trusted.
     trusted_at: AtomicU64,
     /// The generation of the revocations at which nothing of the chain was found revoked.
@@ -70,8 +72,9 @@ impl Hop<'_> {
 impl Chain {
     /// Puts verified links together. `links` starts with the authority block.
     pub(crate) fn of(root: PublicKey, key_id: Option<u32>, links: Vec<Arc<Link>>) -> Self {
-        let mut hops = 0;
-        let mut approvals = Vec::new();
+        let (mut hops, mut approvals) = (0, Vec::new());
+        let bounds = links.iter().filter_map(|link| link.block.bounds());
+        let expires = bounds.map(|bounds| bounds.caveats.expires).min();
         for link in &links {
             match (&link.block, &link.signed.external) {
                 (Block::Hop(_), _) => hops += 1,
@@ -92,6 +95,7 @@ impl Chain {
                 links,
                 hops,
                 approvals,
+                expires: expires.unwrap_or_default(),
                 trusted_at,
                 clean_at,
             }),
@@ -161,10 +165,7 @@ impl Chain {
     /// When the first of its blocks expires.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
-        self.bounds()
-            .map(|bounds| bounds.caveats.expires)
-            .min()
-            .unwrap_or_default()
+        self.inner.expires
     }
 
     /// The bounds of each block, root first; the chain allows what all of them allow.

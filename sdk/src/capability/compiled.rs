@@ -4,6 +4,7 @@ mod caveats;
 
 use std::net::IpAddr;
 
+use self::caveats::Caveat;
 use super::bounds::{Bounds, Grants};
 use super::call::Call;
 use super::constraint::Constraint;
@@ -17,8 +18,7 @@ use super::rule::{Rule, rule};
 pub(crate) struct Rules {
     /// `None` inherits.
     grants: Option<Vec<Rule>>,
-    bounds: Bounds,
-    budgets: Vec<(BudgetKey, u64)>,
+    caveats: Box<[Caveat]>,
 }
 
 impl Rules {
@@ -28,23 +28,18 @@ impl Rules {
             Grants::Inherit => None,
             Grants::Only(grants) => Some(grants.iter().map(rule).collect::<Result<_, _>>()?),
         };
-        let budgets = bounds.caveats.budgets.iter().map(|budget| {
-            let key = BudgetKey {
-                kind: budget.kind.clone(),
-                id: budget.id().unwrap_or_default(),
-            };
-            (key, budget.max)
-        });
         Ok(Self {
             grants,
-            bounds: bounds.clone(),
-            budgets: budgets.collect(),
+            caveats: caveats::compile(&bounds.caveats),
         })
     }
 
-    /// The budgets that the block sets.
-    pub(crate) fn budgets(&self) -> &[(BudgetKey, u64)] {
-        &self.budgets
+    /// The budgets that the block sets, and the most that each may reach.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64)> {
+        self.caveats.iter().filter_map(|caveat| match caveat {
+            Caveat::Budget(key, max) => Some((key, *max)),
+            _ => None,
+        })
     }
 
     /// Whether the block could allow some call of `capability`.
@@ -100,10 +95,9 @@ impl Rules {
 
     fn matching<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Rule> {
         let rules = self.grants.as_deref().unwrap_or_default();
-        rules.iter().filter(|rule| {
-            rule.grant.capability == call.capability()
-                && rule.failures(call.args()).next().is_none()
-        })
+        rules
+            .iter()
+            .filter(|rule| rule.grant.capability == call.capability() && rule.allows(call.args()))
     }
 
     /// Asks the block at `hop`.
@@ -111,15 +105,17 @@ impl Rules {
         if !self.granted(question) {
             return Err(self.why_not(question, hop));
         }
-        self.caveats(question)
-            .map_err(|(kind, detail)| Refusal::at(kind, hop, detail))
+        match self.caveats.iter().find(|caveat| !caveat.holds(question)) {
+            Some(caveat) => Err(Refusal::at(caveat.kind(), hop, caveat.why_not(question))),
+            None => Ok(()),
+        }
     }
 
     fn granted(&self, question: &Question<'_>) -> bool {
         self.grants.as_ref().is_none_or(|rules| {
             rules.iter().any(|rule| {
                 rule.grant.capability == question.call.capability()
-                    && rule.failures(question.call.args()).next().is_none()
+                    && rule.allows(question.call.args())
                     && rule.approved(question)
             })
         })
@@ -167,7 +163,8 @@ impl Rules {
                 )
             }
             Some((_, rule)) => {
-                let failures: Vec<String> = rule.failures(question.call.args()).collect();
+                let failures = rule.failures(question.call.args());
+                let failures: Vec<String> = failures.map(|failure| failure.to_string()).collect();
                 Refusal::at(Kind::Argument, hop, failures.join("; "))
             }
         }

@@ -59,12 +59,8 @@ impl Chain {
 
     /// The budgets that the chain sets: which counter, the most it may reach, and the hop.
     pub fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64, u32)> {
-        self.rules().flat_map(|(hop, rules)| {
-            rules
-                .budgets()
-                .iter()
-                .map(move |(key, max)| (key, *max, hop))
-        })
+        self.rules()
+            .flat_map(|(hop, rules)| rules.budgets().map(move |(key, max)| (key, max, hop)))
     }
 
     /// Whether the chain could allow any call of `capability`, arguments and context apart.

@@ -16,7 +16,7 @@ pub(crate) struct Link {
     /// What the block allows; none for approvals and calls.
     pub(crate) rules: Option<Rules>,
     /// The strings and keys named up to here.
-    pub(crate) table: Arc<Table>,
+    pub(crate) table: Table,
 }
 
 /// Signs `block` after `parent` and makes it a link. The block is in profile by construction.
@@ -26,7 +26,7 @@ pub(crate) fn append(
     signer: &AgentKey,
     next_key: PublicKey,
 ) -> Result<Arc<Link>, String> {
-    let mut table = parent.map_or_else(Table::default, |parent| (*parent.table).clone());
+    let mut table = parent.map_or_else(Table::default, |parent| parent.table.clone());
     let bytes = encode(&block, &mut table);
     let previous = parent.map(|parent| &parent.signed.signature);
     let signature = signer.sign(&wire::payload(&bytes, &next_key, previous, None));
@@ -41,6 +41,6 @@ pub(crate) fn append(
         },
         block,
         rules,
-        table: Arc::new(table),
+        table,
     }))
 }

@@ -10,10 +10,10 @@ use super::link::Link;
 use super::wire::SignedBlock;
 
 /// What one block's place in a chain demands of it; the words are for `malformed`.
-pub(crate) fn place(
+pub(crate) fn place<B>(
     before: &[Arc<Link>],
     root: &PublicKey,
-    signed: &SignedBlock,
+    signed: &SignedBlock<B>,
     block: &Block,
 ) -> Result<(), String> {
     let hops_only = before
@@ -86,7 +86,7 @@ pub(crate) fn place(
             "a block that does not grant `agent.spawn` must not allow another hop".to_owned(),
         );
     }
-    keys(before, root, signed, bounds)?;
+    keys(before, root, &signed.next_key, bounds)?;
     budgets(before, signer, bounds)
 }
 
@@ -107,10 +107,10 @@ fn approvers(before: &[Arc<Link>]) -> impl Iterator<Item = PublicKey> {
 fn keys(
     before: &[Arc<Link>],
     root: &PublicKey,
-    signed: &SignedBlock,
+    next_key: &PublicKey,
     bounds: &Bounds,
 ) -> Result<(), String> {
-    if bounds.approvers().any(|key| *key == signed.next_key) {
+    if bounds.approvers().any(|key| key == next_key) {
         return Err("a holder's key is also an approver's".to_owned());
     }
     let holds =

@@ -1,5 +1,8 @@
 //! One grant compiled.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use regex::Regex;
 
 use super::bounds::Grant;
@@ -17,8 +20,9 @@ pub(super) struct Rule {
 #[derive(Debug)]
 enum Test {
     Any,
-    Plain(Constraint),
+    Paths(Box<[String]>),
     Patterns(Vec<Regex>),
+    Plain(Constraint),
 }
 
 /// Compiles a grant; the error is a pattern that does not compile.
@@ -26,6 +30,8 @@ pub(super) fn rule(grant: &Grant) -> Result<Rule, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
             Constraint::Any => Test::Any,
+            // The most common one, without the walk through a tree.
+            Constraint::PathUnder(roots) => Test::Paths(roots.iter().cloned().collect()),
             Constraint::Matches(sources) => Test::Patterns(
                 sources
                     .iter()
@@ -54,49 +60,71 @@ impl Rule {
                 .any(|key| question.approved_by(key))
     }
 
+    /// Whether every argument is as the grant wants it, approvals apart.
+    pub(super) fn allows(&self, given: &[Arg]) -> bool {
+        self.failures(given).next().is_none()
+    }
+
     /// What is wrong with each argument, lazily. Both lists are sorted by name.
-    pub(super) fn failures<'a>(&'a self, given: &'a [Arg]) -> impl Iterator<Item = String> + 'a {
-        let mut given = given.iter().peekable();
-        let mut listed = self.args.iter().peekable();
+    pub(super) fn failures<'a>(
+        &'a self,
+        mut given: &'a [Arg],
+    ) -> impl Iterator<Item = Failure<'a>> {
+        let mut listed = self.args.as_slice();
         std::iter::from_fn(move || {
             loop {
-                match (given.peek(), listed.peek()) {
+                let order = match (given.first(), listed.first()) {
                     (None, None) => return None,
-                    (Some(arg), Some((name, test))) if arg.name == *name => {
-                        let failure = (!test.allows(arg)).then(|| self.outside(name));
-                        given.next();
-                        listed.next();
-                        if failure.is_some() {
-                            return failure;
-                        }
+                    (Some(arg), Some((name, _))) => arg.name.cmp(name),
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                };
+                // Less: given and not listed. Greater: listed and not given.
+                let arg = given.first().filter(|_| order.is_le());
+                let entry = listed.first().filter(|_| order.is_ge());
+                given = given.get(usize::from(arg.is_some())..)?;
+                listed = listed.get(usize::from(entry.is_some())..)?;
+                match (arg, entry) {
+                    (Some(arg), Some((name, test))) if !test.allows(arg) => {
+                        return Some(Failure::Outside(name, self.grant.args.get(name)));
                     }
-                    (Some(arg), next) if next.is_none_or(|(name, _)| arg.name < *name) => {
-                        let failure = format!("argument `{}` is not granted", arg.name);
-                        given.next();
-                        return Some(failure);
+                    (Some(arg), None) => return Some(Failure::NotListed(&arg.name)),
+                    (None, Some((name, test))) if !matches!(test, Test::Any) => {
+                        return Some(Failure::Missing(name));
                     }
-                    (_, Some((name, test))) => {
-                        let failure = (!matches!(test, Test::Any))
-                            .then(|| format!("argument `{name}` must be given"));
-                        listed.next();
-                        if failure.is_some() {
-                            return failure;
-                        }
-                    }
-                    (Some(_), None) => return None,
+                    _ => {}
                 }
             }
         })
     }
+}
 
-    fn outside(&self, name: &str) -> String {
-        match self.grant.args.get(name) {
-            Some(Constraint::Absent) => format!("argument `{name}` must not be given"),
-            Some(constraint) => match constraint.to_string().strip_prefix("is ") {
-                Some(what) => format!("argument `{name}` is not {what}"),
-                None => format!("argument `{name}` is outside: what is granted {constraint}"),
-            },
-            None => format!("argument `{name}` is not granted"),
+/// What is wrong with one argument.
+pub(super) enum Failure<'a> {
+    NotListed(&'a str),
+    Missing(&'a str),
+    Outside(&'a str, Option<&'a Constraint>),
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListed(name) | Self::Outside(name, None) => {
+                write!(f, "argument `{name}` is not granted")
+            }
+            Self::Missing(name) => write!(f, "argument `{name}` must be given"),
+            Self::Outside(name, Some(Constraint::Absent)) => {
+                write!(f, "argument `{name}` must not be given")
+            }
+            Self::Outside(name, Some(constraint)) => {
+                match constraint.to_string().strip_prefix("is ") {
+                    Some(what) => write!(f, "argument `{name}` is not {what}"),
+                    None => write!(
+                        f,
+                        "argument `{name}` is outside: what is granted {constraint}"
+                    ),
+                }
+            }
         }
     }
 }
@@ -105,6 +133,11 @@ impl Test {
     fn allows(&self, arg: &Arg) -> bool {
         match self {
             Self::Any => true,
+            Self::Paths(roots) => arg
+                .reading
+                .path
+                .as_deref()
+                .is_some_and(|path| roots.iter().any(|root| path.starts_with(root.as_str()))),
             Self::Plain(constraint) => constraint.allows(&arg.reading, |_, _| false),
             Self::Patterns(patterns) => arg
                 .reading

@@ -1,5 +1,7 @@
 //! Bytes of a token, the signatures over them, and the text form.
 
+mod read;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use biscuit_auth::format::schema;
@@ -7,6 +9,7 @@ use prost::Message as _;
 
 use super::datalog::proto_key;
 use super::keys::PublicKey;
+pub(crate) use read::read;
 
 /// The largest token, in bytes.
 pub(crate) const MAX_BYTES: usize = 16 * 1024;
@@ -22,10 +25,10 @@ pub(crate) struct External {
     pub(crate) signature: [u8; 64],
 }
 
-/// A block with its signatures, as it stands in a token.
+/// A block with its signatures, as it stands in a token: its bytes owned, or still in the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SignedBlock {
-    pub(crate) bytes: Vec<u8>,
+pub(crate) struct SignedBlock<B = Vec<u8>> {
+    pub(crate) bytes: B,
     pub(crate) next_key: PublicKey,
     pub(crate) signature: [u8; 64],
     pub(crate) external: Option<External>,
@@ -44,17 +47,35 @@ pub(crate) enum Proof {
 
 /// A token taken apart. Nothing in it has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
+pub(crate) struct Parts<'a> {
     pub(crate) key_id: Option<u32>,
-    pub(crate) blocks: Vec<SignedBlock>,
+    pub(crate) blocks: Vec<SignedBlock<&'a [u8]>>,
     pub(crate) proof: Proof,
 }
 
-impl SignedBlock {
+impl<B: AsRef<[u8]>> SignedBlock<B> {
+    /// The block with bytes of its own.
+    pub(crate) fn to_owned(&self) -> SignedBlock {
+        SignedBlock {
+            bytes: self.bytes.as_ref().to_vec(),
+            next_key: self.next_key,
+            signature: self.signature,
+            external: self.external.clone(),
+        }
+    }
+
+    /// Whether the two are the same to the byte.
+    pub(crate) fn is<C: AsRef<[u8]>>(&self, other: &SignedBlock<C>) -> bool {
+        self.signature == other.signature
+            && self.next_key == other.next_key
+            && self.external == other.external
+            && self.bytes.as_ref() == other.bytes.as_ref()
+    }
+
     /// The bytes that the chain's signature covers.
     pub(crate) fn payload(&self, previous: Option<&[u8; 64]>) -> Vec<u8> {
         payload(
-            &self.bytes,
+            self.bytes.as_ref(),
             &self.next_key,
             previous,
             self.external.as_ref().map(|external| &external.signature),
@@ -63,7 +84,7 @@ impl SignedBlock {
 
     /// The bytes that a seal covers.
     pub(crate) fn seal_payload(&self) -> Vec<u8> {
-        let mut payload = self.bytes.clone();
+        let mut payload = self.bytes.as_ref().to_vec();
         payload.extend(0i32.to_le_bytes());
         payload.extend(self.next_key.as_bytes());
         payload.extend(self.signature);
@@ -108,69 +129,6 @@ pub(crate) fn external_payload(block: &[u8], previous: &[u8; 64]) -> Vec<u8> {
     payload.extend(b"\0PREVSIG\0");
     payload.extend(previous);
     payload
-}
-
-/// Takes a token apart; anything but the one spelling within the limits is refused.
-pub(crate) fn read(bytes: &[u8]) -> Result<Parts, &'static str> {
-    if bytes.len() > MAX_BYTES {
-        return Err("the token has more than 16384 bytes");
-    }
-    let raw = schema::Biscuit::decode(bytes).map_err(|_| "the bytes are not a Biscuit token")?;
-    if raw.blocks.len() >= MAX_BLOCKS {
-        return Err("the token has more than 32 blocks");
-    }
-    if raw.encode_to_vec() != bytes {
-        return Err("the token is not in canonical protobuf");
-    }
-    let proof = match raw.proof.content {
-        None => Proof::Absent,
-        Some(schema::proof::Content::NextSecret(_)) => Proof::Secret,
-        Some(schema::proof::Content::FinalSignature(seal)) => {
-            Proof::Seal(array(&seal).ok_or("the seal is not an Ed25519 signature")?)
-        }
-    };
-    let blocks = std::iter::once(raw.authority)
-        .chain(raw.blocks)
-        .map(signed)
-        .collect::<Result<_, _>>()?;
-    Ok(Parts {
-        key_id: raw.root_key_id,
-        blocks,
-        proof,
-    })
-}
-
-fn signed(raw: schema::SignedBlock) -> Result<SignedBlock, &'static str> {
-    if raw.version != Some(PAYLOAD_VERSION) {
-        return Err("a block is not signed with payload version 1");
-    }
-    let external = match raw.external_signature {
-        None => None,
-        Some(external) => Some(External {
-            key: key(&external.public_key)?,
-            signature: array(&external.signature)
-                .ok_or("an approval's signature is not Ed25519")?,
-        }),
-    };
-    Ok(SignedBlock {
-        next_key: key(&raw.next_key)?,
-        signature: array(&raw.signature).ok_or("a signature is not Ed25519")?,
-        bytes: raw.block,
-        external,
-    })
-}
-
-fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
-    bytes.try_into().ok()
-}
-
-fn key(raw: &schema::PublicKey) -> Result<PublicKey, &'static str> {
-    if raw.algorithm != schema::public_key::Algorithm::Ed25519 as i32 {
-        return Err("a key is not Ed25519");
-    }
-    let bytes = array(&raw.key).ok_or("a key does not have 32 bytes")?;
-    // Whoever verifies the chain looks at the point, once.
-    Ok(PublicKey::unchecked(bytes))
 }
 
 /// The one spelling of a token.

@@ -1,7 +1,7 @@
 //! What is revoked: blocks, keys, lineages, principals, and at home tasks and agents.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::capability::{Chain, PublicKey};
@@ -41,8 +41,52 @@ pub struct Revocations {
 
 #[derive(Debug)]
 struct Inner {
-    set: RwLock<HashSet<Revocable>>,
+    set: RwLock<Set>,
     generation: AtomicU64,
+    /// Whether a task, an agent or a role was ever revoked: until then no run need be looked up.
+    runs: AtomicBool,
+}
+
+/// What is revoked: of chains, whose verdict a chain remembers, and of runs, looked up by each call.
+#[derive(Debug, Default)]
+struct Set {
+    chains: HashSet<Revocable>,
+    tasks: HashSet<String>,
+    agents: HashSet<String>,
+    /// By the parent's path.
+    roles: HashMap<String, HashSet<String>>,
+}
+
+impl Set {
+    fn insert(&mut self, what: Revocable) {
+        match what {
+            Revocable::Task(task) => drop(self.tasks.insert(task)),
+            Revocable::Agent(path) => drop(self.agents.insert(path)),
+            Revocable::Role { parent, role } => {
+                self.roles.entry(parent).or_default().insert(role);
+            }
+            of_chain => drop(self.chains.insert(of_chain)),
+        }
+    }
+
+    fn contains(&self, what: &Revocable) -> bool {
+        match what {
+            Revocable::Task(task) => self.tasks.contains(task),
+            Revocable::Agent(path) => self.agents.contains(path),
+            Revocable::Role { parent, role } => self.role(parent, role),
+            of_chain => self.chains.contains(of_chain),
+        }
+    }
+
+    fn role(&self, parent: &str, role: &str) -> bool {
+        let roles = self.roles.get(parent);
+        roles.is_some_and(|roles| roles.contains(role))
+    }
+
+    fn runs(&self) -> usize {
+        let roles: usize = self.roles.values().map(HashSet::len).sum();
+        self.tasks.len() + self.agents.len() + roles
+    }
 }
 
 /// Generations are drawn from one counter, so that no two sets ever share one.
@@ -57,6 +101,7 @@ impl Default for Inner {
         Self {
             set: RwLock::default(),
             generation: AtomicU64::new(next_generation()),
+            runs: AtomicBool::new(false),
         }
     }
 }
@@ -75,7 +120,10 @@ impl Revocations {
             .set
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        set.extend(what);
+        what.into_iter().for_each(|what| set.insert(what));
+        if set.runs() > 0 {
+            self.inner.runs.store(true, Ordering::Release);
+        }
         self.inner
             .generation
             .store(next_generation(), Ordering::Release);
@@ -84,7 +132,8 @@ impl Revocations {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.set().len()
+        let set = self.set();
+        set.chains.len() + set.runs()
     }
 
     /// Whether nothing is revoked.
@@ -111,7 +160,7 @@ impl Revocations {
         found
     }
 
-    fn set(&self) -> RwLockReadGuard<'_, HashSet<Revocable>> {
+    fn set(&self) -> RwLockReadGuard<'_, Set> {
         self.inner
             .set
             .read()
@@ -120,10 +169,10 @@ impl Revocations {
 
     fn find(&self, chain: &Chain) -> Option<u32> {
         let set = self.set();
-        if set.is_empty() {
+        if set.chains.is_empty() {
             return None;
         }
-        let has = |what: Revocable| set.contains(&what);
+        let has = |what: Revocable| set.chains.contains(&what);
         let principal = || {
             chain
                 .principal()
@@ -140,27 +189,24 @@ impl Revocations {
 
     /// Whether the task, the agent, or one of its ancestors is revoked.
     pub(super) fn of_run(&self, agent: &str, task: Option<&str>) -> bool {
-        let set = self.set();
-        if set.is_empty() {
+        if !self.inner.runs.load(Ordering::Acquire) {
             return false;
         }
+        let set = self.set();
         let mut ancestors = agent
             .match_indices('/')
             .filter_map(|(end, _)| agent.get(..end))
             .chain([agent]);
-        let task = task.is_some_and(|task| set.contains(&Revocable::Task(task.to_owned())));
-        task || ancestors.any(|path| {
-            set.contains(&Revocable::Agent(path.to_owned())) || set.contains(&role_of(path))
-        })
+        task.is_some_and(|task| set.tasks.contains(task))
+            || ancestors.any(|path| {
+                let (parent, role) = role_of(path);
+                set.agents.contains(path) || set.role(parent, role)
+            })
     }
 }
 
 /// The role of an agent under its parent: `lead/reader.2` is a `reader` under `lead`.
-fn role_of(path: &str) -> Revocable {
+fn role_of(path: &str) -> (&str, &str) {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let role = name.split_once('.').map_or(name, |(role, _)| role);
-    Revocable::Role {
-        parent: parent.to_owned(),
-        role: role.to_owned(),
-    }
+    (parent, name.split_once('.').map_or(name, |(role, _)| role))
 }

@@ -71,7 +71,7 @@ impl KeyRing {
         Ok(WireCall { chain })
     }
 
-    fn verify(&self, parts: &Parts) -> Result<Chain, Refusal> {
+    fn verify(&self, parts: &Parts<'_>) -> Result<Chain, Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<RootKey> = {
             let roots = self.trusted();
@@ -97,12 +97,14 @@ impl KeyRing {
         };
         // All signatures first: patterns are compiled and blocks interpreted only under them.
         let rest = parts.blocks.get(links.len()..).unwrap_or_default();
-        let mut before = links.last().map(|link: &Arc<Link>| &link.signed);
+        let mut before = links
+            .last()
+            .map(|link: &Arc<Link>| (link.signed.next_key, link.signed.signature));
         for (number, signed) in (links.len()..).zip(rest) {
             signatures(signed, before).map_err(|(kind, what)| {
                 Refusal::new(kind, format!("{what} of block {number} does not hold"))
             })?;
-            before = Some(signed);
+            before = Some((signed.next_key, signed.signature));
         }
         if let Some(last) = rest.last() {
             // The others were looked at when they verified what comes after them.
@@ -133,7 +135,7 @@ impl KeyRing {
     }
 
     /// The trusted root that signed the first block.
-    fn root_of(&self, parts: &Parts, roots: &[RootKey]) -> Result<PublicKey, Refusal> {
+    fn root_of(&self, parts: &Parts<'_>, roots: &[RootKey]) -> Result<PublicKey, Refusal> {
         let first = parts.blocks.first().ok_or_else(untrusted)?;
         let payload = first.payload(None);
         roots
@@ -147,20 +149,20 @@ impl KeyRing {
         &self,
         before: &[Arc<Link>],
         root: &PublicKey,
-        signed: &SignedBlock,
+        signed: &SignedBlock<&[u8]>,
     ) -> Result<Arc<Link>, String> {
         let mut table = before
             .last()
-            .map_or_else(Table::default, |link| (*link.table).clone());
-        let block = decode(&signed.bytes, signed.external.is_some(), &mut table)?;
+            .map_or_else(Table::default, |link| link.table.clone());
+        let block = decode(signed.bytes, signed.external.is_some(), &mut table)?;
         place(before, root, signed, &block)?;
         let rules = block.bounds().map(Rules::compile).transpose()?;
         Ok(Arc::new(Link {
             parent: before.last().cloned(),
-            signed: signed.clone(),
+            signed: signed.to_owned(),
             block,
             rules,
-            table: Arc::new(table),
+            table,
         }))
     }
 }
@@ -168,10 +170,10 @@ impl KeyRing {
 /// Verifies a block's signatures under the key that the block before it names. The first block's
 /// was verified when its root was looked for.
 fn signatures(
-    signed: &SignedBlock,
-    before: Option<&SignedBlock>,
+    signed: &SignedBlock<&[u8]>,
+    before: Option<(PublicKey, [u8; 64])>,
 ) -> Result<(), (Kind, &'static str)> {
-    let Some(before) = before else {
+    let Some((signer, previous)) = before else {
         let stray = signed.external.is_some();
         return if stray {
             Err((Kind::Malformed, "the external signature"))
@@ -179,19 +181,17 @@ fn signatures(
             Ok(())
         };
     };
-    let previous = &before.signature;
-    let signer = before
-        .next_key
+    let signer = signer
         .point()
         .map_err(|_| (Kind::Malformed, "the key before that"))?;
-    if !signer.verify(&signed.payload(Some(previous)), &signed.signature) {
+    if !signer.verify(&signed.payload(Some(&previous)), &signed.signature) {
         return Err((Kind::BadSignature, "the signature"));
     }
     let Some(external) = &signed.external else {
         return Ok(());
     };
     if external.key.verify(
-        &wire::external_payload(&signed.bytes, previous),
+        &wire::external_payload(signed.bytes, &previous),
         &external.signature,
     ) {
         Ok(())

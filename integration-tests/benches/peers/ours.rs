@@ -1,0 +1,150 @@
+//! Our side.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bailiwick::capability::{
+    AgentKey, Authority, Call, Grant, Held, KeyRing, Mandate, Risk, Scope, minutes, path_under,
+};
+use bailiwick::guard::{Context, Effect, Guard};
+use bailiwick::id::Timestamp;
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup};
+
+use crate::{DIRECTORY, PATH, TOOL};
+
+struct World {
+    root: Authority,
+    scope: Scope,
+    held: Held,
+    arguments: String,
+    context: Context,
+}
+
+fn now() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+impl World {
+    fn of(blocks: u32) -> Self {
+        let grant = Grant::new(TOOL).arg("path", path_under(DIRECTORY));
+        // As their warrants may be attenuated further, so may our chains.
+        let scope = Scope::new()
+            .grant(grant)
+            .grant(Grant::spawn(["reader"]))
+            .expires_in(minutes(10));
+        let root = Authority::generate();
+        let key = AgentKey::generate();
+        let chain = root.mint(&scope, &Mandate::default(), key.public(), now());
+        let mut held = chain.unwrap().held_by(key).unwrap();
+        for _ in 1..blocks {
+            let key = AgentKey::generate();
+            let chain = held.delegate("reader", &scope, key.public(), now());
+            held = chain.unwrap().held_by(key).unwrap();
+        }
+        let mut context = Context::new("reader", Effect::Read, Risk::Low, now());
+        context.facts.audience = Some("files".to_owned());
+        let arguments = format!(r#"{{"path":"{PATH}"}}"#);
+        Self {
+            root,
+            scope,
+            held,
+            arguments,
+            context,
+        }
+    }
+
+    fn call(&self) -> Call {
+        Call::parse(TOOL, black_box(&self.arguments)).unwrap()
+    }
+
+    fn ring(&self) -> KeyRing {
+        KeyRing::new([self.root.root()])
+    }
+
+    fn wire_call(&self) -> Vec<u8> {
+        let life = Duration::from_secs(30);
+        self.held
+            .wire_call(&self.call(), &self.context.facts, life)
+            .unwrap()
+    }
+}
+
+fn guard(ring: KeyRing) -> Guard {
+    // The clock of the guard is asked only where it decides for good, which is not measured.
+    Guard::builder(ring).audience("files").build()
+}
+
+/// The bytes of a chain of so many blocks, and of a request made with it.
+pub(crate) fn sizes(blocks: u32) -> (usize, usize) {
+    let world = World::of(blocks);
+    (world.held.chain().to_bytes().len(), world.wire_call().len())
+}
+
+/// Measures our side for chains of so many blocks.
+pub(crate) fn measure(group: &mut BenchmarkGroup<'_, WallTime>, blocks: u32) {
+    let world = World::of(blocks);
+    let (held, context) = (&world.held, &world.context);
+    let guard = guard(world.ring());
+    let call = world.call();
+    group.bench_function("warm", |b| {
+        b.iter(|| guard.check(black_box(held).into(), &call, context).unwrap());
+    });
+    let whole = || {
+        let call = world.call();
+        guard.check(held.into(), &call, context).unwrap();
+        call.digest(&held.chain().holder(), None, guard.audience())
+    };
+    group.bench_function("whole", |b| b.iter(whole));
+    group.bench_function("held", |b| b.iter(whole));
+    let bytes = held.chain().to_bytes();
+    guard.ring().chain(&bytes).unwrap();
+    group.bench_function("bytes_cached", |b| {
+        b.iter(|| {
+            guard.ring().chain(black_box(&bytes)).unwrap();
+            guard.check(held.into(), &call, context).unwrap()
+        });
+    });
+    // From the bytes of a request to the verdict about it; the chain was seen before, or not.
+    let cached = world.ring();
+    cached.chain(&bytes).unwrap();
+    let verdict = |ring: &KeyRing, bytes: &[u8]| {
+        let wire = ring.wire_call(bytes).unwrap();
+        let call = world.call();
+        wire.chain()
+            .explain(
+                &call,
+                &context.facts,
+                bailiwick::capability::Apart::default(),
+            )
+            .is_ok()
+    };
+    for (name, ring) in [("wire_cached", Some(&cached)), ("wire_cold", None)] {
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || {
+                    (
+                        ring.cloned().unwrap_or_else(|| world.ring()),
+                        world.wire_call(),
+                    )
+                },
+                |(ring, bytes)| verdict(&ring, &bytes),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.bench_function("chain_cold", |b| {
+        b.iter_batched(
+            || world.ring(),
+            |ring| ring.chain(black_box(&bytes)).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("delegate", |b| {
+        b.iter(|| {
+            let key = AgentKey::generate();
+            let chain = held.delegate("reader", &world.scope, key.public(), now());
+            chain.unwrap().held_by(key).unwrap()
+        });
+    });
+}

@@ -9,6 +9,7 @@
 
 pub mod forge;
 pub mod stock;
+pub mod vectors;
 
 /// The code of the README and of the book, compiled and run as doc tests.
 #[cfg(doctest)]

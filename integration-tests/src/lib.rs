@@ -8,6 +8,7 @@
 )]
 
 pub mod forge;
+pub mod interop;
 pub mod random;
 pub mod stock;
 pub mod vectors;

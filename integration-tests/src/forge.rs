@@ -214,6 +214,16 @@ pub fn sign_external(
     }
 }
 
+/// A signature that holds for every message under the key that is the neutral point, unless the
+/// verifier is strict.
+#[must_use]
+pub fn universal(any: &SigningKey) -> [u8; 64] {
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(any.verifying_key().as_bytes());
+    signature[32..].copy_from_slice(&any.to_scalar().to_bytes());
+    signature
+}
+
 /// Signs the last block again as `signer`, its third party's signature as it stands.
 pub fn resign(blocks: &mut [schema::SignedBlock], signer: &SigningKey) {
     let (last, before) = blocks.split_last_mut().unwrap();

@@ -22,6 +22,12 @@ pub fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
+/// The key with this seed.
+#[must_use]
+pub fn from_seed(seed: [u8; 32]) -> SigningKey {
+    SigningKey::from_bytes(&seed)
+}
+
 /// The key as an agent's, for the public API.
 #[must_use]
 pub fn agent(key: &SigningKey) -> AgentKey {
@@ -179,17 +185,19 @@ pub fn sign_external(
     signer: &SigningKey,
     next: &SigningKey,
 ) -> schema::SignedBlock {
-    let previous = before.last().unwrap().signature.clone();
+    let previous = before.last().map(|block| block.signature.clone());
     let mut message = b"\0EXTERNAL\0\0VERSION\0\x01\0\0\0\0PAYLOAD\0".to_vec();
     message.extend(&block);
-    message.extend(b"\0PREVSIG\0");
-    message.extend(&previous);
+    if let Some(previous) = &previous {
+        message.extend(b"\0PREVSIG\0");
+        message.extend(previous);
+    }
     let external = third.sign(&message).to_bytes().to_vec();
     let signature = signer
         .sign(&payload(
             &block,
             &public(next),
-            Some(&previous),
+            previous.as_deref(),
             Some(&external),
         ))
         .to_bytes()
@@ -204,6 +212,29 @@ pub fn sign_external(
         }),
         version: Some(1),
     }
+}
+
+/// A signature that holds for every message under the key that is the neutral point, unless the
+/// verifier is strict.
+#[must_use]
+pub fn universal(any: &SigningKey) -> [u8; 64] {
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(any.verifying_key().as_bytes());
+    signature[32..].copy_from_slice(&any.to_scalar().to_bytes());
+    signature
+}
+
+/// Signs the last block again as `signer`, its third party's signature as it stands.
+pub fn resign(blocks: &mut [schema::SignedBlock], signer: &SigningKey) {
+    let (last, before) = blocks.split_last_mut().unwrap();
+    let external = last.external_signature.as_ref();
+    let message = payload(
+        &last.block,
+        &last.next_key,
+        before.last().map(|block| block.signature.as_slice()),
+        external.map(|external| external.signature.as_slice()),
+    );
+    last.signature = signer.sign(&message).to_bytes().to_vec();
 }
 
 /// What a chain signature of payload version 1 covers.
@@ -281,6 +312,23 @@ impl Forge {
         let next = key(self.seed);
         self.blocks
             .push(sign(&self.blocks, block, &self.holder, &next));
+        self.seed += 1;
+        self.holder = next;
+        self
+    }
+
+    /// The key that the next block appended names.
+    #[must_use]
+    pub fn next(&self) -> SigningKey {
+        key(self.seed)
+    }
+
+    /// Appends a block of these bytes that `third` signed, under the holder's signature.
+    #[must_use]
+    pub fn external(mut self, block: Vec<u8>, third: &SigningKey) -> Self {
+        let next = self.next();
+        let signed = sign_external(&self.blocks, block, third, &self.holder, &next);
+        self.blocks.push(signed);
         self.seed += 1;
         self.holder = next;
         self

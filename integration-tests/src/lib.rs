@@ -8,7 +8,10 @@
 )]
 
 pub mod forge;
+pub mod interop;
+pub mod random;
 pub mod stock;
+pub mod vectors;
 
 /// The code of the README and of the book, compiled and run as doc tests.
 #[cfg(doctest)]

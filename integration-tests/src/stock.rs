@@ -53,17 +53,27 @@ pub fn ask(token: &Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> Verdic
         facts.task.as_deref(),
         facts.audience.as_deref(),
     );
+    let lines = stock_facts(call, facts, chain.depth(), Some((digest, call.nonce().0)));
+    judge(token, &lines)
+}
+
+/// Asks the stock engine about these facts, one Datalog line each.
+#[must_use]
+pub fn judge(token: &Biscuit, facts: &[String]) -> Verdict {
     let mut builder = AuthorizerBuilder::new().set_limits(AuthorizerLimits {
         max_facts: 100_000,
         max_iterations: 10_000,
         max_time: Duration::from_secs(60),
     });
-    for line in stock_facts(call, facts, chain.depth(), Some((digest, call.nonce().0))) {
+    for line in facts {
         builder = builder
             .fact(line.as_str())
             .unwrap_or_else(|error| panic!("{line}: {error}"));
     }
-    let mut authorizer = builder.policy(POLICY).unwrap().build(token).unwrap();
+    let mut authorizer = match builder.policy(POLICY).unwrap().build(token) {
+        Ok(authorizer) => authorizer,
+        Err(error) => return Verdict::Error(error.to_string()),
+    };
     match authorizer.authorize() {
         Ok(_) => Verdict::Allow,
         Err(Token::FailedLogic(logic)) => Verdict::Deny {

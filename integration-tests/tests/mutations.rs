@@ -8,13 +8,11 @@
     reason = "helpers of tests"
 )]
 
-mod random;
-
 use bailiwick::capability::{AgentKey, Apart, Authority, CallNonce, Chain, KeyRing, Mandate};
 use bailiwick_integration_tests::forge::{self, Forge};
+use bailiwick_integration_tests::random::{Rng, World};
 use bailiwick_integration_tests::stock::{self, Verdict};
 use prost::Message;
-use random::{Rng, World};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -1,5 +1,7 @@
 //! Random scopes, calls and facts from small alphabets, so that they hit each other often.
 
+mod grow;
+
 use std::collections::BTreeSet;
 
 use bailiwick::capability::{
@@ -10,11 +12,15 @@ use bailiwick::capability::{
 use bailiwick::id::Timestamp;
 use serde_json::{Map, Value, json};
 
+pub use grow::{Grown, grow, hold};
+
 /// SplitMix64: small, seeded, and the same everywhere.
-pub(crate) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A generator that this seed determines.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -26,15 +32,18 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+    /// True so many times of a hundred.
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    /// One of these.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64) as usize]
     }
 
@@ -316,11 +325,15 @@ fn constraint(rng: &mut Rng, about: Option<&Value>) -> Constraint {
 }
 
 /// One token's surroundings: the call and facts that most of its scopes are made about.
-pub(crate) struct World {
-    pub(crate) now: Timestamp,
-    pub(crate) call: Call,
-    pub(crate) facts: Facts,
-    pub(crate) approvers: Vec<AgentKey>,
+pub struct World {
+    /// When it is asked.
+    pub now: Timestamp,
+    /// The call.
+    pub call: Call,
+    /// What is known about it.
+    pub facts: Facts,
+    /// Who may approve.
+    pub approvers: Vec<AgentKey>,
 }
 
 const WORDS: [&str; 3] = ["x", "y\"", "z\\\n"];
@@ -330,7 +343,9 @@ fn strings(words: &[&str]) -> BTreeSet<String> {
 }
 
 impl World {
-    pub(crate) fn random(rng: &mut Rng) -> Self {
+    /// A random call and what is known about it.
+    #[must_use]
+    pub fn random(rng: &mut Rng) -> Self {
         let now = Timestamp::from_millis(1_800_000_000_000 + rng.below(1000)).unwrap();
         let mut facts = Facts::at(now);
         let word = |rng: &mut Rng| rng.chance(80).then(|| (*rng.pick(&WORDS)).to_owned());
@@ -356,7 +371,7 @@ impl World {
     }
 
     /// A moment at or around which something ends.
-    pub(crate) fn expiry(&self, rng: &mut Rng) -> Timestamp {
+    pub fn expiry(&self, rng: &mut Rng) -> Timestamp {
         let seconds = *rng.pick(&[1, 2, 60, 60, 3600, 3600, 86400]);
         self.now
             .saturating_add(std::time::Duration::from_secs(seconds))
@@ -394,13 +409,7 @@ impl World {
     }
 
     /// A scope for the authority block or a hop; most leave leave to spawn, unless they are last.
-    pub(crate) fn scope(
-        &self,
-        rng: &mut Rng,
-        hop: bool,
-        last: bool,
-        budgets: &[BudgetKey],
-    ) -> Scope {
+    pub fn scope(&self, rng: &mut Rng, hop: bool, last: bool, budgets: &[BudgetKey]) -> Scope {
         let mut scope = if hop && rng.chance(25) {
             Scope::inherit()
         } else {
@@ -506,7 +515,7 @@ impl World {
     }
 
     /// A call and what is known about it: the first is the world's own.
-    pub(crate) fn ask(&self, rng: &mut Rng, chain: &Chain, index: u64) -> (Call, Facts) {
+    pub fn ask(&self, rng: &mut Rng, chain: &Chain, index: u64) -> (Call, Facts) {
         let mut args = self.call.arguments().clone();
         let mut capability = self.call.capability().to_owned();
         let mut nonce = self.call.nonce();

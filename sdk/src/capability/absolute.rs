@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::alternatives::{MAX_GRANTS, split};
+use super::alternatives::{MAX_GRANTS, is_one, split};
 use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
 use super::constraint::Constraint;
 use super::scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
@@ -230,13 +230,11 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
             return Some(format!("a block holds more than {MAX_GRANTS} grants"));
         }
         for grant in grants {
-            let mut again = Vec::with_capacity(1);
-            split(grant, &mut again);
             let args = grant.args.iter().find_map(|(name, constraint)| {
                 let fault = name_fault(name).or_else(|| empty_fault(constraint));
                 fault.or_else(|| constraint.profile_fault())
             });
-            if again.as_slice() != std::slice::from_ref(grant) {
+            if !is_one(grant) {
                 return Some("a grant mixes types of values".to_owned());
             }
             if let Some(fault) = name_fault(&grant.capability).or(args) {
@@ -250,6 +248,9 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
         .any(BTreeSet::is_empty)
     {
         return Some("a caveat has an empty list".to_owned());
+    }
+    if caveats.budgets.is_empty() && caveats.quorums.is_empty() {
+        return None;
     }
     let stand_in = Scope {
         budgets: caveats.budgets.clone(),

@@ -47,6 +47,24 @@ pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
     into.extend(alternatives);
 }
 
+/// Whether a grant is its own and only alternative: what a token can hold.
+pub(crate) fn is_one(grant: &Grant) -> bool {
+    grant.approvers.len() <= 1 && grant.args.values().all(one_type)
+}
+
+fn one_type(constraint: &Constraint) -> bool {
+    fn same<T: Ord, K: PartialEq>(set: &BTreeSet<T>, kind: impl Fn(&T) -> K) -> bool {
+        let first = set.first().map(&kind);
+        set.iter().all(|element| first == Some(kind(element)))
+    }
+    match constraint {
+        Constraint::OneOf(atoms) | Constraint::SubsetOf(atoms) => same(atoms, Atom::kind),
+        Constraint::Cidr(networks) => same(networks, |network| network.v4_range().is_some()),
+        Constraint::Absent => false,
+        _ => true,
+    }
+}
+
 /// A constraint as parts of one type each, their union the constraint.
 fn parts(constraint: &Constraint) -> Vec<Constraint> {
     match constraint {
@@ -81,4 +99,22 @@ fn by_type(atoms: &BTreeSet<Atom>) -> Vec<BTreeSet<Atom>> {
         })
         .filter(|set| !set.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::capability::arbitrary;
+
+    proptest! {
+        #[test]
+        fn one_alternative_is_what_splitting_leaves_as_it_is(grant in arbitrary::grant()) {
+            let mut all = Vec::new();
+            split(&grant, &mut all);
+            prop_assert_eq!(is_one(&grant), all == [grant.clone()]);
+            prop_assert!(all.iter().all(is_one));
+        }
+    }
 }

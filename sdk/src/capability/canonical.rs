@@ -165,7 +165,7 @@ fn number_fits(number: &Number) -> Result<(), JsonError> {
 /// The canonical text of a value that [`check`] passed.
 #[must_use]
 pub fn write(value: &Value) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(256);
     put(value, &mut out);
     out
 }
@@ -222,19 +222,29 @@ fn put(value: &Value, out: &mut String) {
 
 fn put_string(text: &str, out: &mut String) {
     out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => out.push(char),
+    let mut rest = text;
+    // Only ASCII characters are escaped, so what lies between two of them is whole characters.
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    {
+        let (plain, escaped) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = escaped.chars();
+        match chars.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\r') => out.push_str("\\r"),
+            Some(char) => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            None => {}
         }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use super::authority::RootKey;
 use super::cache::Cache;
 use super::chain::Chain;
-use super::keys::PublicKey;
+use super::keys::{Point, PublicKey};
 use super::refusal::{Kind, Refusal};
 
 /// The most roots that one ring holds: each may cost a signature check for a token without a hint.
@@ -25,7 +25,8 @@ pub struct KeyRing {
 
 #[derive(Debug)]
 struct Inner {
-    roots: RwLock<Vec<RootKey>>,
+    /// With each key its point, which the first block of every token is verified under.
+    roots: RwLock<Vec<(RootKey, Point)>>,
     epoch: AtomicU64,
     cache: Mutex<Cache>,
 }
@@ -55,7 +56,7 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// Gives the root back when the ring holds [`MAX_ROOTS`] already.
+    /// Gives the root back when the ring holds [`MAX_ROOTS`] already, or its key is none.
     pub fn trust(&self, root: impl Into<RootKey>) -> Result<(), RootKey> {
         let root = root.into();
         let mut roots = self
@@ -66,8 +67,11 @@ impl KeyRing {
         if roots.len() >= MAX_ROOTS {
             return Err(root);
         }
-        if !roots.contains(&root) {
-            roots.push(root);
+        let Ok(point) = root.key.point() else {
+            return Err(root);
+        };
+        if !roots.iter().any(|(known, _)| *known == root) {
+            roots.push((root, point));
         }
         self.turn();
         Ok(())
@@ -81,7 +85,7 @@ impl KeyRing {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let before = roots.len();
-        roots.retain(|root| root.key != *key);
+        roots.retain(|(root, _)| root.key != *key);
         self.turn();
         self.inner
             .cache
@@ -94,10 +98,10 @@ impl KeyRing {
     /// The roots trusted now.
     #[must_use]
     pub fn roots(&self) -> Vec<RootKey> {
-        self.trusted().clone()
+        self.trusted().iter().map(|(root, _)| *root).collect()
     }
 
-    fn trusted(&self) -> RwLockReadGuard<'_, Vec<RootKey>> {
+    fn trusted(&self) -> RwLockReadGuard<'_, Vec<(RootKey, Point)>> {
         self.inner
             .roots
             .read()
@@ -122,7 +126,7 @@ impl KeyRing {
             let roots = self.trusted();
             roots
                 .iter()
-                .any(|known| known.key == *root && fits(known, key_id))
+                .any(|(known, _)| known.key == *root && fits(known, key_id))
         };
         if chain.trusted_at(epoch, trusts) {
             Ok(())

@@ -71,6 +71,7 @@ impl PublicKey {
 }
 
 /// A public key as a point: decompressed and found to be of full order.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Point(VerifyingKey);
 
 impl Point {

@@ -7,7 +7,19 @@ pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
+        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        // Formatting goes through a call of its own for each piece; 32 bytes are one piece.
+        self.0.chunks(32).try_for_each(|chunk| {
+            let mut text = String::with_capacity(64);
+            for byte in chunk {
+                text.push(digit(byte >> 4));
+                text.push(digit(byte & 15));
+            }
+            f.write_str(&text)
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! one spelling after a given chain. Reading is deliberately simple, because [`read`] writes what it
 //! understood again and refuses anything that does not come out as the same bytes.
 
+mod emit;
 mod grant;
 mod query;
 mod read;
@@ -91,13 +92,13 @@ impl Block {
 
 /// The bytes of `block` after the chain that `table` describes; `table` takes up what it adds.
 pub(crate) fn encode(block: &Block, table: &mut Table) -> Vec<u8> {
-    write::block(block, table).encode_to_vec()
+    emit::block(&write::block(block, table))
 }
 
 /// Reads the bytes of a block after the chain that `table` describes.
 ///
 /// `third_party` says that the block has an external signature, and so symbols of its own.
-/// The error says why the bytes are not in profile.
+/// The error says why the bytes are not in profile; `table` is of no use after it.
 pub(crate) fn decode(
     bytes: &[u8],
     third_party: bool,
@@ -106,13 +107,13 @@ pub(crate) fn decode(
     let raw = schema::Block::decode(bytes).map_err(|_| "the block is not a Biscuit block")?;
     let mut own = Table::default();
     let table = if third_party { &mut own } else { table };
-    let mut after = table.clone();
-    after.extend(&raw)?;
-    let block = read::block(&raw, &after).ok_or("the block is of none of the four kinds")?;
+    table.extend(&raw)?;
+    let block = read::block(&raw, table).ok_or("the block is of none of the four kinds")?;
     if third_party != matches!(block, Block::Approval(_)) {
         return Err("an approval is signed by a third party, and no other block is");
     }
-    if encode(&block, table) != bytes {
+    // Writing names the strings and keys that the block lists, each in its turn and all of them.
+    if encode(&block, table) != bytes || !table.in_turn() {
         return Err("the block is not in canonical form");
     }
     Ok(block)

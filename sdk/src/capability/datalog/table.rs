@@ -43,10 +43,15 @@ const OFFSET: u64 = 1024;
 
 /// The strings and keys that the first-party blocks of a chain have named, in order.
 ///
-/// Clones share one copy until one of them names something new: most hops name nothing new.
+/// Clones share one copy until one of them takes up something new: most hops name nothing new.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     inner: Arc<Inner>,
+    /// How many of the strings and keys have been named: all, but while a block is being read that
+    /// lists its own first.
+    named: (usize, usize),
+    /// Whether something was named before its turn.
+    out_of_turn: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,20 +61,37 @@ struct Inner {
     keys: Vec<PublicKey>,
 }
 
+impl Inner {
+    fn push(&mut self, text: &str) -> u64 {
+        let index = OFFSET + self.strings.len() as u64;
+        let text: Arc<str> = text.into();
+        self.strings.push(text.clone());
+        self.index.insert(text, index);
+        index
+    }
+}
+
+fn default(text: &str) -> Option<u64> {
+    let index = DEFAULT.iter().position(|known| *known == text)?;
+    Some(index as u64)
+}
+
 impl Table {
     /// The index of a string, interned now if it is new.
     pub(super) fn intern(&mut self, text: &str) -> u64 {
-        if let Some(index) = DEFAULT.iter().position(|known| *known == text) {
-            return index as u64;
-        }
+        // A string is in one of the two; most are the chain's own.
         if let Some(index) = self.inner.index.get(text) {
+            let own = index.saturating_sub(OFFSET) as usize;
+            self.out_of_turn |= own > self.named.0;
+            self.named.0 = self.named.0.max(own + 1);
             return *index;
         }
-        let own = Arc::make_mut(&mut self.inner);
-        let index = OFFSET + own.strings.len() as u64;
-        let text: Arc<str> = text.into();
-        own.strings.push(text.clone());
-        own.index.insert(text, index);
+        if let Some(index) = default(text) {
+            return index;
+        }
+        self.out_of_turn |= self.named.0 < self.inner.strings.len();
+        let index = Arc::make_mut(&mut self.inner).push(text);
+        self.named.0 = self.inner.strings.len();
         index
     }
 
@@ -80,7 +102,15 @@ impl Table {
             Arc::make_mut(&mut self.inner).keys.push(*key);
             self.inner.keys.len() - 1
         });
+        self.out_of_turn |= index > self.named.1;
+        self.named.1 = self.named.1.max(index + 1);
         index as i64
+    }
+
+    /// Whether everything that was taken up has been named, each in its turn.
+    pub(super) fn in_turn(&self) -> bool {
+        let all = (self.inner.strings.len(), self.inner.keys.len());
+        !self.out_of_turn && self.named == all
     }
 
     pub(super) fn string(&self, index: u64) -> Option<&str> {
@@ -98,47 +128,46 @@ impl Table {
         self.inner.keys.get(usize::try_from(index).ok()?)
     }
 
-    /// How many strings and keys there are, to tell a block's own from those before it.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.inner.strings.len(), self.inner.keys.len())
+    /// How many strings and keys have been named, to tell a block's own from those before it.
+    pub(super) const fn size(&self) -> (usize, usize) {
+        self.named
     }
 
-    /// The strings and keys past `size`, as a block writes them.
+    /// The strings and keys named since `size`, as a block writes them.
     pub(super) fn since(&self, size: (usize, usize)) -> (Vec<String>, Vec<schema::PublicKey>) {
+        let strings = self.inner.strings.get(size.0..self.named.0);
+        let keys = self.inner.keys.get(size.1..self.named.1);
         (
-            self.inner
-                .strings
-                .iter()
-                .skip(size.0)
+            (strings.unwrap_or_default().iter())
                 .map(|text| text.to_string())
                 .collect(),
-            self.inner
-                .keys
-                .iter()
-                .skip(size.1)
+            (keys.unwrap_or_default().iter())
                 .map(super::proto_key)
                 .collect(),
         )
     }
 
-    /// Takes up what a block adds. A string or key that is known already is refused.
+    /// Takes up what a block lists, not named yet. A string or key that is known already is refused.
     pub(super) fn extend(&mut self, block: &schema::Block) -> Result<(), &'static str> {
+        if block.symbols.is_empty() && block.public_keys.is_empty() {
+            return Ok(());
+        }
+        let inner = Arc::make_mut(&mut self.inner);
         for text in &block.symbols {
-            let before = self.inner.strings.len();
-            self.intern(text);
-            if self.inner.strings.len() == before {
+            if inner.index.contains_key(text.as_str()) || default(text).is_some() {
                 return Err("the block names a string that is known already");
             }
+            inner.push(text);
         }
         for key in &block.public_keys {
             let bytes = <[u8; 32]>::try_from(key.key.as_slice())
                 .map_err(|_| "a key of the block is not Ed25519")?;
             let key =
                 PublicKey::from_bytes(bytes).map_err(|_| "a key of the block cannot be used")?;
-            if self.inner.keys.contains(&key) {
+            if inner.keys.contains(&key) {
                 return Err("the block names a key that is known already");
             }
-            Arc::make_mut(&mut self.inner).keys.push(key);
+            inner.keys.push(key);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::capability::authority::RootKey;
 use crate::capability::chain::Chain;
 use crate::capability::compiled::Rules;
 use crate::capability::datalog::{Block, Table, decode};
-use crate::capability::keys::PublicKey;
+use crate::capability::keys::{Point, PublicKey};
 use crate::capability::link::Link;
 use crate::capability::place::{patterns, place};
 use crate::capability::present::WireCall;
@@ -73,11 +73,11 @@ impl KeyRing {
 
     fn verify(&self, parts: &Parts<'_>) -> Result<Chain, Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
-        let roots: Vec<RootKey> = {
+        let roots: Vec<(RootKey, Point)> = {
             let roots = self.trusted();
             roots
                 .iter()
-                .filter(|root| fits(root, parts.key_id))
+                .filter(|(root, _)| fits(root, parts.key_id))
                 .copied()
                 .collect()
         };
@@ -87,7 +87,7 @@ impl KeyRing {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .prefix(&parts.blocks);
-        let known = known.filter(|(root, _)| roots.iter().any(|known| known.key == *root));
+        let known = known.filter(|(root, _)| roots.iter().any(|(known, _)| known.key == *root));
         let (root, mut links) = match known {
             Some((root, links)) => (root, links),
             None => (
@@ -135,13 +135,13 @@ impl KeyRing {
     }
 
     /// The trusted root that signed the first block.
-    fn root_of(&self, parts: &Parts<'_>, roots: &[RootKey]) -> Result<PublicKey, Refusal> {
+    fn root_of(&self, parts: &Parts<'_>, roots: &[(RootKey, Point)]) -> Result<PublicKey, Refusal> {
         let first = parts.blocks.first().ok_or_else(untrusted)?;
         let payload = first.payload(None);
         roots
             .iter()
-            .map(|root| root.key)
-            .find(|key| key.verify(&payload, &first.signature))
+            .find(|(_, point)| point.verify(&payload, &first.signature))
+            .map(|(root, _)| root.key)
             .ok_or_else(untrusted)
     }
 

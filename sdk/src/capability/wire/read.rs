@@ -38,9 +38,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Parts<'_>, &'static str> {
 fn signed(bytes: &[u8]) -> Result<SignedBlock<&[u8]>, &'static str> {
     let mut fields = Reader(bytes);
     let block = fields.bytes(1)?;
-    let next_key = key(fields.bytes(2)?)?;
-    let signature = array(fields.bytes(3)?).ok_or("a signature is not Ed25519")?;
-    let external = fields.optional_bytes(4)?.map(external).transpose()?;
+    let (next_key, signature) = (fields.bytes(2)?, fields.bytes(3)?);
+    let other = fields.optional_bytes(4)?;
     let version = fields.optional_number(5)?;
     fields.end()?;
     if version != Some(PAYLOAD_VERSION.into()) {
@@ -48,9 +47,9 @@ fn signed(bytes: &[u8]) -> Result<SignedBlock<&[u8]>, &'static str> {
     }
     Ok(SignedBlock {
         bytes: block,
-        next_key,
-        signature,
-        external,
+        next_key: key(next_key)?,
+        signature: array(signature).ok_or("a signature is not Ed25519")?,
+        external: other.map(external).transpose()?,
     })
 }
 

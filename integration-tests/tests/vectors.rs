@@ -161,7 +161,7 @@ fn source(file: &str) -> String {
 
 /// Where a token or a call is refused, and by which texts no vector is.
 const SOURCES: [&str; 14] = [
-    "capability/wire.rs",
+    "capability/wire/read.rs",
     "capability/keyring.rs",
     "capability/keyring/verify.rs",
     "capability/datalog/mod.rs",

@@ -93,7 +93,12 @@ pub struct Web {
 }
 
 pub async fn web() -> Web {
-    let http = Http::builder().resolver(Inward).build().unwrap();
+    web_with(Inward).await
+}
+
+/// As [`web`], with a resolver of one's own.
+pub async fn web_with(resolver: impl Resolve + 'static) -> Web {
+    let http = Http::builder().resolver(resolver).build().unwrap();
     let home = Home::new();
     let toolbox = Toolbox::builder()
         .tool(HttpGet::new(&http))

@@ -149,10 +149,9 @@ impl Guard {
         // again as a new call, never as this one.
         self.replay.take(
             (chain.id(), call.nonce().0),
-            Whose::of(chain),
+            Whose::of(chain, wire),
             until,
             now,
-            wire,
         )?;
         match self.store.commit(batch).await {
             Ok(_) => Ok(Reservation { id }),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use crate::capability::{Chain, Kind, PublicKey, Refusal};
+use super::verifier::SKEW;
+use crate::capability::{Chain, Kind, MAX_CALL_LIFE, PublicKey, Refusal};
 use crate::id::Timestamp;
 
 /// How many calls the set remembers; at that number calls are denied until some lapse.
@@ -24,13 +25,23 @@ pub(super) type ReplayKey = ([u8; 64], [u8; 16]);
 pub(super) struct Whose {
     pub(super) first: PublicKey,
     pub(super) last: PublicKey,
+    /// Whether it came over the wire.
+    pub(super) wire: bool,
+    /// Whether someone approved it.
+    pub(super) approved: bool,
 }
 
 impl Whose {
-    pub(super) fn of(chain: &Chain) -> Self {
+    pub(super) fn of(chain: &Chain, wire: bool) -> Self {
         let last = chain.holder();
         let first = chain.hops().next().map_or(last, |hop| hop.holder);
-        Self { first, last }
+        let approved = !chain.approvals().is_empty();
+        Self {
+            first,
+            last,
+            wire,
+            approved,
+        }
     }
 }
 
@@ -40,6 +51,11 @@ struct Inner {
     by_end: BTreeMap<u64, Vec<ReplayKey>>,
     per_holder: HashMap<PublicKey, usize>,
     per_tree: HashMap<PublicKey, usize>,
+    /// What was kept to before this second is forgotten.
+    lapsed: u64,
+    /// Calls over the wire that are kept to this second, or to one before it, could have been made
+    /// before the clock was reset.
+    reset: u64,
 }
 
 /// The calls made so far, each until it could not be made again anyway.
@@ -63,18 +79,23 @@ impl ReplaySet {
 
     /// Takes the key, once: of many at the same time exactly one succeeds.
     ///
-    /// Kept to the end of the second `until`. `quota` holds a holder to its share, and a first
-    /// holder with all that it delegated to.
+    /// Kept to the end of the second `until`. Over the wire a holder is held to its share, and a
+    /// first holder with all that it delegated to.
     pub(super) fn take(
         &self,
         key: ReplayKey,
         whose: Whose,
         until: Timestamp,
         now: Timestamp,
-        quota: bool,
     ) -> Result<(), Refusal> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.lapse(now.secs());
+        if inner.may_have_forgotten(&whose, until.secs()) {
+            return Err(Refusal::new(
+                Kind::Replay,
+                "the call could have been made before the clock was reset, when such calls were forgotten",
+            ));
+        }
         if inner.taken.contains_key(&key) {
             return Err(Refusal::new(Kind::Replay, "this very call was made before"));
         }
@@ -88,7 +109,7 @@ impl ReplaySet {
             ));
         }
         let held = count(&inner.per_holder, &whose.last);
-        if quota && held >= self.quota {
+        if whose.wire && held >= self.quota {
             return Err(Refusal::new(
                 Kind::Replay,
                 format!(
@@ -97,7 +118,7 @@ impl ReplaySet {
             ));
         }
         let held = count(&inner.per_tree, &whose.first);
-        if quota && held >= self.tree {
+        if whose.wire && held >= self.tree {
             return Err(Refusal::new(
                 Kind::Replay,
                 format!(
@@ -111,6 +132,17 @@ impl ReplaySet {
         inner.taken.insert(key, whose);
         inner.by_end.entry(until.secs()).or_default().push(key);
         Ok(())
+    }
+}
+
+impl ReplaySet {
+    /// The clock was set back to `now` by hand. While it was ahead, calls may have been forgotten
+    /// that can be made again now.
+    pub(super) fn reset(&self, now: Timestamp) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // The latest end of a call made until now by a clock that is ahead as far as is allowed,
+        // and as long after that as it is kept.
+        inner.reset = now.saturating_add(MAX_CALL_LIFE + SKEW + SKEW).secs();
     }
 }
 
@@ -129,7 +161,18 @@ fn forget(counts: &mut HashMap<PublicKey, usize>, key: &PublicKey) {
 }
 
 impl Inner {
+    /// Whether the call may have been made and forgotten. Only after a reset: the time of a clock
+    /// that was never set back is past no call that can still be made.
+    ///
+    /// A call of this process is asked by whoever holds the key, who could as well ask another one;
+    /// an approval, however, is for one call, so while a call may have been forgotten its approval
+    /// is no good.
+    fn may_have_forgotten(&self, whose: &Whose, until: u64) -> bool {
+        until < self.lapsed && (whose.approved || whose.wire && until <= self.reset)
+    }
+
     fn lapse(&mut self, now: u64) {
+        self.lapsed = self.lapsed.max(now);
         while let Some(entry) = self.by_end.first_entry() {
             if *entry.key() >= now {
                 break;

@@ -87,8 +87,10 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
                 let whose = Whose {
                     first: people[&first],
                     last: people[&last],
+                    wire,
+                    approved: false,
                 };
-                let said = set.take(key(nonce, token), whose, at(now + life), at(now), wire);
+                let said = set.take(key(nonce, token), whose, at(now + life), at(now));
                 let should = expected(&left, nonce, token, wire);
                 assert_eq!(said.is_ok(), should, "{left:?} {nonce} {token} {wire}");
                 let mut after = left.clone();
@@ -112,4 +114,35 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
         known.len()
     );
     assert!(known.len() > 1000 && taken > 1000 && refused > 1000 && recovered > 1000);
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
+    let person = AgentKey::generate().public();
+    let by = |wire, approved| Whose {
+        first: person,
+        last: person,
+        wire,
+        approved,
+    };
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    let set = ReplaySet::new(100, 100);
+    let take = |nonce, whose, until: u64, now: u64| {
+        let taken = set.take(key(nonce, 0), whose, at(START + until), at(START + now));
+        taken.is_ok()
+    };
+    let (wire, home, approved) = (by(true, false), by(false, false), by(false, true));
+    assert!(take(0, wire, 65, 0) && take(1, approved, 600, 0));
+    // An hour ahead, everything has lapsed.
+    assert!(take(2, home, 3665, 3600));
+    assert_eq!(set.inner.lock().unwrap().taken.len(), 1);
+    set.reset(at(START + 1));
+    assert!(!take(0, wire, 65, 1), "made before");
+    assert!(!take(1, approved, 600, 1), "approved before");
+    assert!(!take(3, wire, 66, 1), "could have been made before");
+    assert!(take(4, home, 66, 1), "asked by this process");
+    assert!(!take(5, wire, 71, 6));
+    assert!(take(5, wire, 72, 7), "too late to have been made before");
+    assert!(!take(5, wire, 72, 8), "made before, and remembered");
+    assert!(take(6, approved, 3601, 8), "remembered if it had been made");
 }

@@ -1,7 +1,12 @@
 //! Attack 31: replay set and cache filled by tokens without number, and roots and approvers that
 //! are taken away while tokens of theirs are cached, held or on their way.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 #[path = "common/calls.rs"]
 mod calls;

@@ -1,7 +1,12 @@
 //! Attack 18: URLs that mean another host than they seem to, redirects, and names that point inside.
 //! Each is tried against a server that is there and could be reached.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod common;
 #[path = "common/names.rs"]

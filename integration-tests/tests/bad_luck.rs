@@ -1,7 +1,12 @@
 //! Bad luck: stores that refuse, callers that go away, clocks that jump. Denials, never a wrong
 //! allow, never a crash.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 #[path = "common/calls.rs"]
 mod calls;

@@ -1,7 +1,12 @@
 //! Trees that someone hostile prepared: links of `/proc`, pipes, devices, sockets, look-alike names,
 //! depth, and sizes that are not there.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -1,7 +1,12 @@
 //! Names that change while they are opened: never a byte from outside the grant, in either
 //! direction, and what is inside is still reached.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 #![cfg(target_os = "linux")]
 
 mod common;

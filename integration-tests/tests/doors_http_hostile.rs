@@ -1,7 +1,12 @@
 //! Servers that mean harm: slow, endless, compressed, talking out of turn; and arguments that would
 //! like to be headers.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod common;
 #[path = "common/hostile.rs"]

@@ -5,7 +5,12 @@
 //! threads exactly one gets the last unit, or spends a call, is tested with threads in `guard.rs`;
 //! every state of the replay set by itself, in the sdk beside it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 #[path = "common/calls.rs"]
 mod calls;

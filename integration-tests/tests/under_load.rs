@@ -1,7 +1,12 @@
 //! Roots and revocations that change while threads ask: each verdict is one that was right at some
 //! moment between question and answer, and what has been taken away is never allowed again.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 #[path = "common/calls.rs"]
 mod calls;

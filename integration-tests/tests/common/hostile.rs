@@ -1,6 +1,11 @@
 //! A server that answers each connection with bytes of its own choosing, at its own pace.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing
+)]
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,7 +5,13 @@
 //! what lies between these points, and nothing finer. Threads inside one such stretch (two holders
 //! of one mutex, the orderings of atomics) are not seen.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use std::future::Future;
 use std::pin::Pin;

@@ -240,6 +240,7 @@ async fn a_pipe_is_not_opened_so_that_its_reader_does_not_notice() {
     for _ in 0..100 {
         at_once(all_refused(&files, &held, "/srv/docs/pipe")).await;
     }
+    assert!(!reader.is_finished(), "it met a writer");
     fs::write(&pipe, "from its own writer").unwrap();
     assert_eq!(reader.join().unwrap(), b"from its own writer");
 }

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/calls.rs"]
+mod calls;
 mod common;
 
 use std::sync::Arc;
@@ -10,59 +12,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bailiwick::capability::{
-    AgentKey, ApprovalRequest, Budget, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE,
-    Mandate, Quorum, Risk, Scope, any, eq,
+    AgentKey, ApprovalRequest, Budget, Call, Chain, Grant, Held, Kind, MAX_CALL_LIFE, Mandate,
+    Quorum, Scope, any, eq,
 };
 use bailiwick::guard::{
-    Context, Decision, Effect, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict,
+    Context, Decision, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict,
 };
 use bailiwick::id::Timestamp;
+use calls::{BANK, asked, bank, context, once, read, verdict, wire};
 use common::{Home, secs, start};
-use serde_json::json;
-
-const BANK: &str = "bank";
-
-fn context() -> Context {
-    Context::new("lead/reader", Effect::Read, Risk::Low, Timestamp::default())
-}
-
-fn read() -> Scope {
-    Scope::new().grant(Grant::new("fs.read").arg("path", any()))
-}
-
-fn asked(path: &str) -> Call {
-    let serde_json::Value::Object(arguments) = json!({ "path": path }) else {
-        panic!()
-    };
-    Call::new("fs.read", arguments).unwrap()
-}
-
-/// `None` when the call was allowed.
-async fn verdict(guard: &Guard, presented: impl Into<Presented<'_>>, call: Call) -> Option<Kind> {
-    match guard.authorize(presented.into(), call, context()).await {
-        Verdict::Permit(..) => None,
-        Verdict::Denied(denial) => Some(denial.kind()),
-        Verdict::Ask(_) => Some(Kind::Approval),
-    }
-}
-
-async fn once(guard: &Guard, held: &Held) -> Option<Kind> {
-    verdict(guard, held, asked("/a")).await
-}
-
-/// A bank whose clock has left the time after its start, in which it cannot know what was spent.
-fn bank(home: &Home) -> Guard {
-    let guard = home.guard().audience(BANK).build();
-    home.clock.advance(MAX_CALL_LIFE + SKEW);
-    guard
-}
-
-fn wire(home: &Home, held: &Held, call: &Call, audience: &str) -> Vec<u8> {
-    use bailiwick::clock::Clock as _;
-    let mut facts = Facts::at(home.clock.now().unwrap());
-    facts.audience = Some(audience.to_owned());
-    held.wire_call(call, &facts, MAX_CALL_LIFE).unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn attack_13_of_one_call_made_50_times_at_once_exactly_one_passes() {

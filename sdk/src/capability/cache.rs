@@ -63,6 +63,12 @@ impl Cache {
         }
     }
 
+    /// How many links are kept, and the most that may be.
+    #[cfg(test)]
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.young.len() + self.old.len(), 2 * GENERATION)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.weight = 0;
         self.young.clear();

@@ -6,6 +6,7 @@ use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
 use super::policy::Decision;
+use super::replay::Whose;
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
 use crate::capability::{Call, Chain, Held, Kind, MAX_CALL_LIFE, Refusal};
@@ -148,10 +149,9 @@ impl Guard {
         // again as a new call, never as this one.
         self.replay.take(
             (chain.id(), call.nonce().0),
-            chain.holder(),
+            Whose::of(chain, wire),
             until,
             now,
-            wire,
         )?;
         match self.store.commit(batch).await {
             Ok(_) => Ok(Reservation { id }),

@@ -66,7 +66,8 @@ impl GuardBuilder {
     }
 
     /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
-    /// token's own grants and quorums stands in the token.
+    /// token's own grants and quorums stands in the token. [`Revocable::Key`](super::Revocable::Key)
+    /// takes an approver away while the guard runs, for both.
     #[must_use]
     pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
         self.guard.approvers.extend(keys);
@@ -95,6 +96,9 @@ impl GuardBuilder {
     }
 
     /// How many calls the replay set remembers in all, and of one holder over the wire.
+    ///
+    /// A holder for whom the root minted gets, with all that it delegated to, a tenth of the set or
+    /// the quota of one holder, whichever is more.
     #[must_use]
     pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
         self.capacity = (capacity, quota);

@@ -3,22 +3,59 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use crate::capability::{Kind, PublicKey, Refusal};
+use super::verifier::SKEW;
+use crate::capability::{Chain, Kind, MAX_CALL_LIFE, PublicKey, Refusal};
 use crate::id::Timestamp;
 
 /// How many calls the set remembers; at that number calls are denied until some lapse.
 pub const REPLAY_CAPACITY: usize = 1_000_000;
 /// How many wire calls of one holder the set remembers.
 pub const REPLAY_QUOTA: usize = 10_000;
+/// The part of the set that is for one first holder with all that it delegated to.
+const TREES: usize = 10;
 
 /// The last hop's signature, and the nonce of the call.
 pub(super) type ReplayKey = ([u8; 64], [u8; 16]);
 
-#[derive(Debug, Default)]
+/// Whose call it is: the holder, and the first holder of its chain, for whom the root minted.
+///
+/// A holder that may delegate makes itself as many keys as it likes, each a holder with a share of
+/// its own; the first holder is the one key of a chain that nobody but the root chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whose {
+    pub(super) first: PublicKey,
+    pub(super) last: PublicKey,
+    /// Whether it came over the wire.
+    pub(super) wire: bool,
+    /// Whether someone approved it.
+    pub(super) approved: bool,
+}
+
+impl Whose {
+    pub(super) fn of(chain: &Chain, wire: bool) -> Self {
+        let last = chain.holder();
+        let first = chain.hops().next().map_or(last, |hop| hop.holder);
+        let approved = !chain.approvals().is_empty();
+        Self {
+            first,
+            last,
+            wire,
+            approved,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 struct Inner {
-    taken: HashMap<ReplayKey, PublicKey>,
+    taken: HashMap<ReplayKey, Whose>,
     by_end: BTreeMap<u64, Vec<ReplayKey>>,
     per_holder: HashMap<PublicKey, usize>,
+    per_tree: HashMap<PublicKey, usize>,
+    /// What was kept to before this second is forgotten.
+    lapsed: u64,
+    /// Calls over the wire that are kept to this second, or to one before it, could have been made
+    /// before the clock was reset.
+    reset: u64,
 }
 
 /// The calls made so far, each until it could not be made again anyway.
@@ -27,6 +64,7 @@ pub(super) struct ReplaySet {
     inner: Mutex<Inner>,
     capacity: usize,
     quota: usize,
+    tree: usize,
 }
 
 impl ReplaySet {
@@ -35,22 +73,29 @@ impl ReplaySet {
             inner: Mutex::default(),
             capacity,
             quota,
+            tree: quota.max(capacity / TREES),
         }
     }
 
     /// Takes the key, once: of many at the same time exactly one succeeds.
     ///
-    /// Kept to the end of the second `until`. `quota` holds a holder to its share.
+    /// Kept to the end of the second `until`. Over the wire a holder is held to its share, and a
+    /// first holder with all that it delegated to.
     pub(super) fn take(
         &self,
         key: ReplayKey,
-        holder: PublicKey,
+        whose: Whose,
         until: Timestamp,
         now: Timestamp,
-        quota: bool,
     ) -> Result<(), Refusal> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.lapse(now.secs());
+        if inner.may_have_forgotten(&whose, until.secs()) {
+            return Err(Refusal::new(
+                Kind::Replay,
+                "the call could have been made before the clock was reset, when such calls were forgotten",
+            ));
+        }
         if inner.taken.contains_key(&key) {
             return Err(Refusal::new(Kind::Replay, "this very call was made before"));
         }
@@ -63,40 +108,85 @@ impl ReplaySet {
                 ),
             ));
         }
-        let count = inner.per_holder.entry(holder).or_default();
-        if quota && *count >= self.quota {
+        let held = count(&inner.per_holder, &whose.last);
+        if whose.wire && held >= self.quota {
             return Err(Refusal::new(
                 Kind::Replay,
                 format!(
-                    "the holder has made {} calls that have not lapsed, its share of the replay set",
-                    self.quota
+                    "the holder has made {held} calls that have not lapsed, its share of the replay set"
                 ),
             ));
         }
-        *count += 1;
-        inner.taken.insert(key, holder);
+        let held = count(&inner.per_tree, &whose.first);
+        if whose.wire && held >= self.tree {
+            return Err(Refusal::new(
+                Kind::Replay,
+                format!(
+                    "the first holder of the chain and those it delegated to have made {held} calls \
+                     that have not lapsed, their share of the replay set"
+                ),
+            ));
+        }
+        *inner.per_holder.entry(whose.last).or_default() += 1;
+        *inner.per_tree.entry(whose.first).or_default() += 1;
+        inner.taken.insert(key, whose);
         inner.by_end.entry(until.secs()).or_default().push(key);
         Ok(())
     }
 }
 
+impl ReplaySet {
+    /// The clock was set back to `now` by hand. While it was ahead, calls may have been forgotten
+    /// that can be made again now.
+    pub(super) fn reset(&self, now: Timestamp) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // The latest end of a call made until now by a clock that is ahead as far as is allowed,
+        // and as long after that as it is kept.
+        inner.reset = now.saturating_add(MAX_CALL_LIFE + SKEW + SKEW).secs();
+    }
+}
+
+fn count(counts: &HashMap<PublicKey, usize>, key: &PublicKey) -> usize {
+    counts.get(key).copied().unwrap_or(0)
+}
+
+/// Forgets one call of a key, and the key with its last.
+fn forget(counts: &mut HashMap<PublicKey, usize>, key: &PublicKey) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
 impl Inner {
+    /// Whether the call may have been made and forgotten. Only after a reset: the time of a clock
+    /// that was never set back is past no call that can still be made.
+    ///
+    /// A call of this process is asked by whoever holds the key, who could as well ask another one;
+    /// an approval, however, is for one call, so while a call may have been forgotten its approval
+    /// is no good.
+    fn may_have_forgotten(&self, whose: &Whose, until: u64) -> bool {
+        until < self.lapsed && (whose.approved || whose.wire && until <= self.reset)
+    }
+
     fn lapse(&mut self, now: u64) {
+        self.lapsed = self.lapsed.max(now);
         while let Some(entry) = self.by_end.first_entry() {
             if *entry.key() >= now {
                 break;
             }
             for key in entry.remove() {
-                let Some(holder) = self.taken.remove(&key) else {
+                let Some(whose) = self.taken.remove(&key) else {
                     continue;
                 };
-                if let Some(count) = self.per_holder.get_mut(&holder) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.per_holder.remove(&holder);
-                    }
-                }
+                forget(&mut self.per_holder, &whose.last);
+                forget(&mut self.per_tree, &whose.first);
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

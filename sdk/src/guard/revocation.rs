@@ -11,7 +11,7 @@ use crate::capability::{Chain, PublicKey};
 pub enum Revocable {
     /// A block, by its signature: that hop and everything after it.
     Block([u8; 64]),
-    /// A holder's key: everything that it holds or signed.
+    /// A key: everything that its holder holds or signed, and every call that it approved.
     Key(PublicKey),
     /// Everything minted in one go, with its renewals and descendants.
     Lineage([u8; 16]),
@@ -181,10 +181,20 @@ impl Revocations {
         if has(Revocable::Lineage(chain.lineage())) || principal() {
             return Some(0);
         }
-        chain
+        let hop = chain
             .hops()
             .find(|hop| has(Revocable::Block(hop.id)) || has(Revocable::Key(hop.holder)))
-            .map(|hop| hop.number)
+            .map(|hop| hop.number);
+        // Approvals stand after the hops. An approver who was taken away has no say in a call, even
+        // where another approval would have been enough.
+        let approved = || {
+            let after = chain.depth().saturating_add(1)..;
+            let mut approvals = after.zip(chain.approvals());
+            approvals
+                .find(|(_, approval)| has(Revocable::Key(approval.by)))
+                .map(|(number, _)| number)
+        };
+        hop.or_else(approved)
     }
 
     /// Whether the task, the agent, or one of its ancestors is revoked.

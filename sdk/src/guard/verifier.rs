@@ -109,7 +109,11 @@ impl Guard {
     }
 
     /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
+    ///
+    /// Calls that the guard may have forgotten while the clock was ahead are refused: over the wire
+    /// those that could have been made before now, and those whose approval ended meanwhile.
     pub fn reset_clock(&self, now: Timestamp) {
+        self.replay.reset(now);
         self.high_water.reset(now);
     }
 

@@ -126,3 +126,40 @@ fn a_cached_chain_gives_the_verdict_of_a_cold_one() {
     changed[at] = b'P';
     assert_eq!(kind(ring.chain(&changed)), Some(Kind::UntrustedRoot));
 }
+
+#[test]
+fn attack_31_the_cache_stays_within_its_bound_and_right() {
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    let fill = || ring.inner.cache.lock().unwrap().fill();
+    let first = mint(&root).to_bytes();
+    ring.chain(&first).unwrap();
+    // What does not hold is not kept.
+    let stranger = Authority::generate();
+    for _ in 0..100 {
+        let mut forged = mint(&root).to_bytes();
+        *forged.last_mut().unwrap() ^= 1;
+        assert!(ring.chain(&forged).is_err());
+        assert!(ring.chain(&mint(&stranger).to_bytes()).is_err());
+    }
+    assert_eq!(fill().0, 1);
+    let (_, most) = fill();
+    let mut highest = 0;
+    let mut last = first.clone();
+    for _ in 0..most + most / 2 {
+        last = mint(&root).to_bytes();
+        ring.chain(&last).unwrap();
+        highest = highest.max(fill().0);
+    }
+    assert!(highest <= most && highest > most / 2, "{highest} of {most}");
+    // Pushed out long ago, and verified again; of the last it is known.
+    ring.chain(&first).unwrap();
+    for bytes in [&first, &last] {
+        let (once, again) = (ring.chain(bytes).unwrap(), ring.chain(bytes).unwrap());
+        assert!(Arc::ptr_eq(once.last(), again.last()));
+    }
+    assert!(ring.remove(&root.public()));
+    assert_eq!(fill().0, 0);
+    assert_eq!(kind(ring.chain(&last)), Some(Kind::UntrustedRoot));
+    assert_eq!(fill().0, 0);
+}

@@ -137,6 +137,6 @@ impl fmt::Display for VirtualPath {
 }
 
 /// Whether a name can stand in a virtual path. A backslash divides names on some systems.
-pub(super) fn nameable(name: &str) -> bool {
+fn nameable(name: &str) -> bool {
     !name.contains(|c: char| c == '\\' || c.is_control())
 }

@@ -3,8 +3,8 @@
 use cap_std::fs::{FileType, Metadata};
 
 use super::FsError;
-use super::access::nameable;
 use super::place::Place;
+use crate::capability::normal;
 
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Place<'_> {
                 .file_name()
                 .into_string()
                 .ok()
-                .filter(|name| nameable(name))
+                .filter(|name| normal::path(&format!("/{name}")).is_some())
             else {
                 continue;
             };

@@ -32,6 +32,8 @@
 //! - Other processes that may write to the real directory are trusted not to race with hard
 //!   links: the number of links is read from the opened handle, and a file whose other name is
 //!   removed between opening and looking has one link. Symbolic links may be swapped at any time.
+//! - Pipes, sockets and devices are not opened, unless they take the place of a file between a look
+//!   at the name and its opening; then they are opened without waiting, and refused unread.
 //! - A directory that someone moves out of the grant while a call holds it open stays open for
 //!   that call.
 //! - Mounts whose real directories overlap share their files: the options of the mount that a
@@ -183,8 +185,8 @@ impl Dir {
 
     /// Lists a directory, sorted by name.
     ///
-    /// Names that no virtual path can spell (not UTF-8, control characters, a backslash) are left
-    /// out. A mount further down shows only if its real parent holds a directory of that name.
+    /// Names that no [`SafePath`](super::SafePath) can spell are left out: not UTF-8, control
+    /// characters, a backslash, characters that are not seen or turn the text around them. A mount further down shows only if its real parent holds a directory of that name.
     ///
     /// # Errors
     ///

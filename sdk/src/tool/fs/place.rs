@@ -119,7 +119,10 @@ impl<'a> Place<'a> {
         Ok((parent.map_err(|e| self.io(e))?, Path::new(name)))
     }
 
-    /// Opens without waiting for the other end of a pipe, then looks at what was opened.
+    /// Looks, opens without waiting for the other end of a pipe, and looks at what was opened.
+    ///
+    /// The first look spares pipes and devices an opening that they might notice. Nothing else hangs
+    /// on it: the second, at the open file, decides.
     pub(super) fn open_regular(
         &self,
         dir: &Handle,
@@ -127,13 +130,19 @@ impl<'a> Place<'a> {
         mut options: OpenOptions,
         follow: FollowSymlinks,
     ) -> Result<File, FsError> {
+        let looked = match follow {
+            FollowSymlinks::Yes => dir.metadata(name),
+            FollowSymlinks::No => dir.symlink_metadata(name),
+        };
+        match looked {
+            Ok(found) if found.is_symlink() => return Err(FsError::Escapes { path: self.path() }),
+            Ok(found) if !found.is_file() => return Err(FsError::NotAFile { path: self.path() }),
+            // A name that is not there may be one to create.
+            _ => {}
+        }
         options.nonblock(true).follow(follow);
         let file = dir.open_with(name, &options).map_err(|e| match follow {
             FollowSymlinks::No if is_link(dir, name) => FsError::Escapes { path: self.path() },
-            // Sockets, and pipes that nobody reads, do not open; the text says what they are.
-            _ if dir.metadata(name).is_ok_and(|found| !found.is_file()) => {
-                FsError::NotAFile { path: self.path() }
-            }
             _ => self.io(e),
         })?;
         let found = file.metadata().map_err(|e| self.io(e))?;

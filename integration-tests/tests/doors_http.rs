@@ -1,0 +1,169 @@
+//! The network, reached through tokens: what was checked is what is requested.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+#[path = "common/web.rs"]
+mod web;
+
+use bailiwick::capability::{Grant, Kind, Scope, any, url};
+use bailiwick::tool::Outcome;
+use common::call;
+use serde_json::json;
+use web::web;
+
+#[tokio::test]
+async fn an_address_that_is_granted_by_itself_is_reached() {
+    let web = web().await;
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1"]).paths("/")));
+    let answer = value!(web.get(&held, &web.server.url("/x")).await);
+    assert_eq!(
+        (&answer["status"], &answer["body"]),
+        (&json!(200), &json!("hello"))
+    );
+    let raw = json!({ "url": web.server.url("/post"), "body": "b" }).to_string();
+    let outcome = call(&web.gate, &held, "http.post", &raw).await;
+    let Outcome::Value { taint, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(taint.contains("web"));
+    assert_eq!(web.server.seen(), ["/x", "/post"]);
+}
+
+#[tokio::test]
+async fn attack_18_a_url_has_one_spelling_and_one_host() {
+    let web = web().await;
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1", "a.example"]).paths("/v1/")));
+    let port = web.server.port;
+    for url in [
+        format!("http://a.example@127.0.0.1:{port}/v1/"),
+        format!("http://a.example:{port}@127.0.0.1:{port}/v1/"),
+        format!("http://2130706433:{port}/v1/"),
+        format!("http://0x7f000001:{port}/v1/"),
+        format!("http://0177.0.0.1:{port}/v1/"),
+        format!("http://127.1:{port}/v1/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/v1/"),
+        format!("http://[::1]:{port}/v1/"),
+        format!("http://localhost:{port}/v1/"),
+        format!("http://127.0.0.1.:{port}/v1/"),
+        format!("http://a.example.:{port}/v1/"),
+        format!("http://A.example:{port}/v1/"),
+        format!("http://a.example.evil.io:{port}/v1/"),
+        format!("http://ａ.example:{port}/v1/"),
+        format!("http://a。example:{port}/v1/"),
+        format!("http://127.0.0.1:{port}/v1/../secret"),
+        format!("http://127.0.0.1:{port}/v1/%2e%2e/secret"),
+        format!("http://127.0.0.1:{port}/v1\\x"),
+        format!("http:\\\\127.0.0.1:{port}/v1/"),
+        format!("http://127.0.0.1:{port}/v1/#x"),
+        format!("http://127.0.0.1:{port}/v10"),
+        format!("http://127.0.0.1:{}/v1/", port ^ 1),
+        "http://127.0.0.1/v1/".to_owned(),
+        format!("https://127.0.0.1:{port}/v1/"),
+        format!("HTTP://127.0.0.1:{port}/v1/"),
+        format!(" http://127.0.0.1:{port}/v1/"),
+        format!("http://127.0.0.1:{port}/v1/\t"),
+        "file:///etc/passwd".to_owned(),
+        format!("//127.0.0.1:{port}/v1/"),
+        String::new(),
+    ] {
+        denied!(web.get(&held, &url).await, Kind::Argument);
+    }
+    assert!(web.server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn attack_18_a_name_that_points_inside_is_not_reached() {
+    let web = web().await;
+    let port = web.server.port;
+    let inside = format!("http://a.example:{port}/");
+    let held = web.home.held(&web.scope(web.pattern(["a.example"])));
+    let outcome = web.get(&held, &inside).await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    // Any host is no address.
+    let any_host = web
+        .home
+        .held(&Scope::new().grant(Grant::new("http.get").arg("url", any())));
+    for url in [
+        inside.clone(),
+        web.server.url("/"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+    ] {
+        let outcome = web.get(&any_host, &url).await;
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    }
+    // What an ancestor may reach by address is not the child's, nor may a child name it itself.
+    let wide = web
+        .scope(web.pattern(["a.example", "127.0.0.1"]))
+        .grant(Grant::spawn(["child"]))
+        .max_depth(1);
+    let parent = web.home.held(&wide);
+    assert!(matches!(
+        web.get(&parent, &inside).await,
+        Outcome::Value { .. }
+    ));
+    let child = web
+        .home
+        .child(&parent, &web.scope(web.pattern(["a.example"])));
+    let outcome = web.get(&child, &inside).await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let loose = Scope::new()
+        .grant(Grant::new("http.get").arg("url", any()))
+        .grant(Grant::spawn(["child"]))
+        .max_depth(1);
+    let parent = web.home.held(&loose);
+    let narrow =
+        Scope::new().grant(Grant::new("http.get").arg("url", url(web.pattern(["127.0.0.1"]))));
+    let outcome = web
+        .get(&web.home.child(&parent, &narrow), &web.server.url("/"))
+        .await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(web.server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn attack_18_each_redirect_is_asked_of_the_token() {
+    let web = web().await;
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1"]).paths(["/v1/", "/to/"])));
+    for to in [
+        "/v1/x".to_owned(),
+        "../v1/x".to_owned(),
+        web.server.url("/v1/x"),
+    ] {
+        let answer = value!(web.get(&held, &web.server.to(to)).await);
+        assert_eq!(answer["url"], web.server.url("/v1/x"));
+    }
+    let port = web.server.port;
+    for to in [
+        web.server.url("/secret"),
+        "/secret".to_owned(),
+        format!("http://a.example:{port}/v1/"),
+        format!("http://[::1]:{port}/v1/"),
+        "http://169.254.169.254/v1/".to_owned(),
+        format!("http://user@127.0.0.1:{port}/v1/"),
+        format!("//a.example:{port}/v1/"),
+        "/v1/../secret".to_owned(),
+        format!("http://127.0.0.1:{}/v1/", port ^ 1),
+        "file:///etc/passwd".to_owned(),
+        format!("https://127.0.0.1:{port}/v1/"),
+    ] {
+        let asked = web.server.seen().len();
+        let outcome = web.get(&held, &web.server.to(to.clone())).await;
+        assert!(
+            matches!(outcome, Outcome::Failed { .. }),
+            "{to}: {outcome:?}"
+        );
+        assert_eq!(web.server.seen().len(), asked + 1, "{to}");
+    }
+    assert!(
+        !web.server.seen().iter().any(|path| path == "/secret"),
+        "{:?}",
+        web.server.seen()
+    );
+}

@@ -1,0 +1,148 @@
+//! Every state that a small set can get into, held against a list of calls that is read through.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::*;
+use crate::capability::AgentKey;
+
+const START: u64 = 1_800_000_000;
+const CAPACITY: usize = 3;
+const QUOTA: usize = 1;
+const TREE: usize = 2;
+
+/// One call that is remembered: its nonce, which of the tokens made it, and for how much longer.
+type Kept = BTreeSet<(u8, usize, u64)>;
+
+/// The first holder `a`, two that it delegated to, and another first holder.
+const TOKENS: [(char, char); 4] = [('a', 'a'), ('a', 'b'), ('a', 'c'), ('d', 'd')];
+
+fn key(nonce: u8, token: usize) -> ReplayKey {
+    ([u8::try_from(token).unwrap(); 64], [nonce; 16])
+}
+
+/// What a reader of the list would say, without any counts kept beside it.
+fn expected(kept: &Kept, nonce: u8, token: usize, wire: bool) -> bool {
+    let by = |pick: fn((char, char)) -> char| {
+        let same = |&&(_, other, _): &&(u8, usize, u64)| pick(TOKENS[other]) == pick(TOKENS[token]);
+        kept.iter().filter(same).count()
+    };
+    let fresh = !kept.iter().any(|(n, t, _)| (*n, *t) == (nonce, token));
+    let share = by(|(_, last)| last) < QUOTA && by(|(first, _)| first) < TREE;
+    fresh && kept.len() < CAPACITY && (!wire || share)
+}
+
+/// The counts beside the list are what the list says, and nothing is left of what has lapsed.
+fn assert_tidy(inner: &Inner, kept: &Kept) {
+    assert_eq!(inner.taken.len(), kept.len());
+    let sum = |counts: &HashMap<PublicKey, usize>| counts.values().sum::<usize>();
+    assert_eq!(sum(&inner.per_holder), kept.len());
+    assert_eq!(sum(&inner.per_tree), kept.len());
+    assert!(!inner.per_holder.values().any(|count| *count == 0));
+    assert_eq!(
+        inner.by_end.values().map(Vec::len).sum::<usize>(),
+        kept.len()
+    );
+}
+
+fn set(inner: Inner) -> ReplaySet {
+    ReplaySet {
+        inner: Mutex::new(inner),
+        capacity: CAPACITY,
+        quota: QUOTA,
+        tree: TREE,
+    }
+}
+
+#[test]
+fn every_reachable_state_answers_as_a_list_of_calls_would() {
+    let people: HashMap<char, PublicKey> = ['a', 'b', 'c', 'd']
+        .map(|name| (name, AgentKey::generate().public()))
+        .into();
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    let mut known = BTreeSet::from([Kept::new()]);
+    let mut open = VecDeque::from([(START, Kept::new(), Inner::default())]);
+    let (mut asked, mut taken, mut refused, mut recovered) = (0, 0, 0, 0);
+    while let Some((now, kept, inner)) = open.pop_front() {
+        let mut visit = |now: u64, kept: Kept, inner: Inner| {
+            if known.insert(kept.clone()) {
+                open.push_back((now, kept, inner));
+            }
+        };
+        // Time goes on before the call, by nothing, by a second, or past all there is.
+        for (passed, life, wire) in [0, 1, 3]
+            .into_iter()
+            .flat_map(|passed| [0, 2].map(|life| (passed, life)))
+            .flat_map(|(passed, life)| [true, false].map(|wire| (passed, life, wire)))
+        {
+            let now = now + passed;
+            // Kept to the end of its last second.
+            let left: Kept = kept
+                .iter()
+                .filter(|(.., left)| *left >= passed)
+                .map(|&(nonce, token, left)| (nonce, token, left - passed))
+                .collect();
+            for (nonce, token) in (0..2).flat_map(|n| (0..TOKENS.len()).map(move |t| (n, t))) {
+                let set = set(inner.clone());
+                let (first, last) = TOKENS[token];
+                let whose = Whose {
+                    first: people[&first],
+                    last: people[&last],
+                    wire,
+                    approved: false,
+                };
+                let said = set.take(key(nonce, token), whose, at(now + life), at(now));
+                let should = expected(&left, nonce, token, wire);
+                assert_eq!(said.is_ok(), should, "{left:?} {nonce} {token} {wire}");
+                let mut after = left.clone();
+                if should {
+                    after.insert((nonce, token, life));
+                    recovered += usize::from(!expected(&kept, nonce, token, wire));
+                    taken += 1;
+                } else {
+                    assert_eq!(said.unwrap_err().kind(), Kind::Replay);
+                    refused += 1;
+                }
+                asked += 1;
+                let inner = set.inner.into_inner().unwrap();
+                assert_tidy(&inner, &after);
+                visit(now, after, inner);
+            }
+        }
+    }
+    println!(
+        "{} states, {asked} calls: {taken} taken, {refused} refused, {recovered} only once others lapsed",
+        known.len()
+    );
+    assert!(known.len() > 1000 && taken > 1000 && refused > 1000 && recovered > 1000);
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
+    let person = AgentKey::generate().public();
+    let by = |wire, approved| Whose {
+        first: person,
+        last: person,
+        wire,
+        approved,
+    };
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    let set = ReplaySet::new(100, 100);
+    let take = |nonce, whose, until: u64, now: u64| {
+        let taken = set.take(key(nonce, 0), whose, at(START + until), at(START + now));
+        taken.is_ok()
+    };
+    let (wire, home, approved) = (by(true, false), by(false, false), by(false, true));
+    assert!(take(0, wire, 65, 0) && take(1, approved, 600, 0));
+    // An hour ahead, everything has lapsed.
+    assert!(take(2, home, 3665, 3600));
+    assert_eq!(set.inner.lock().unwrap().taken.len(), 1);
+    set.reset(at(START + 1));
+    assert!(!take(0, wire, 65, 1), "made before");
+    assert!(!take(1, approved, 600, 1), "approved before");
+    assert!(!take(3, wire, 66, 1), "could have been made before");
+    assert!(take(4, home, 66, 1), "asked by this process");
+    assert!(!take(5, wire, 71, 6));
+    assert!(take(5, wire, 72, 7), "too late to have been made before");
+    assert!(!take(5, wire, 72, 8), "made before, and remembered");
+    assert!(take(6, approved, 3601, 8), "remembered if it had been made");
+}

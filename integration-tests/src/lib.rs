@@ -8,6 +8,7 @@
 )]
 
 pub mod forge;
+pub mod random;
 pub mod stock;
 
 /// The code of the README and of the book, compiled and run as doc tests.

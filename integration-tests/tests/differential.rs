@@ -13,15 +13,9 @@
     reason = "helpers of tests"
 )]
 
-mod random;
-
-use bailiwick::capability::{
-    AgentKey, Apart, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Held, KeyRing,
-    Kind, Mandate, Scope,
-};
-use bailiwick_integration_tests::forge;
+use bailiwick::capability::{Apart, Authority, Call, CallNonce, Chain, Facts, KeyRing, Kind};
+use bailiwick_integration_tests::random::{Grown, Rng, World, grow};
 use bailiwick_integration_tests::stock::{self, Verdict};
-use random::{Rng, World};
 
 fn cases() -> u64 {
     std::env::var("BAILIWICK_CASES")
@@ -42,121 +36,6 @@ fn seed() -> u64 {
 
 /// How many calls are asked of one token.
 const CALLS: u64 = 24;
-
-/// A token, the key of its last block, and the chains that it grew from, root first.
-struct Grown {
-    chain: Chain,
-    key: AgentKey,
-    before: Vec<Chain>,
-}
-
-fn clone(key: &AgentKey) -> AgentKey {
-    AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()
-}
-
-fn hold(chain: &Chain, key: &AgentKey) -> Held {
-    chain.clone().held_by(clone(key)).unwrap()
-}
-
-/// The first random scope that can be used, or why none of some tries can: a chain may be full.
-fn usable<T, E: std::fmt::Display>(
-    rng: &mut Rng,
-    mut scope: impl FnMut(&mut Rng) -> Scope,
-    make: impl Fn(&Scope) -> Result<T, E>,
-) -> Result<T, String> {
-    let mut last = String::new();
-    for _ in 0..200 {
-        match make(&scope(rng)) {
-            Ok(made) => return Ok(made),
-            Err(error) => last = error.to_string(),
-        }
-        assert!(!last.contains("canonical"), "{last}");
-    }
-    Err(last)
-}
-
-fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown {
-    let mut key = AgentKey::generate();
-    let to = key.public();
-    let depth = rng.below(5);
-    let last = |hop: u64| hop == depth;
-    let mut chain = usable(
-        rng,
-        |rng| world.scope(rng, false, last(0), &[]),
-        |scope| root.mint(scope, &Mandate::default(), to, world.now),
-    )
-    .unwrap();
-    let mut before = vec![chain.clone()];
-    for hop in 1..=depth {
-        let next = AgentKey::generate();
-        let held = hold(&chain, &key);
-        let named: Vec<_> = chain.budgets().map(|(key, _, _)| key.clone()).collect();
-        let longer = usable(
-            rng,
-            |rng| world.scope(rng, true, last(hop), &named),
-            |scope| held.danger_append("agent", scope, next.public(), world.now),
-        );
-        chain = match longer {
-            Ok(longer) => longer,
-            Err(full) => {
-                assert!(
-                    full.contains("bytes") || full.contains("patterns"),
-                    "{full}"
-                );
-                break;
-            }
-        };
-        before.push(chain.clone());
-        key = next;
-    }
-    for _ in 0..if rng.chance(60) { rng.below(5) } else { 0 } {
-        (chain, key) = approved(rng, world, ring, chain, key);
-    }
-    // What is compared is what a verifier reads, not what the minter kept.
-    let read = ring.chain(&chain.to_bytes()).unwrap();
-    assert!(read.bounds().eq(chain.bounds()), "encode and decode differ");
-    assert_eq!(read.to_bytes(), chain.to_bytes());
-    Grown {
-        chain: read,
-        key,
-        before,
-    }
-}
-
-/// Appends an approval under a key that the test knows, which the library keeps to itself.
-fn approved(
-    rng: &mut Rng,
-    world: &World,
-    ring: &KeyRing,
-    chain: Chain,
-    key: AgentKey,
-) -> (Chain, AgentKey) {
-    let held = hold(&chain, &key);
-    let mut request = held.approval_request(&world.call, &world.facts);
-    if rng.chance(10) {
-        request = ApprovalRequest {
-            call: [7; 32],
-            ..request
-        };
-    }
-    let by = rng.pick(&world.approvers);
-    let approval = request.approve(by, world.expiry(rng));
-    let Ok(held) = held.with_approval(&approval) else {
-        // Only where it would have too many bytes; the token stays as it was.
-        return (chain, key);
-    };
-    let bytes = held.chain().to_bytes();
-    let mut blocks = forge::blocks(&forge::parts(&bytes));
-    let theirs = blocks.pop().unwrap();
-    let next = AgentKey::generate();
-    let (by, signer) = (forge::secret(by), forge::secret(&key));
-    let block = forge::sign_external(&blocks, theirs.block, &by, &signer, &forge::secret(&next));
-    blocks.push(block);
-    (
-        ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap(),
-        next,
-    )
-}
 
 #[derive(Default, Debug)]
 struct Count {
@@ -248,7 +127,7 @@ fn the_stock_engine_agrees() {
         let ring = KeyRing::new([root.root()]);
         let world = World::random(&mut rng);
         let grown = grow(&mut rng, &world, &root, &ring);
-        let token = stock::bearer(&grown.chain, &grown.key);
+        let token = stock::bearer(&grown.chain, &grown.key());
         count.tokens += 1;
         for index in 0..CALLS {
             let (call, facts) = world.ask(&mut rng, &grown.chain, index);
@@ -257,7 +136,7 @@ fn the_stock_engine_agrees() {
         }
         let (call, facts) = world.ask(&mut rng, &grown.chain, 0);
         let life = std::time::Duration::from_secs(rng.below(90));
-        let Ok(bytes) = hold(&grown.chain, &grown.key).wire_call(&call, &facts, life) else {
+        let Ok(bytes) = grown.held().wire_call(&call, &facts, life) else {
             continue;
         };
         let wire = ring.wire_call(&bytes).unwrap();

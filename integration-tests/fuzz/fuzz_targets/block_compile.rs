@@ -70,7 +70,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
         return fuzzer_mutate(data, size, max_size);
     };
     let block = Block::decode(rest).ok().filter(|_| first & PROGRAM == 0);
-    let Some(block) = block.filter(|_| rng.chance(60)) else {
+    let Some(block) = block.filter(|_| rng.chance(75)) else {
         return fuzzer_mutate(data, size, max_size);
     };
     let place = Place::of(*first);
@@ -110,6 +110,7 @@ fn pieces() -> &'static [Block] {
     static PIECES: OnceLock<Vec<Block>> = OnceLock::new();
     PIECES.get_or_init(|| {
         let each = honest().iter();
-        each.map(|(place, block)| place.table().apart(block)).collect()
+        each.map(|(place, block)| place.table().apart(block))
+            .collect()
     })
 }

@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let thirds: Vec<SigningKey> = world.approvers.iter().map(forge::secret).collect();
     let (grown, blocks, mut keys) = chain(rng, &world, &ring);
     let mut plan = drafts(&blocks, &keys, &thirds);
-    let changes = rng.below(5);
+    let changes = rng.below(6);
     let other = if changes > 0 && rng.chance(40) {
         let (_, blocks, keys) = chain(rng, &world, &ring);
         drafts(&blocks, &keys, &thirds)

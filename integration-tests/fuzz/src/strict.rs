@@ -128,8 +128,8 @@ fn numbers(text: &str) -> Option<&'static str> {
             return token.parse::<i128>().is_err()
                 || token.parse::<i128>().is_ok_and(|whole| !fits(whole));
         }
-        // A float is written as a whole number up to 10²¹.
-        number.fract() == 0.0 && number.abs() < 1e21 && !fits(number as i128)
+        // A float is written as a whole number up to 10²¹, its shortest digits and then zeros.
+        number.fract() == 0.0 && number.abs() < 1e21 && !number.to_string().parse().is_ok_and(fits)
     };
     tokens
         .filter(|token| token.starts_with(|first: char| first == '-' || first.is_ascii_digit()))

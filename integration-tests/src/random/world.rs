@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use bailiwick::capability::{
-    AgentKey, Budget, BudgetKey, Call, Chain, Facts, Grant, Quorum, Risk, Scope, Sensitivity, any,
+    AgentKey, Budget, BudgetKey, Call, CallNonce, Chain, Facts, Grant, Quorum, Risk, Scope,
+    Sensitivity, any,
 };
 use bailiwick::id::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::Rng;
 use super::constraint::constraint;
@@ -49,7 +50,7 @@ impl World {
                 args.insert(name.to_owned(), value(rng, true));
             }
         }
-        let call = Call::with_nonce(*rng.pick(&CAPABILITIES), args, rng.nonce()).unwrap();
+        let call = call(*rng.pick(&CAPABILITIES), args, rng.nonce());
         let approvers = (0..4).map(|_| forge::agent(&rng.key())).collect();
         Self {
             now,
@@ -265,6 +266,13 @@ impl World {
         if !own && rng.chance(1) {
             facts.time = *rng.pick(&[Timestamp::MAX, Timestamp::default()]);
         }
-        (Call::with_nonce(capability, args, nonce).unwrap(), facts)
+        (call(&capability, args, nonce), facts)
     }
+}
+
+/// A call; without arguments where these nest too deep, which given choices may make them.
+fn call(capability: &str, args: Map<String, Value>, nonce: CallNonce) -> Call {
+    Call::with_nonce(capability, args, nonce)
+        .or_else(|_| Call::with_nonce(capability, Map::new(), nonce))
+        .unwrap()
 }

@@ -14,7 +14,7 @@
 )]
 
 use bailiwick::capability::{Apart, Authority, Call, CallNonce, Chain, Facts, KeyRing, Kind};
-use bailiwick_integration_tests::random::{Grown, Rng, World, grow, hold};
+use bailiwick_integration_tests::random::{Grown, Rng, World, grow};
 use bailiwick_integration_tests::stock::{self, Verdict};
 
 fn cases() -> u64 {
@@ -127,7 +127,7 @@ fn the_stock_engine_agrees() {
         let ring = KeyRing::new([root.root()]);
         let world = World::random(&mut rng);
         let grown = grow(&mut rng, &world, &root, &ring);
-        let token = stock::bearer(&grown.chain, &grown.key);
+        let token = stock::bearer(&grown.chain, &grown.key());
         count.tokens += 1;
         for index in 0..CALLS {
             let (call, facts) = world.ask(&mut rng, &grown.chain, index);
@@ -136,7 +136,7 @@ fn the_stock_engine_agrees() {
         }
         let (call, facts) = world.ask(&mut rng, &grown.chain, 0);
         let life = std::time::Duration::from_secs(rng.below(90));
-        let Ok(bytes) = hold(&grown.chain, &grown.key).wire_call(&call, &facts, life) else {
+        let Ok(bytes) = grown.held().wire_call(&call, &facts, life) else {
             continue;
         };
         let wire = ring.wire_call(&bytes).unwrap();

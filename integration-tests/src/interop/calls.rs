@@ -8,7 +8,7 @@ use bailiwick::capability::{Apart, Authority, Call, Chain, Facts, KeyRing, Publi
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::random::{Rng, World, grow, hold};
+use crate::random::{Rng, World, grow};
 
 /// A wire call, and what a stock library is to say of it.
 #[derive(Debug, Serialize)]
@@ -39,7 +39,7 @@ pub fn calls(cli: &Path, count: usize) -> Vec<Case> {
         let grown = grow(&mut rng, &world, &root, &ring);
         let (call, facts) = world.ask(&mut rng, &grown.chain, 0);
         let life = Duration::from_secs(rng.below(90));
-        let held = hold(&grown.chain, &grown.key);
+        let held = grown.held();
         // Without an audience, or where the chain is full, there is no call over the wire.
         let Ok(token) = held.wire_call(&call, &facts, life) else {
             continue;

@@ -1,30 +1,41 @@
-//! Random chains.
+//! Random honest chains.
 
 use bailiwick::capability::{
     AgentKey, ApprovalRequest, Authority, Chain, Held, KeyRing, Mandate, Scope,
 };
+use ed25519_dalek::SigningKey;
 
 use super::{Rng, World};
 use crate::forge;
 
-/// A token, the key of its last block, and the chains that it grew from, root first.
+/// A token, the keys that its blocks name, and the chains that it grew from.
 pub struct Grown {
-    /// The token as a verifier reads it.
+    /// The token.
     pub chain: Chain,
-    /// The key that its last block names.
-    pub key: AgentKey,
-    /// The chains that it grew from.
+    /// The key that each of its blocks names, root first.
+    pub keys: Vec<SigningKey>,
+    /// The chains that it grew from, root first, up to its last hop.
     pub before: Vec<Chain>,
 }
 
-fn clone(key: &AgentKey) -> AgentKey {
-    AgentKey::from_pem(&key.danger_to_pem().unwrap()).unwrap()
+impl Grown {
+    /// The key that the last block names.
+    #[must_use]
+    pub fn key(&self) -> AgentKey {
+        forge::agent(self.keys.last().unwrap())
+    }
+
+    /// The token in the hands of its holder.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        hold(&self.chain, self.keys.last().unwrap())
+    }
 }
 
-/// The chain in the hands of its holder.
+/// A chain in the hands of the holder of `key`.
 #[must_use]
-pub fn hold(chain: &Chain, key: &AgentKey) -> Held {
-    chain.clone().held_by(clone(key)).unwrap()
+pub fn hold(chain: &Chain, key: &SigningKey) -> Held {
+    chain.clone().held_by(forge::agent(key)).unwrap()
 }
 
 /// The first random scope that can be used, or why none of some tries can: a chain may be full.
@@ -44,11 +55,11 @@ fn usable<T, E: std::fmt::Display>(
     Err(last)
 }
 
-/// A random chain about a world, with approvals perhaps.
+/// A chain of up to five blocks, and sometimes approvals after it.
 #[must_use]
 pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> Grown {
-    let mut key = AgentKey::generate();
-    let to = key.public();
+    let mut keys = vec![rng.key()];
+    let to = forge::agent(&keys[0]).public();
     let depth = rng.below(5);
     let last = |hop: u64| hop == depth;
     let mut chain = usable(
@@ -59,13 +70,14 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
     .unwrap();
     let mut before = vec![chain.clone()];
     for hop in 1..=depth {
-        let next = AgentKey::generate();
-        let held = hold(&chain, &key);
+        let next = rng.key();
+        let to = forge::agent(&next).public();
+        let held = hold(&chain, keys.last().unwrap());
         let named: Vec<_> = chain.budgets().map(|(key, _, _)| key.clone()).collect();
         let longer = usable(
             rng,
             |rng| world.scope(rng, true, last(hop), &named),
-            |scope| held.danger_append("agent", scope, next.public(), world.now),
+            |scope| held.danger_append("agent", scope, to, world.now),
         );
         chain = match longer {
             Ok(longer) => longer,
@@ -78,10 +90,10 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
             }
         };
         before.push(chain.clone());
-        key = next;
+        keys.push(next);
     }
     for _ in 0..if rng.chance(60) { rng.below(5) } else { 0 } {
-        (chain, key) = approved(rng, world, ring, chain, key);
+        chain = approved(rng, world, ring, chain, &mut keys);
     }
     // What is compared is what a verifier reads, not what the minter kept.
     let read = ring.chain(&chain.to_bytes()).unwrap();
@@ -89,7 +101,7 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
     assert_eq!(read.to_bytes(), chain.to_bytes());
     Grown {
         chain: read,
-        key,
+        keys,
         before,
     }
 }
@@ -100,9 +112,10 @@ fn approved(
     world: &World,
     ring: &KeyRing,
     chain: Chain,
-    key: AgentKey,
-) -> (Chain, AgentKey) {
-    let held = hold(&chain, &key);
+    keys: &mut Vec<SigningKey>,
+) -> Chain {
+    let key = keys.last().unwrap();
+    let held = hold(&chain, key);
     let mut request = held.approval_request(&world.call, &world.facts);
     if rng.chance(10) {
         request = ApprovalRequest {
@@ -114,17 +127,19 @@ fn approved(
     let approval = request.approve(by, world.expiry(rng));
     let Ok(held) = held.with_approval(&approval) else {
         // Only where it would have too many bytes; the token stays as it was.
-        return (chain, key);
+        return chain;
     };
     let bytes = held.chain().to_bytes();
     let mut blocks = forge::blocks(&forge::parts(&bytes));
     let theirs = blocks.pop().unwrap();
-    let next = AgentKey::generate();
-    let (by, signer) = (forge::secret(by), forge::secret(&key));
-    let block = forge::sign_external(&blocks, theirs.block, &by, &signer, &forge::secret(&next));
-    blocks.push(block);
-    (
-        ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap(),
-        next,
-    )
+    let next = rng.key();
+    blocks.push(forge::sign_external(
+        &blocks,
+        theirs.block,
+        &forge::secret(by),
+        key,
+        &next,
+    ));
+    keys.push(next);
+    ring.chain(&forge::bytes(&forge::token(&blocks))).unwrap()
 }

@@ -117,7 +117,7 @@ impl Constraint {
             }
             Self::PathUnder(roots) => roots
                 .iter()
-                .find(|root| !(root.ends_with('/') && normal::path(strip_slash(root)).is_some()))
+                .find(|root| normal::path(strip_slash(root)).as_ref() != Some(root))
                 .map(|root| format!("`{root}` is not an absolute path in normal form (no `.`, `..`, `//`, backslash or control character)")),
             Self::Url(pattern) => pattern.fault(),
             Self::Host(hosts) => hosts.iter().find_map(|host| host_fault(host)),
@@ -136,8 +136,10 @@ pub(crate) fn strip_slash(path: &str) -> &str {
 }
 
 /// `path` with a trailing slash, as roots are kept.
+///
+/// Nothing stays nothing, which is refused later: it is not the root of everything.
 pub(crate) fn with_slash(mut path: String) -> String {
-    if !path.ends_with('/') {
+    if !path.is_empty() && !path.ends_with('/') {
         path.push('/');
     }
     path

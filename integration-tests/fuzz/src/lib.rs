@@ -1,0 +1,10 @@
+//! What the fuzz targets share.
+
+pub mod draft;
+pub mod edit;
+pub mod intern;
+pub mod meter;
+pub mod oracle;
+pub mod place;
+pub mod probe;
+pub mod strict;

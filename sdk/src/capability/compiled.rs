@@ -11,7 +11,7 @@ use super::constraint::Constraint;
 use super::facts::BudgetKey;
 use super::question::Question;
 use super::refusal::{Kind, Refusal};
-use super::rule::{Rule, rule};
+use super::rule::{Rule, Test, rule};
 
 /// The bounds of one block, ready to evaluate.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Rules {
     pub(crate) fn could(&self, capability: &str) -> bool {
         self.grants
             .as_ref()
-            .is_none_or(|rules| rules.iter().any(|rule| rule.grant.capability == capability))
+            .is_none_or(|rules| rules.iter().any(|rule| *rule.capability == *capability))
     }
 
     /// The innermost directory that the block grants a path argument under.
@@ -60,13 +60,13 @@ impl Rules {
             .as_deref()?;
         let roots = self
             .matching(call)
-            .filter_map(|rule| match rule.grant.args.get(name)? {
-                Constraint::PathUnder(roots) => roots
+            .filter_map(|rule| match rule.test(name)? {
+                Test::Paths(roots) => roots
                     .iter()
                     .filter(|root| path.starts_with(root.as_str()))
                     .max_by_key(|root| root.len())
                     .cloned(),
-                Constraint::Any => None,
+                Test::Any => None,
                 // A value, a prefix or a pattern speaks of the path's text, so of this path alone.
                 _ => Some(path.to_owned()),
             });
@@ -83,21 +83,23 @@ impl Rules {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        self.matching(call)
-            .any(|rule| match rule.grant.args.get(name) {
-                Some(Constraint::Url(pattern)) => pattern
-                    .hosts
-                    .as_ref()
-                    .is_some_and(|hosts| hosts.contains(&host)),
+        self.matching(call).any(|rule| match rule.test(name) {
+            Some(Test::Plain(constraint)) => match &**constraint {
+                Constraint::Url(pattern) => {
+                    let hosts = pattern.hosts.as_ref();
+                    hosts.is_some_and(|hosts| hosts.contains(&host))
+                }
                 _ => false,
-            })
+            },
+            _ => false,
+        })
     }
 
     fn matching<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Rule> {
         let rules = self.grants.as_deref().unwrap_or_default();
         rules
             .iter()
-            .filter(|rule| rule.grant.capability == call.capability() && rule.allows(call.args()))
+            .filter(|rule| *rule.capability == *call.capability() && rule.allows(call.args()))
     }
 
     /// Asks the block at `hop`.
@@ -114,7 +116,7 @@ impl Rules {
     fn granted(&self, question: &Question<'_>) -> bool {
         self.grants.as_ref().is_none_or(|rules| {
             rules.iter().any(|rule| {
-                rule.grant.capability == question.call.capability()
+                *rule.capability == *question.call.capability()
                     && rule.allows(question.call.args())
                     && rule.approved(question)
             })
@@ -127,16 +129,13 @@ impl Rules {
         let rules = self.grants.as_deref().unwrap_or_default();
         let mut near: Vec<(usize, &Rule)> = rules
             .iter()
-            .filter(|rule| rule.grant.capability == capability)
+            .filter(|rule| *rule.capability == *capability)
             .map(|rule| (rule.failures(question.call.args()).count(), rule))
             .collect();
         near.sort_by_key(|(failures, _)| *failures);
         match near.first() {
             None => {
-                let mut names: Vec<&str> = rules
-                    .iter()
-                    .map(|rule| rule.grant.capability.as_str())
-                    .collect();
+                let mut names: Vec<&str> = rules.iter().map(|rule| &*rule.capability).collect();
                 names.dedup();
                 let granted = if names.is_empty() {
                     "nothing".to_owned()
@@ -153,7 +152,7 @@ impl Rules {
                 let keys: Vec<String> = near
                     .iter()
                     .filter(|(failures, _)| *failures == 0)
-                    .flat_map(|(_, rule)| &rule.grant.approvers)
+                    .flat_map(|(_, rule)| &rule.approvers)
                     .map(ToString::to_string)
                     .collect();
                 Refusal::at(

@@ -8,21 +8,27 @@ use regex::Regex;
 use super::bounds::Grant;
 use super::call::Arg;
 use super::constraint::{Constraint, compile_pattern};
+use super::keys::PublicKey;
 use super::question::Question;
 
-/// A grant and the tests of its arguments.
+/// A grant as it is asked: its arguments by name, each with its test, and who may approve.
+///
+/// Plain lists: the trees in which a grant is written take a kilobyte for one entry.
 #[derive(Debug)]
 pub(super) struct Rule {
-    args: Vec<(String, Test)>,
-    pub(super) grant: Grant,
+    pub(super) capability: Box<str>,
+    args: Box<[(Box<str>, Test)]>,
+    pub(super) approvers: Box<[PublicKey]>,
 }
 
+/// What one argument must be.
 #[derive(Debug)]
-enum Test {
+pub(super) enum Test {
     Any,
     Paths(Box<[String]>),
-    Patterns(Vec<Regex>),
-    Plain(Constraint),
+    /// Each as it was written, and compiled.
+    Patterns(Box<[(String, Regex)]>),
+    Plain(Box<Constraint>),
 }
 
 /// Compiles a grant; the error is a pattern that does not compile.
@@ -30,34 +36,36 @@ pub(super) fn rule(grant: &Grant) -> Result<Rule, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
             Constraint::Any => Test::Any,
-            // The most common one, without the walk through a tree.
             Constraint::PathUnder(roots) => Test::Paths(roots.iter().cloned().collect()),
             Constraint::Matches(sources) => Test::Patterns(
                 sources
                     .iter()
-                    .map(|source| compile_pattern(source))
-                    .collect::<Result<_, _>>()?,
+                    .map(|source| Ok((source.clone(), compile_pattern(source)?)))
+                    .collect::<Result<_, String>>()?,
             ),
-            other => Test::Plain(other.clone()),
+            other => Test::Plain(Box::new(other.clone())),
         };
-        Ok((name.clone(), test))
+        Ok((name.as_str().into(), test))
     });
     Ok(Rule {
+        capability: grant.capability.as_str().into(),
         args: args.collect::<Result<_, String>>()?,
-        grant: grant.clone(),
+        approvers: grant.approvers.iter().copied().collect(),
     })
 }
 
 impl Rule {
+    /// The test of an argument that the grant lists.
+    pub(super) fn test(&self, name: &str) -> Option<&Test> {
+        let entry = self.args.iter().find(|(known, _)| **known == *name);
+        entry.map(|(_, test)| test)
+    }
+
     /// Whether one of the grant's approvers approved the call, where it names any.
     pub(super) fn approved(&self, question: &Question<'_>) -> bool {
         question.apart.approvals
-            || self.grant.approvers.is_empty()
-            || self
-                .grant
-                .approvers
-                .iter()
-                .any(|key| question.approved_by(key))
+            || self.approvers.is_empty()
+            || self.approvers.iter().any(|key| question.approved_by(key))
     }
 
     /// Whether every argument is as the grant wants it, approvals apart.
@@ -70,12 +78,12 @@ impl Rule {
         &'a self,
         mut given: &'a [Arg],
     ) -> impl Iterator<Item = Failure<'a>> {
-        let mut listed = self.args.as_slice();
+        let mut listed = &*self.args;
         std::iter::from_fn(move || {
             loop {
                 let order = match (given.first(), listed.first()) {
                     (None, None) => return None,
-                    (Some(arg), Some((name, _))) => arg.name.cmp(name),
+                    (Some(arg), Some((name, _))) => arg.name.as_str().cmp(name),
                     (Some(_), None) => Ordering::Less,
                     (None, Some(_)) => Ordering::Greater,
                 };
@@ -86,7 +94,7 @@ impl Rule {
                 listed = listed.get(usize::from(entry.is_some())..)?;
                 match (arg, entry) {
                     (Some(arg), Some((name, test))) if !test.allows(arg) => {
-                        return Some(Failure::Outside(name, self.grant.args.get(name)));
+                        return Some(Failure::Outside(name, test));
                     }
                     (Some(arg), None) => return Some(Failure::NotListed(&arg.name)),
                     (None, Some((name, test))) if !matches!(test, Test::Any) => {
@@ -103,28 +111,24 @@ impl Rule {
 pub(super) enum Failure<'a> {
     NotListed(&'a str),
     Missing(&'a str),
-    Outside(&'a str, Option<&'a Constraint>),
+    Outside(&'a str, &'a Test),
 }
 
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotListed(name) | Self::Outside(name, None) => {
-                write!(f, "argument `{name}` is not granted")
-            }
+            Self::NotListed(name) => write!(f, "argument `{name}` is not granted"),
             Self::Missing(name) => write!(f, "argument `{name}` must be given"),
-            Self::Outside(name, Some(Constraint::Absent)) => {
-                write!(f, "argument `{name}` must not be given")
-            }
-            Self::Outside(name, Some(constraint)) => {
-                match constraint.to_string().strip_prefix("is ") {
+            Self::Outside(name, test) => match test.constraint() {
+                Constraint::Absent => write!(f, "argument `{name}` must not be given"),
+                constraint => match constraint.to_string().strip_prefix("is ") {
                     Some(what) => write!(f, "argument `{name}` is not {what}"),
                     None => write!(
                         f,
                         "argument `{name}` is outside: what is granted {constraint}"
                     ),
-                }
-            }
+                },
+            },
         }
     }
 }
@@ -143,7 +147,19 @@ impl Test {
                 .reading
                 .str
                 .as_deref()
-                .is_some_and(|text| patterns.iter().any(|pattern| pattern.is_match(text))),
+                .is_some_and(|text| patterns.iter().any(|(_, pattern)| pattern.is_match(text))),
+        }
+    }
+
+    /// The constraint as it was written, for a refusal's words.
+    fn constraint(&self) -> Constraint {
+        match self {
+            Self::Any => Constraint::Any,
+            Self::Paths(roots) => Constraint::PathUnder(roots.iter().cloned().collect()),
+            Self::Patterns(patterns) => {
+                Constraint::Matches(patterns.iter().map(|(source, _)| source.clone()).collect())
+            }
+            Self::Plain(constraint) => (**constraint).clone(),
         }
     }
 }

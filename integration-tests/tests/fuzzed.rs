@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use bailiwick::capability::{Grant, Scope, UrlPattern, path_under, url};
+use bailiwick::capability::{
+    AgentKey, Apart, Authority, Call, Facts, Grant, Mandate, Scope, UrlPattern, path_under, url,
+};
 use bailiwick::id::Timestamp;
 
 fn now() -> Timestamp {
@@ -25,5 +27,30 @@ fn attack_04_an_empty_root_is_refused_and_not_the_root_of_everything() {
         let text = format!(r#"{{"grants":[{{"tool":"t","args":{{"a":{constraint}}}}}]}}"#);
         let scope = Scope::from_json(&text).unwrap();
         assert!(scope.at(now()).is_err(), "{text}");
+    }
+}
+
+/// Unescaped twice, the digits of an escape come out of two others.
+#[test]
+fn attack_17_escapes_that_are_put_together_by_unescaping_are_no_path() {
+    let scope = Scope::new().grant(Grant::new("t").arg("a", path_under("/")));
+    let to = AgentKey::generate().public();
+    let minted = Authority::generate().mint(&scope, &Mandate::default(), to, now());
+    let chain = minted.unwrap();
+    let asked = |path: &str| {
+        let arguments = format!(r#"{{"a":"{path}"}}"#);
+        let call = Call::parse("t", &arguments).unwrap();
+        chain.explain(&call, &Facts::at(now()), Apart::default())
+    };
+    for path in [
+        "/%25%%304",
+        "/a/%%32e%%32e/b",
+        "/%%35%63",
+        "/%252525252525252541",
+    ] {
+        assert!(asked(path).is_err(), "{path}");
+    }
+    for path in ["/100%", "/%41", "/%25", "/%2541", "/%zz", "/%%"] {
+        assert_eq!(asked(path), Ok(()), "{path}");
     }
 }

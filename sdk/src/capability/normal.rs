@@ -61,29 +61,46 @@ fn misleading(char: char) -> bool {
     ) || char.is_control()
 }
 
+/// How often a text may be unescaped before it stays as it is.
+const MAX_UNESCAPES: usize = 8;
+
 /// Whether an escape stands for a dot, a slash, a backslash, a control character or the start of
-/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`).
+/// an overlong form of one: at once (`%2e`), or after being unescaped several times (`%252e`,
+/// `%%32e`). What is not done after [`MAX_UNESCAPES`] counts as hiding something.
 fn hides(text: &str) -> bool {
-    text.split('%').skip(1).any(|rest| {
-        // `%25` is an escaped percent sign: what follows it would be read by a second decoding.
-        let mut escape = rest;
-        while let Some(inner) = escape
-            .strip_prefix("25")
-            .filter(|inner| escaped(inner).is_some())
-        {
-            escape = inner;
+    if !text.contains('%') {
+        return false;
+    }
+    let mut text = text.as_bytes().to_vec();
+    for _ in 0..MAX_UNESCAPES {
+        let mut next = Vec::with_capacity(text.len());
+        let mut rest = text.as_slice();
+        while let Some((first, after)) = rest.split_first() {
+            match escaped(after).filter(|_| *first == b'%') {
+                Some(b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1) => return true,
+                Some(byte) => {
+                    next.push(byte);
+                    rest = after.get(2..).unwrap_or_default();
+                }
+                None => {
+                    next.push(*first);
+                    rest = after;
+                }
+            }
         }
-        escaped(escape)
-            .is_some_and(|byte| matches!(byte, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1))
-    })
+        if next.len() == text.len() {
+            return false;
+        }
+        text = next;
+    }
+    true
 }
 
 /// The byte whose two hexadecimal digits, either case, start a text.
-fn escaped(digits: &str) -> Option<u8> {
-    let digits = digits
-        .get(..2)
-        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
+fn escaped(text: &[u8]) -> Option<u8> {
+    let [high, low, ..] = text else { return None };
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 /// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.
@@ -149,7 +166,10 @@ fn segments(path: &str) -> bool {
     let allowed = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%|[]".contains(&byte));
-    let escapes = path.split('%').skip(1).all(|rest| escaped(rest).is_some());
+    let escapes = path
+        .split('%')
+        .skip(1)
+        .all(|rest| escaped(rest.as_bytes()).is_some());
     // A server that knows path parameters drops `;` and what follows, then reads the dots.
     let named = |segment: &str| !matches!(segment.split(';').next(), None | Some("" | "." | ".."));
     allowed && escapes && !hides(path) && (path == "/" || names.split('/').all(named))

@@ -206,6 +206,12 @@ impl Chain {
         self.write(&Proof::Absent)
     }
 
+    /// How many bytes [`Chain::to_bytes`] makes.
+    pub(crate) fn length(&self) -> usize {
+        let blocks = self.inner.links.iter().map(|link| &link.signed);
+        wire::length(self.inner.key_id, blocks)
+    }
+
     pub(crate) fn write(&self, proof: &Proof) -> Vec<u8> {
         wire::write(
             self.inner.key_id,

@@ -152,7 +152,7 @@ pub(super) fn finish(
     patterns(&links).map_err(MintError::Profile)?;
     let chain = Chain::of(root, key_id, links);
     // Exactly what a reader counts: what is made here can be read back.
-    size(chain.to_bytes().len())?;
+    size(chain.length())?;
     Ok(chain)
 }
 

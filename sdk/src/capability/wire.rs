@@ -151,6 +151,26 @@ pub(crate) fn write<'a>(
     .encode_to_vec()
 }
 
+/// How many bytes [`write`] makes, without a proof.
+pub(crate) fn length<'a>(
+    key_id: Option<u32>,
+    blocks: impl IntoIterator<Item = &'a SignedBlock>,
+) -> usize {
+    /// A key: its algorithm, and 32 bytes with their own tag and length.
+    const KEY: usize = 2 + 2 + 32;
+    let number = |number: usize| (number.max(1).ilog2() / 7 + 1) as usize;
+    let field = |length: usize| 1 + number(length) + length;
+    let signed = |block: &SignedBlock| {
+        let other = block.external.as_ref();
+        let external = other.map_or(0, |_| field(field(64) + field(KEY)));
+        let version = 2;
+        field(block.bytes.len()) + field(KEY) + field(64) + external + version
+    };
+    let key_id = key_id.map_or(0, |id| 1 + number(id as usize));
+    let blocks: usize = blocks.into_iter().map(|block| field(signed(block))).sum();
+    key_id + blocks + field(0)
+}
+
 fn raw(block: &SignedBlock) -> schema::SignedBlock {
     schema::SignedBlock {
         block: block.bytes.clone(),

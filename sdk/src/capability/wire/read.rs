@@ -158,7 +158,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::capability::wire::write;
+    use crate::capability::wire::{length, write};
 
     fn public(seed: u8) -> schema::PublicKey {
         schema::PublicKey {
@@ -202,7 +202,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_the_library_writes_is_read_and_written_again(
-            key_id in any::<Option<u32>>(),
+            key_id in prop_oneof![any::<Option<u32>>(), (0..20_000u32).prop_map(Some)],
             blocks in proptest::collection::vec(any::<(u8, bool)>(), 1..5),
             seal in any::<bool>(),
         ) {
@@ -210,6 +210,8 @@ mod tests {
             let parts = read(&bytes).unwrap();
             prop_assert_eq!(parts.blocks.len(), blocks.len());
             let owned: Vec<_> = parts.blocks.iter().map(SignedBlock::to_owned).collect();
+            let bare = write(parts.key_id, &owned, &Proof::Absent);
+            prop_assert_eq!(length(parts.key_id, &owned), bare.len());
             prop_assert_eq!(write(parts.key_id, &owned, &parts.proof), bytes);
         }
 

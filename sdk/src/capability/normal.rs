@@ -61,45 +61,34 @@ fn misleading(char: char) -> bool {
     ) || char.is_control()
 }
 
-/// How often a text may be unescaped before it stays as it is.
-const MAX_UNESCAPES: usize = 8;
-
 /// Whether an escape stands for a dot, a slash, a backslash, a control character or the start of
-/// an overlong form of one: at once (`%2e`), or after being unescaped several times (`%252e`,
-/// `%%32e`). What is not done after [`MAX_UNESCAPES`] counts as hiding something.
+/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`, `%2%65`).
+///
+/// Each escape is undone as soon as its last digit is there, which may have been escaped itself. The
+/// order is no matter: no two escapes share a character.
 fn hides(text: &str) -> bool {
     if !text.contains('%') {
         return false;
     }
-    let mut text = text.as_bytes().to_vec();
-    for _ in 0..MAX_UNESCAPES {
-        let mut next = Vec::with_capacity(text.len());
-        let mut rest = text.as_slice();
-        while let Some((first, after)) = rest.split_first() {
-            match escaped(after).filter(|_| *first == b'%') {
-                Some(b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1) => return true,
-                Some(byte) => {
-                    next.push(byte);
-                    rest = after.get(2..).unwrap_or_default();
-                }
-                None => {
-                    next.push(*first);
-                    rest = after;
-                }
+    let mut plain: Vec<u8> = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        plain.push(byte);
+        while let [before @ .., b'%', high, low] = plain.as_slice()
+            && let Some(decoded) = pair(*high, *low)
+        {
+            if matches!(decoded, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1) {
+                return true;
             }
+            plain.truncate(before.len());
+            plain.push(decoded);
         }
-        if next.len() == text.len() {
-            return false;
-        }
-        text = next;
     }
-    true
+    false
 }
 
-/// The byte whose two hexadecimal digits, either case, start a text.
-fn escaped(text: &[u8]) -> Option<u8> {
-    let [high, low, ..] = text else { return None };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+/// The byte that two hexadecimal digits, either case, stand for.
+fn pair(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
@@ -169,7 +158,7 @@ fn segments(path: &str) -> bool {
     let escapes = path
         .split('%')
         .skip(1)
-        .all(|rest| escaped(rest.as_bytes()).is_some());
+        .all(|rest| matches!(rest.as_bytes(), [high, low, ..] if pair(*high, *low).is_some()));
     // A server that knows path parameters drops `;` and what follows, then reads the dots.
     let named = |segment: &str| !matches!(segment.split(';').next(), None | Some("" | "." | ".."));
     allowed && escapes && !hides(path) && (path == "/" || names.split('/').all(named))

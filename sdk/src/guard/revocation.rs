@@ -83,9 +83,13 @@ impl Set {
         roles.is_some_and(|roles| roles.contains(role))
     }
 
-    fn runs(&self) -> usize {
+    fn of_runs_is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.agents.is_empty() && self.roles.is_empty()
+    }
+
+    fn len(&self) -> usize {
         let roles: usize = self.roles.values().map(HashSet::len).sum();
-        self.tasks.len() + self.agents.len() + roles
+        self.chains.len() + self.tasks.len() + self.agents.len() + roles
     }
 }
 
@@ -121,7 +125,7 @@ impl Revocations {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         what.into_iter().for_each(|what| set.insert(what));
-        if set.runs() > 0 {
+        if !set.of_runs_is_empty() {
             self.inner.runs.store(true, Ordering::Release);
         }
         self.inner
@@ -132,8 +136,7 @@ impl Revocations {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        let set = self.set();
-        set.chains.len() + set.runs()
+        self.set().len()
     }
 
     /// Whether nothing is revoked.

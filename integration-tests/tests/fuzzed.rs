@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use bailiwick::capability::{Grant, Scope, UrlPattern, path_under, url};
+use bailiwick::capability::{Call, Facts, Grant, Scope, UrlPattern, path_under, stock_facts, url};
 use bailiwick::id::Timestamp;
+use serde_json::{Map, Value};
 
 fn now() -> Timestamp {
     Timestamp::from_secs(1_800_000_000).unwrap()
@@ -25,5 +26,24 @@ fn attack_04_an_empty_root_is_refused_and_not_the_root_of_everything() {
         let text = format!(r#"{{"grants":[{{"tool":"t","args":{{"a":{constraint}}}}}]}}"#);
         let scope = Scope::from_json(&text).unwrap();
         assert!(scope.at(now()).is_err(), "{text}");
+    }
+}
+
+/// `%25%32%65` was not seen to be `%2e` after one decoding, and so a dot after two.
+#[test]
+fn attack_17_an_escape_whose_digits_are_escaped_hides_no_dot() {
+    for text in [
+        "/%25%%304",
+        "/srv/%2%65%2%65/etc",
+        "/srv/%25%32%65%25%32%65/etc",
+        "/srv/a%%32fb",
+        "https://a.org/v1/%25%32%65%25%32%65/x",
+    ] {
+        let mut arguments = Map::new();
+        arguments.insert("a".to_owned(), Value::from(text));
+        let call = Call::new("t", arguments).unwrap();
+        let facts = stock_facts(&call, &Facts::at(now()), 0, None);
+        let read = |fact: &&String| fact.starts_with("arg_path") || fact.starts_with("arg_url");
+        assert_eq!(facts.iter().find(read), None, "{text}");
     }
 }

@@ -38,21 +38,30 @@ pub fn hold(chain: &Chain, key: &SigningKey) -> Held {
     chain.clone().held_by(forge::agent(key)).unwrap()
 }
 
+/// Whether an error says that a chain has no room left.
+fn full(error: &str) -> bool {
+    error.contains("bytes") || error.contains("patterns")
+}
+
 /// The first random scope that can be used, or why none of some tries can: a chain may be full.
 fn usable<T, E: std::fmt::Display>(
     rng: &mut Rng,
     mut scope: impl FnMut(&mut Rng) -> Scope,
     make: impl Fn(&Scope) -> Result<T, E>,
 ) -> Result<T, String> {
-    let mut last = String::new();
+    let mut why = String::new();
     for _ in 0..200 {
-        match make(&scope(rng)) {
+        let error = match make(&scope(rng)) {
             Ok(made) => return Ok(made),
-            Err(error) => last = error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(!error.contains("canonical"), "{error}");
+        // Of a full chain some scopes are at fault besides.
+        if !full(&why) {
+            why = error;
         }
-        assert!(!last.contains("canonical"), "{last}");
     }
-    Err(last)
+    Err(why)
 }
 
 /// A chain of up to five blocks, and sometimes approvals after it.
@@ -81,11 +90,8 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
         );
         chain = match longer {
             Ok(longer) => longer,
-            Err(full) => {
-                assert!(
-                    full.contains("bytes") || full.contains("patterns"),
-                    "{full}"
-                );
+            Err(why) => {
+                assert!(full(&why), "{why}");
                 break;
             }
         };

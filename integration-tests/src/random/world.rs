@@ -50,7 +50,8 @@ impl World {
                 args.insert(name.to_owned(), value(rng, true));
             }
         }
-        let call = call(*rng.pick(&CAPABILITIES), args, rng.nonce());
+        let capability = *rng.pick(&CAPABILITIES);
+        let call = call(capability, args, rng.nonce());
         let approvers = (0..4).map(|_| forge::agent(&rng.key())).collect();
         Self {
             now,

@@ -62,28 +62,34 @@ fn misleading(char: char) -> bool {
 }
 
 /// Whether an escape stands for a dot, a slash, a backslash, a control character or the start of
-/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`).
+/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`, `%2%65`).
+///
+/// Each escape is undone as soon as its last digit is there, which may have been escaped itself. The
+/// order is no matter: no two escapes share a character.
 fn hides(text: &str) -> bool {
-    text.split('%').skip(1).any(|rest| {
-        // `%25` is an escaped percent sign: what follows it would be read by a second decoding.
-        let mut escape = rest;
-        while let Some(inner) = escape
-            .strip_prefix("25")
-            .filter(|inner| escaped(inner).is_some())
+    if !text.contains('%') {
+        return false;
+    }
+    let mut plain: Vec<u8> = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        plain.push(byte);
+        while let [before @ .., b'%', high, low] = plain.as_slice()
+            && let Some(decoded) = pair(*high, *low)
         {
-            escape = inner;
+            if matches!(decoded, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1) {
+                return true;
+            }
+            plain.truncate(before.len());
+            plain.push(decoded);
         }
-        escaped(escape)
-            .is_some_and(|byte| matches!(byte, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1))
-    })
+    }
+    false
 }
 
-/// The byte whose two hexadecimal digits, either case, start a text.
-fn escaped(digits: &str) -> Option<u8> {
-    let digits = digits
-        .get(..2)
-        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
+/// The byte that two hexadecimal digits, either case, stand for.
+fn pair(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 /// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.
@@ -149,7 +155,10 @@ fn segments(path: &str) -> bool {
     let allowed = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%|[]".contains(&byte));
-    let escapes = path.split('%').skip(1).all(|rest| escaped(rest).is_some());
+    let escapes = path
+        .split('%')
+        .skip(1)
+        .all(|rest| matches!(rest.as_bytes(), [high, low, ..] if pair(*high, *low).is_some()));
     // A server that knows path parameters drops `;` and what follows, then reads the dots.
     let named = |segment: &str| !matches!(segment.split(';').next(), None | Some("" | "." | ".."));
     allowed && escapes && !hides(path) && (path == "/" || names.split('/').all(named))

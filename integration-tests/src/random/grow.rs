@@ -38,21 +38,21 @@ pub fn hold(chain: &Chain, key: &SigningKey) -> Held {
     chain.clone().held_by(forge::agent(key)).unwrap()
 }
 
-/// The first random scope that can be used, or why none of some tries can: a chain may be full.
+/// What the first random scope that can be used makes; none of some tries can, where a chain is
+/// full or the draws have run out.
 fn usable<T, E: std::fmt::Display>(
     rng: &mut Rng,
     mut scope: impl FnMut(&mut Rng) -> Scope,
     make: impl Fn(&Scope) -> Result<T, E>,
-) -> Result<T, String> {
-    let mut last = String::new();
-    for _ in 0..200 {
-        match make(&scope(rng)) {
-            Ok(made) => return Ok(made),
-            Err(error) => last = error.to_string(),
+) -> Option<T> {
+    (0..200).find_map(|_| {
+        let made = make(&scope(rng));
+        if let Err(error) = &made {
+            let error = error.to_string();
+            assert!(!error.contains("canonical"), "{error}");
         }
-        assert!(!last.contains("canonical"), "{last}");
-    }
-    Err(last)
+        made.ok()
+    })
 }
 
 /// A chain of up to five blocks, and sometimes approvals after it.
@@ -64,7 +64,7 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
     let last = |hop: u64| hop == depth;
     let mint = |scope: &Scope| root.mint(scope, &Mandate::default(), to, world.now);
     let random = usable(rng, |rng| world.scope(rng, false, last(0), &[]), mint);
-    let mut chain = random.unwrap_or_else(|_| {
+    let mut chain = random.unwrap_or_else(|| {
         // Drawn from bytes that have run out, all scopes are one, and that one may have a fault.
         mint(&Scope::new().expires_at(world.expiry(rng))).unwrap()
     });
@@ -79,8 +79,7 @@ pub fn grow(rng: &mut Rng, world: &World, root: &Authority, ring: &KeyRing) -> G
             |rng| world.scope(rng, true, last(hop), &named),
             |scope| held.danger_append("agent", scope, to, world.now),
         );
-        // The chain is full, or the draws have run out.
-        let Ok(longer) = longer else { break };
+        let Some(longer) = longer else { break };
         chain = longer;
         before.push(chain.clone());
         keys.push(next);

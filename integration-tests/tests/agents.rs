@@ -6,6 +6,8 @@
     reason = "the functions that tests share are test code too"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,7 @@ use bailiwick::model::scripted::{ScriptedModel, call, call_raw, calls, say};
 use bailiwick::model::{Message, Request};
 use bailiwick::record::{Body, Entry, EventKind};
 use bailiwick::tool::{Declaration, Outcome, RuntimeTool, Situation, ToolError};
+use common::audit;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -77,20 +80,6 @@ async fn lead(
     let orchestrator = build(&Authority::generate(), with);
     let agent = orchestrator.agent("lead", lead_scope()).await.unwrap();
     (orchestrator, agent)
-}
-
-async fn audit(orchestrator: &Orchestrator) -> Vec<Entry> {
-    let log = orchestrator.gate().audit().log().clone();
-    let entries = orchestrator
-        .guard()
-        .store()
-        .log(&log, 0, 1000)
-        .await
-        .unwrap();
-    entries
-        .iter()
-        .map(|entry| Entry::parse(&entry.body).unwrap())
-        .collect()
 }
 
 #[tokio::test]

@@ -21,9 +21,9 @@ use bailiwick::guard::{
 use bailiwick::id::Timestamp;
 use bailiwick::model::scripted::{ScriptedModel, call, call_raw, say};
 use bailiwick::model::{Message, Request};
-use bailiwick::record::{Body, Entry, EventKind};
+use bailiwick::record::{Body, EventKind};
 use bailiwick::tool::{Declaration, Gate, Outcome, RuntimeTool, ToolError, Toolbox};
-use common::{Home, secs, start};
+use common::{Home, audit, secs, start};
 use serde_json::{Value, json};
 
 // ---------------------------------------------------------------- guard
@@ -219,20 +219,6 @@ async fn lead(
     let orchestrator = with(builder).build().unwrap();
     let agent = orchestrator.agent("lead", lead_scope()).await.unwrap();
     (orchestrator, agent)
-}
-
-async fn audit(orchestrator: &Orchestrator) -> Vec<Entry> {
-    let log = orchestrator.gate().audit().log().clone();
-    let entries = orchestrator
-        .guard()
-        .store()
-        .log(&log, 0, 10_000)
-        .await
-        .unwrap();
-    entries
-        .iter()
-        .map(|entry| Entry::parse(&entry.body).unwrap())
-        .collect()
 }
 
 #[tokio::test]

@@ -11,12 +11,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick::agent::Orchestrator;
 use bailiwick::capability::{AgentKey, Authority, Held, KeyRing, Mandate, PublicKey, Scope};
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Guard, GuardBuilder};
 use bailiwick::id::Timestamp;
 use bailiwick::record::{Audit, Body, Entry};
-use bailiwick::store::{MemoryStore, Store};
+use bailiwick::store::{LogName, MemoryStore, Store};
 use bailiwick::tool::{CancellationToken, Gate, Outcome, Situation, Toolbox};
 
 pub fn start() -> Timestamp {
@@ -25,6 +26,20 @@ pub fn start() -> Timestamp {
 
 pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The audit entries in a log, all of them.
+async fn entries(store: &dyn Store, log: &LogName) -> Vec<Entry> {
+    let log = store.log(log, 0, usize::MAX).await.unwrap();
+    log.iter()
+        .map(|entry| Entry::parse(&entry.body).unwrap())
+        .collect()
+}
+
+/// What an orchestrator has recorded.
+pub async fn audit(orchestrator: &Orchestrator) -> Vec<Entry> {
+    let audit = orchestrator.gate().audit();
+    entries(&**orchestrator.guard().store(), audit.log()).await
 }
 
 pub struct Home {
@@ -90,14 +105,7 @@ impl Home {
     }
 
     pub async fn entries(&self) -> Vec<Entry> {
-        let log = self
-            .store
-            .log(self.audit.log(), 0, usize::MAX)
-            .await
-            .unwrap();
-        log.iter()
-            .map(|entry| Entry::parse(&entry.body).unwrap())
-            .collect()
+        entries(&*self.store, self.audit.log()).await
     }
 
     /// How many outcomes were recorded, with their errors.

@@ -131,6 +131,15 @@ pub(super) fn vectors() -> Vec<Vector> {
             )
             .deny("malformed", None)
         },
+        {
+            let chain = mint(&reader()).raw([&field(0x0a, b"\xff"), &block[..]].concat());
+            held(
+                "string_of_no_text",
+                "A signed block lists a string that is not UTF-8.",
+                &chain,
+            )
+            .deny("malformed", None)
+        },
         signed(
             "unknown_field_in_block",
             "A field that the schema does not know, in a block that its holder signed.",

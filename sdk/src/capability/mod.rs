@@ -33,6 +33,7 @@ mod narrow;
 pub(crate) mod normal;
 mod place;
 mod present;
+mod protobuf;
 mod question;
 mod reading;
 mod refusal;

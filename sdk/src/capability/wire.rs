@@ -4,11 +4,10 @@ mod read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use biscuit_auth::format::schema;
-use prost::Message as _;
+use biscuit_auth::format::schema::public_key;
 
-use super::datalog::proto_key;
 use super::keys::PublicKey;
+use super::protobuf::Writer;
 pub(crate) use read::read;
 
 /// The largest token, in bytes.
@@ -137,18 +136,37 @@ pub(crate) fn write<'a>(
     blocks: impl IntoIterator<Item = &'a SignedBlock>,
     proof: &Proof,
 ) -> Vec<u8> {
-    let mut blocks = blocks.into_iter().map(raw);
-    let content = match proof {
-        Proof::Absent | Proof::Secret => None,
-        Proof::Seal(seal) => Some(schema::proof::Content::FinalSignature(seal.to_vec())),
-    };
-    schema::Biscuit {
-        root_key_id: key_id,
-        authority: blocks.next().unwrap_or_default(),
-        blocks: blocks.collect(),
-        proof: schema::Proof { content },
+    let mut out = Writer::with_capacity(1024);
+    if let Some(id) = key_id {
+        out.number(1, id.into());
     }
-    .encode_to_vec()
+    for (field, block) in std::iter::once(2).chain(std::iter::repeat(3)).zip(blocks) {
+        out.message(field, |out| signed(out, block));
+    }
+    out.message(4, |out| match proof {
+        Proof::Absent | Proof::Secret => {}
+        Proof::Seal(seal) => out.bytes(2, seal),
+    });
+    out.into_bytes()
+}
+
+fn signed(out: &mut Writer, block: &SignedBlock) {
+    out.bytes(1, &block.bytes);
+    out.message(2, |out| key(out, &block.next_key));
+    out.bytes(3, &block.signature);
+    if let Some(external) = &block.external {
+        out.message(4, |out| {
+            out.bytes(1, &external.signature);
+            out.message(2, |out| key(out, &external.key));
+        });
+    }
+    out.number(5, PAYLOAD_VERSION.into());
+}
+
+/// A key as blocks and tokens write it.
+pub(super) fn key(out: &mut Writer, key: &PublicKey) {
+    out.number(1, public_key::Algorithm::Ed25519 as u64);
+    out.bytes(2, key.as_bytes());
 }
 
 /// How many bytes [`write`] makes, without a proof.
@@ -169,22 +187,6 @@ pub(crate) fn length<'a>(
     let key_id = key_id.map_or(0, |id| 1 + number(id as usize));
     let blocks: usize = blocks.into_iter().map(|block| field(signed(block))).sum();
     key_id + blocks + field(0)
-}
-
-fn raw(block: &SignedBlock) -> schema::SignedBlock {
-    schema::SignedBlock {
-        block: block.bytes.clone(),
-        next_key: proto_key(&block.next_key),
-        signature: block.signature.to_vec(),
-        external_signature: block
-            .external
-            .as_ref()
-            .map(|external| schema::ExternalSignature {
-                signature: external.signature.to_vec(),
-                public_key: proto_key(&external.key),
-            }),
-        version: Some(PAYLOAD_VERSION),
-    }
 }
 
 /// The text form of a token: base64url without padding (RFC 4648, 5).

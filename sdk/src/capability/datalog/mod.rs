@@ -4,19 +4,16 @@
 //! one spelling after a given chain. Reading is deliberately simple, because [`read`] writes what it
 //! understood again and refuses anything that does not come out as the same bytes.
 
-mod emit;
 mod grant;
 mod query;
+mod raw;
 mod read;
 mod table;
 mod text;
 mod write;
 
-use biscuit_auth::format::schema;
-use prost::Message as _;
-
+use self::raw::RawBlock;
 use super::bounds::Bounds;
-use super::keys::PublicKey;
 use crate::id::Timestamp;
 
 pub(crate) use table::Table;
@@ -85,14 +82,14 @@ impl Block {
     /// The block as Datalog text with every string escaped, for people to read.
     pub(crate) fn text(&self) -> Vec<String> {
         let mut table = Table::default();
-        let block = write::block(self, &mut table);
-        text::lines(&block, &table)
+        let bytes = encode(self, &mut table);
+        text::lines(&bytes, &table)
     }
 }
 
 /// The bytes of `block` after the chain that `table` describes; `table` takes up what it adds.
 pub(crate) fn encode(block: &Block, table: &mut Table) -> Vec<u8> {
-    emit::block(&write::block(block, table))
+    write::block(block, table)
 }
 
 /// Reads the bytes of a block after the chain that `table` describes.
@@ -104,7 +101,9 @@ pub(crate) fn decode(
     third_party: bool,
     table: &mut Table,
 ) -> Result<Block, &'static str> {
-    let raw = schema::Block::decode(bytes).map_err(|_| "the block is not a Biscuit block")?;
+    let raw = RawBlock::of(bytes).map_err(
+        |_| "the block has parts that no block in profile has, or is not in canonical protobuf",
+    )?;
     let mut own = Table::default();
     let table = if third_party { &mut own } else { table };
     table.extend(&raw)?;
@@ -117,12 +116,4 @@ pub(crate) fn decode(
         return Err("the block is not in canonical form");
     }
     Ok(block)
-}
-
-/// The key as a block writes it.
-pub(crate) fn proto_key(key: &PublicKey) -> schema::PublicKey {
-    schema::PublicKey {
-        algorithm: schema::public_key::Algorithm::Ed25519 as i32,
-        key: key.as_bytes().to_vec(),
-    }
 }

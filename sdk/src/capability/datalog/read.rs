@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use biscuit_auth::format::schema::{self, Check, Rule, scope, term::Content};
-
 use super::super::absolute::MAX_QUORUM;
 use super::super::atom::Atom;
 use super::super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum};
@@ -12,117 +10,78 @@ use super::super::decimal::Decimal;
 use super::super::facts::{Risk, Sensitivity};
 use super::super::keys::PublicKey;
 use super::query::{Bin, Comparison, comparisons};
+use super::raw::{Check, Predicate, RawBlock, Term};
 use super::table::Table;
 use super::{ApprovalBlock, AuthorityBlock, Block, CallBlock, HopBlock, PROFILE, grant};
 use crate::id::Timestamp;
 
-/// A query taken apart: its predicates by name, and the key it trusts.
-pub(super) struct Body<'a> {
-    pub(super) predicates: Vec<(&'a str, Vec<&'a Content>)>,
-    pub(super) trusting: Option<&'a PublicKey>,
-}
-
-impl<'a> Body<'a> {
-    pub(super) fn of(rule: &'a Rule, table: &'a Table) -> Option<Self> {
-        let predicates = rule
-            .body
-            .iter()
-            .map(|predicate| named(predicate, table))
-            .collect::<Option<_>>()?;
-        let trusting = match rule.scope.first().map(|scope| &scope.content) {
-            Some(Some(scope::Content::PublicKey(index))) => Some(table.key(*index)?),
-            _ => None,
-        };
-        Some(Self {
-            predicates,
-            trusting,
-        })
-    }
-}
-
-fn named<'a>(
-    predicate: &'a schema::Predicate,
-    table: &'a Table,
-) -> Option<(&'a str, Vec<&'a Content>)> {
-    let terms = predicate
-        .terms
-        .iter()
-        .map(|term| term.content.as_ref())
-        .collect::<Option<_>>()?;
-    Some((table.string(predicate.name)?, terms))
-}
-
-pub(super) fn str_of<'a>(term: &Content, table: &'a Table) -> Option<&'a str> {
+pub(super) fn str_of<'a>(term: Term<'_>, table: &'a Table) -> Option<&'a str> {
     match term {
-        Content::String(index) => table.string(*index),
+        Term::String(index) => table.string(index),
         _ => None,
     }
 }
 
-pub(super) fn strs(term: &Content, table: &Table) -> Option<BTreeSet<String>> {
-    let Content::Set(set) = term else { return None };
-    set.set
-        .iter()
-        .map(|term| str_of(term.content.as_ref()?, table).map(str::to_owned))
-        .collect()
+pub(super) fn strs(term: Term<'_>, table: &Table) -> Option<BTreeSet<String>> {
+    elements(term, |term| str_of(term, table).map(str::to_owned))
 }
 
-pub(super) fn atom(term: &Content, table: &Table) -> Option<Atom> {
+pub(super) fn atom(term: Term<'_>, table: &Table) -> Option<Atom> {
     match term {
-        Content::String(index) => table.string(*index).map(Atom::from),
-        Content::Bool(truth) => Some(Atom::Bool(*truth)),
-        Content::Integer(micros) => Some(Atom::Num(Decimal::from_micros(*micros))),
-        Content::Bytes(hash) => <[u8; 32]>::try_from(hash.as_slice()).ok().map(Atom::Hash),
+        Term::String(index) => table.string(index).map(Atom::from),
+        Term::Bool(truth) => Some(Atom::Bool(truth)),
+        Term::Integer(micros) => Some(Atom::Num(Decimal::from_micros(micros))),
+        Term::Bytes(hash) => hash.try_into().ok().map(Atom::Hash),
         _ => None,
     }
 }
 
-pub(super) fn atoms(term: &Content, table: &Table) -> Option<BTreeSet<Atom>> {
-    let Content::Set(set) = term else { return None };
-    set.set
-        .iter()
-        .map(|term| atom(term.content.as_ref()?, table))
-        .collect()
+pub(super) fn atoms(term: Term<'_>, table: &Table) -> Option<BTreeSet<Atom>> {
+    elements(term, |term| atom(term, table))
 }
 
-fn date(term: &Content) -> Option<Timestamp> {
+/// The elements of a set, each read by `of`.
+pub(super) fn elements<'a, T: Ord>(
+    term: Term<'a>,
+    of: impl Fn(Term<'a>) -> Option<T>,
+) -> Option<BTreeSet<T>> {
+    let Term::Set(set) = term else { return None };
+    set.terms().map(|term| of(term?)).collect()
+}
+
+fn date(term: Term<'_>) -> Option<Timestamp> {
     match term {
-        Content::Date(seconds) => Timestamp::from_secs(*seconds),
+        Term::Date(seconds) => Timestamp::from_secs(seconds),
         _ => None,
     }
 }
 
-fn bytes<const N: usize>(term: &Content) -> Option<[u8; N]> {
+fn bytes<const N: usize>(term: Term<'_>) -> Option<[u8; N]> {
     match term {
-        Content::Bytes(bytes) => bytes.as_slice().try_into().ok(),
+        Term::Bytes(bytes) => bytes.try_into().ok(),
         _ => None,
     }
 }
 
-const fn int(term: &Content) -> Option<i64> {
+pub(super) const fn int(term: Term<'_>) -> Option<i64> {
     match term {
-        Content::Integer(value) => Some(*value),
+        Term::Integer(value) => Some(value),
         _ => None,
     }
 }
 
 /// The typed block that the raw one looks like.
-pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
-    let facts = raw
-        .facts
-        .iter()
-        .map(|fact| named(&fact.predicate, table))
-        .collect::<Option<Vec<_>>>()?;
-    let Some((first, terms)) = facts.first() else {
+pub(super) fn block(raw: &RawBlock<'_>, table: &Table) -> Option<Block> {
+    let Some(first) = raw.facts().next() else {
         return call(raw, table).map(Block::Call);
     };
-    match (*first, terms.as_slice()) {
-        ("bailiwick", [Content::Integer(PROFILE), lineage]) => {
+    let first = first?;
+    match (table.string(first.name)?, first.terms()) {
+        ("bailiwick", &[Term::Integer(PROFILE), lineage]) => {
             let fact = |name: &str| {
-                facts
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .and_then(|(_, terms)| terms.first().copied())
+                let mut facts = raw.facts().flatten();
+                let fact = facts.find(|fact| table.string(fact.name) == Some(name))?;
+                fact.terms().first().copied()
             };
             let text = |name: &str| match fact(name) {
                 Some(term) => str_of(term, table).map(|text| Some(text.to_owned())),
@@ -133,22 +92,22 @@ pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
                 ends: date(fact("ends")?)?,
                 principal: text("principal")?,
                 intent: text("intent")?,
-                bounds: bounds(&raw.checks, table)?,
+                bounds: bounds(raw, table)?,
             }))
         }
-        ("agent", [role]) => {
-            let decision = match facts.get(1) {
-                Some((_, terms)) => Some(str_of(terms.first()?, table)?.to_owned()),
+        ("agent", &[role]) => {
+            let decision = match raw.facts().nth(1) {
+                Some(fact) => Some(str_of(*fact?.terms().first()?, table)?.to_owned()),
                 None => None,
             };
             let role = str_of(role, table)?.to_owned();
             Some(Block::Hop(HopBlock {
                 role,
                 decision,
-                bounds: bounds(&raw.checks, table)?,
+                bounds: bounds(raw, table)?,
             }))
         }
-        ("approval", [call, expires, id]) => Some(Block::Approval(ApprovalBlock {
+        ("approval", &[call, expires, id]) => Some(Block::Approval(ApprovalBlock {
             call: bytes(call)?,
             expires: date(expires)?,
             id: bytes(id)?,
@@ -157,26 +116,23 @@ pub(super) fn block(raw: &schema::Block, table: &Table) -> Option<Block> {
     }
 }
 
-fn call(raw: &schema::Block, table: &Table) -> Option<CallBlock> {
-    let rule = raw.checks.first()?.queries.first()?;
-    let body = Body::of(rule, table)?;
-    let mut terms = body
-        .predicates
-        .iter()
-        .filter_map(|(_, terms)| terms.first().copied());
-    let (tool, call, nonce, audience) =
-        (terms.next()?, terms.next()?, terms.next()?, terms.next()?);
-    let expiry = rule.expressions.iter().flat_map(comparisons).next()?;
+fn call(raw: &RawBlock<'_>, table: &Table) -> Option<CallBlock> {
+    let rule = raw.checks().next()??.first()?;
+    let mut body = rule.body();
+    let mut first = || body.next()??.terms().first().copied();
+    let (tool, call, nonce, audience) = (first()?, first()?, first()?, first()?);
+    let mut compared = Vec::new();
+    comparisons(&rule, &mut compared)?;
     Some(CallBlock {
         capability: str_of(tool, table)?.to_owned(),
         digest: bytes(call)?,
         nonce: bytes(nonce)?,
         audience: str_of(audience, table)?.to_owned(),
-        expires: date(expiry.right)?,
+        expires: date(compared.first()?.right)?,
     })
 }
 
-fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
+fn bounds(raw: &RawBlock<'_>, table: &Table) -> Option<Bounds> {
     let mut grants = Grants::Inherit;
     let mut expires = None;
     let mut caveats = Caveats {
@@ -194,26 +150,28 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
         quorums: Vec::new(),
     };
     let mut quorums: BTreeMap<BTreeSet<String>, (BTreeSet<PublicKey>, usize)> = BTreeMap::new();
-    for check in checks {
-        let rule = check.queries.first()?;
-        let body = Body::of(rule, table)?;
-        let compared: Vec<Comparison<'_>> = rule.expressions.iter().flat_map(comparisons).collect();
-        let right = || compared.first().map(|found| found.right);
-        let set = || strs(compared.first()?.left, table);
-        let Some((name, terms)) = body.predicates.first() else {
+    let mut compared: Vec<Comparison<'_>> = Vec::new();
+    for check in raw.checks() {
+        let check = check?;
+        let rule = check.first()?;
+        let Some(predicate) = rule.body().next() else {
             grants = Grants::Only(Vec::new());
             continue;
         };
-        match *name {
-            "tool" if matches!(terms.as_slice(), [Content::Variable(_)]) => {
-                let (capabilities, keys) = quorum(check, table)?;
-                let entry = quorums
-                    .entry(capabilities)
-                    .or_insert((BTreeSet::new(), keys.len()));
+        let predicate = predicate?;
+        comparisons(&rule, &mut compared)?;
+        let right = || compared.first().map(|found| found.right);
+        let set = || strs(compared.first()?.left, table);
+        match table.string(predicate.name)? {
+            "tool" if matches!(predicate.terms(), [Term::Variable(_)]) => {
+                let entry = quorums.entry(set()?);
+                let keys = approvers(check, table)?;
+                let entry = entry.or_insert((BTreeSet::new(), keys.len()));
                 entry.0.extend(keys);
             }
             "tool" => {
-                let read = check.queries.iter().map(|rule| grant::read(rule, table));
+                let rules = check.queries();
+                let read = rules.map(|rule| grant::read(&rule?, table, &mut compared));
                 grants = Grants::Only(read.collect::<Option<Vec<Grant>>>()?);
             }
             "time" if compared.first()?.kind == Bin::GreaterOrEqual => {
@@ -228,7 +186,7 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
             "risk" => caveats.risk = Some(Risk::from_rank(int(right()?)?)?),
             "sensitivity" => caveats.sensitivity = Some(Sensitivity::from_rank(int(right()?)?)?),
             "depth" => caveats.depth = Some(u32::try_from(int(right()?)?).ok()?),
-            "used" => caveats.budgets.push(budget(terms, right()?, table)?),
+            "used" => caveats.budgets.push(budget(&predicate, right()?, table)?),
             _ => return None,
         }
     }
@@ -248,8 +206,10 @@ fn bounds(checks: &[Check], table: &Table) -> Option<Bounds> {
     Some(Bounds { grants, caveats })
 }
 
-fn budget(terms: &[&Content], max: &Content, table: &Table) -> Option<Budget> {
-    let [kind, id, _] = terms else { return None };
+fn budget(used: &Predicate<'_>, max: Term<'_>, table: &Table) -> Option<Budget> {
+    let [kind, id, _] = *used.terms() else {
+        return None;
+    };
     let id = str_of(id, table)?;
     // `ed25519/<hex>/<label>`: the label is what follows the second slash.
     let (signer, label) = id.rsplit_once('/')?;
@@ -261,13 +221,10 @@ fn budget(terms: &[&Content], max: &Content, table: &Table) -> Option<Budget> {
     })
 }
 
-/// The capabilities of one check of a quorum, and the keys any one of which satisfies it.
-fn quorum(check: &Check, table: &Table) -> Option<(BTreeSet<String>, BTreeSet<PublicKey>)> {
-    let (first, rest) = check.queries.split_first()?;
-    let listed = first.expressions.iter().flat_map(comparisons).next()?;
-    let keys = rest
-        .iter()
-        .map(|rule| Body::of(rule, table)?.trusting.copied())
-        .collect::<Option<_>>()?;
-    Some((strs(listed.left, table)?, keys))
+/// The keys any one of which satisfies a check of a quorum: those of all alternatives but the first.
+fn approvers(check: Check<'_>, table: &Table) -> Option<BTreeSet<PublicKey>> {
+    let others = check.queries().skip(1);
+    others
+        .map(|rule| table.key(rule?.trusting?).copied())
+        .collect()
 }

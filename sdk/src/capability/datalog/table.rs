@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use biscuit_auth::format::schema;
-
 use super::super::keys::PublicKey;
+use super::super::protobuf::Reader;
+use super::raw::RawBlock;
 
 /// The strings that every Biscuit implementation knows (Biscuit specification, symbol table).
 const DEFAULT: [&str; 28] = [
@@ -133,37 +133,31 @@ impl Table {
         self.named
     }
 
-    /// The strings and keys named since `size`, as a block writes them.
-    pub(super) fn since(&self, size: (usize, usize)) -> (Vec<String>, Vec<schema::PublicKey>) {
+    /// The strings and keys named since `size`, which a block lists.
+    pub(super) fn since(&self, size: (usize, usize)) -> (&[Arc<str>], &[PublicKey]) {
         let strings = self.inner.strings.get(size.0..self.named.0);
         let keys = self.inner.keys.get(size.1..self.named.1);
-        (
-            (strings.unwrap_or_default().iter())
-                .map(|text| text.to_string())
-                .collect(),
-            (keys.unwrap_or_default().iter())
-                .map(super::proto_key)
-                .collect(),
-        )
+        (strings.unwrap_or_default(), keys.unwrap_or_default())
     }
 
     /// Takes up what a block lists, not named yet. A string or key that is known already is refused.
-    pub(super) fn extend(&mut self, block: &schema::Block) -> Result<(), &'static str> {
-        if block.symbols.is_empty() && block.public_keys.is_empty() {
+    pub(super) fn extend(&mut self, block: &RawBlock<'_>) -> Result<(), &'static str> {
+        let mut listed = block.symbols.chain(block.keys);
+        if listed.next().is_none() {
             return Ok(());
         }
         let inner = Arc::make_mut(&mut self.inner);
-        for text in &block.symbols {
-            if inner.index.contains_key(text.as_str()) || default(text).is_some() {
+        for text in block.symbols {
+            let text = std::str::from_utf8(text).map_err(|_| "the block names what is not text")?;
+            if inner.index.contains_key(text) || default(text).is_some() {
                 return Err("the block names a string that is known already");
             }
             inner.push(text);
         }
-        for key in &block.public_keys {
-            let bytes = <[u8; 32]>::try_from(key.key.as_slice())
-                .map_err(|_| "a key of the block is not Ed25519")?;
+        for key in block.keys {
+            let key = key_of(key).ok_or("a key of the block is not Ed25519")?;
             let key =
-                PublicKey::from_bytes(bytes).map_err(|_| "a key of the block cannot be used")?;
+                PublicKey::from_bytes(key).map_err(|_| "a key of the block cannot be used")?;
             if inner.keys.contains(&key) {
                 return Err("the block names a key that is known already");
             }
@@ -171,4 +165,13 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// The bytes of a key; writing the block again tells whether the algorithm is the one.
+fn key_of(message: &[u8]) -> Option<[u8; 32]> {
+    let mut fields = Reader::new(message);
+    fields.optional_number(1).ok()??;
+    let key = fields.bytes(2).ok()?;
+    fields.end().ok()?;
+    key.try_into().ok()
 }

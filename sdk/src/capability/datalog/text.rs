@@ -4,16 +4,13 @@
 
 use std::fmt::Write as _;
 
-use biscuit_auth::format::schema::{
-    self, Op, Predicate, Rule, Term, op, op_binary, op_unary, scope, term::Content,
-};
-
+use super::super::atom::Atom;
 use super::super::call::Call;
 use super::super::facts::Facts;
 use super::grant::halves;
-use super::query::{Query, bytes, date, int, of, set_of};
+use super::query::Bin;
+use super::raw::{Op, Predicate, RawBlock, Rule, Term};
 use super::table::Table;
-use super::write::fact;
 use crate::id::Timestamp;
 use crate::id::hex::Hex;
 
@@ -28,240 +25,183 @@ pub fn stock_facts(
     depth: u32,
     wire: Option<([u8; 32], [u8; 16])>,
 ) -> Vec<String> {
-    let mut table = Table::default();
-    let table = &mut table;
     let mut all = Vec::new();
-    let mut add =
-        |table: &mut Table, name: &str, terms: Vec<Term>| all.push(fact(table, name, |_| terms));
-    let str = |table: &mut Table, text: &str| of(Content::String(table.intern(text)));
-    let strs = |table: &mut Table, set: &mut dyn Iterator<Item = &str>| {
-        let set = set
-            .map(|text| of(Content::String(table.intern(text))))
-            .collect();
-        set_of(set)
-    };
+    let mut add = |name: &str, terms: &[String]| all.push(format!("{name}({})", terms.join(", ")));
+    let strs = |set: &mut dyn Iterator<Item = &str>| set_of(set.map(quoted).collect());
 
-    let term = str(table, call.capability());
-    add(table, "tool", vec![term]);
-    let term = strs(table, &mut call.args().iter().map(|arg| arg.name.as_str()));
-    add(table, "arg_names", vec![term]);
+    add("tool", &[quoted(call.capability())]);
+    let names = strs(&mut call.args().iter().map(|arg| arg.name.as_str()));
+    add("arg_names", &[names]);
     for arg in call.args() {
-        let label = str(table, &arg.name);
-        let reading = &arg.reading;
-        let texts = [
-            ("arg_str", &reading.str),
-            ("arg_path", &reading.path),
-            ("arg_host", &reading.host),
-        ];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                let term = str(table, text);
-                add(table, name, vec![label.clone(), term]);
+        let (label, reading) = (quoted(&arg.name), &arg.reading);
+        let mut one = |name: &str, term: Option<String>| {
+            if let Some(term) = term {
+                add(name, &[label.clone(), term]);
             }
-        }
-        let url = reading.url.as_ref().map(|url| {
-            let (scheme, host, path) = (
-                str(table, &url.scheme),
-                str(table, &url.host),
-                str(table, &url.path),
+        };
+        one("arg_str", reading.str.as_deref().map(quoted));
+        one("arg_path", reading.path.as_deref().map(quoted));
+        one("arg_host", reading.host.as_deref().map(quoted));
+        one("arg_bool", reading.bool.map(|truth| truth.to_string()));
+        one(
+            "arg_num",
+            reading.num.map(|number| number.micros().to_string()),
+        );
+        one("arg_json", reading.json.map(|hash| hex(&hash)));
+        one("arg_ip4", reading.ip4.map(|ip| ip.to_string()));
+        let set = reading.set.as_ref();
+        one(
+            "arg_set",
+            set.map(|set| set_of(set.iter().map(atom).collect())),
+        );
+        if let Some(ip) = reading.ip6 {
+            let (high, low) = halves(ip);
+            add(
+                "arg_ip6",
+                &[label.clone(), high.to_string(), low.to_string()],
             );
-            (
+        }
+        if let Some(url) = &reading.url {
+            let (scheme, host) = (quoted(&url.scheme), quoted(&url.host));
+            add(
                 "arg_url",
-                vec![label.clone(), scheme, host, int(i64::from(url.port)), path],
-            )
-        });
-        let set = reading
-            .set
-            .as_ref()
-            .map(|set| ("arg_set", vec![label.clone(), Query::new(table).atoms(set)]));
-        let others = [
-            reading
-                .bool
-                .map(|truth| ("arg_bool", vec![label.clone(), of(Content::Bool(truth))])),
-            reading
-                .num
-                .map(|number| ("arg_num", vec![label.clone(), int(number.micros())])),
-            reading
-                .json
-                .map(|hash| ("arg_json", vec![label.clone(), bytes(&hash)])),
-            reading
-                .ip4
-                .map(|ip| ("arg_ip4", vec![label.clone(), int(i64::from(ip))])),
-            reading.ip6.map(|ip| {
-                (
-                    "arg_ip6",
-                    vec![label.clone(), int(halves(ip).0), int(halves(ip).1)],
-                )
-            }),
-            url,
-            set,
-        ];
-        for (name, terms) in others.into_iter().flatten() {
-            add(table, name, terms);
+                &[label, scheme, host, url.port.to_string(), quoted(&url.path)],
+            );
         }
     }
-    add(table, "time", vec![date(facts.time)]);
+    add("time", &[facts.time.to_string()]);
     for (name, text) in [
         ("aud", &facts.audience),
         ("task", &facts.task),
         ("step", &facts.step),
     ] {
         if let Some(text) = text {
-            let term = str(table, text);
-            add(table, name, vec![term]);
+            add(name, &[quoted(text)]);
         }
     }
     for (name, set) in [("dataset", &facts.dataset), ("taint", &facts.taint)] {
         if let Some(set) = set {
-            let term = strs(table, &mut set.iter().map(String::as_str));
-            add(table, name, vec![term]);
+            add(name, &[strs(&mut set.iter().map(String::as_str))]);
         }
     }
-    let ranks = [
-        ("risk", facts.risk.map(|risk| i64::from(risk.rank()))),
-        (
-            "sensitivity",
-            facts
-                .sensitivity
-                .map(|sensitivity| i64::from(sensitivity.rank())),
-        ),
-        ("depth", Some(i64::from(depth))),
-    ];
-    for (name, rank) in ranks {
-        if let Some(rank) = rank {
-            add(table, name, vec![int(rank)]);
-        }
+    if let Some(risk) = facts.risk {
+        add("risk", &[risk.rank().to_string()]);
     }
+    if let Some(sensitivity) = facts.sensitivity {
+        add("sensitivity", &[sensitivity.rank().to_string()]);
+    }
+    add("depth", &[depth.to_string()]);
     for (key, n) in &facts.used {
         // A count past i64 is past every budget, as is the greatest i64 but one.
-        let (kind, id) = (str(table, &key.kind), str(table, &key.id));
-        add(
-            table,
-            "used",
-            vec![kind, id, int(i64::try_from(*n).unwrap_or(i64::MAX))],
-        );
+        let n = i64::try_from(*n).unwrap_or(i64::MAX);
+        add("used", &[quoted(&key.kind), quoted(&key.id), n.to_string()]);
     }
     if let Some((digest, nonce)) = wire {
-        add(table, "call", vec![bytes(&digest)]);
-        add(table, "nonce", vec![bytes(&nonce)]);
+        add("call", &[hex(&digest)]);
+        add("nonce", &[hex(&nonce)]);
     }
-    all.iter()
-        .map(|fact| predicate(&fact.predicate, table))
-        .collect()
+    all
 }
 
-/// The facts and checks of a block, one line each.
-pub(super) fn lines(block: &schema::Block, table: &Table) -> Vec<String> {
-    let facts = block
-        .facts
-        .iter()
-        .map(|fact| predicate(&fact.predicate, table));
-    let checks = block.checks.iter().map(|check| {
-        let queries: Vec<String> = check
-            .queries
-            .iter()
-            .map(|rule| query(rule, table))
-            .collect();
-        format!("check if {}", queries.join(" or "))
+/// The facts and checks of a block in profile, one line each.
+pub(super) fn lines(block: &[u8], table: &Table) -> Vec<String> {
+    let Ok(block) = RawBlock::of(block) else {
+        return Vec::new();
+    };
+    let facts = block.facts().flatten().map(|fact| predicate(&fact, table));
+    let checks = block.checks().flatten().map(|check| {
+        let queries = check.queries().flatten().map(|rule| query(&rule, table));
+        format!("check if {}", queries.collect::<Vec<_>>().join(" or "))
     });
     facts.chain(checks).collect()
 }
 
-fn predicate(predicate: &Predicate, table: &Table) -> String {
-    let terms: Vec<String> = predicate
-        .terms
-        .iter()
-        .map(|value| term(value, table))
-        .collect();
+fn predicate(predicate: &Predicate<'_>, table: &Table) -> String {
+    let terms = predicate.terms().iter().map(|value| term(*value, table));
     format!(
         "{}({})",
         table.string(predicate.name).unwrap_or("?"),
-        terms.join(", ")
+        terms.collect::<Vec<_>>().join(", ")
     )
 }
 
-fn query(rule: &Rule, table: &Table) -> String {
-    let mut parts: Vec<String> = rule
-        .body
-        .iter()
-        .map(|part| predicate(part, table))
-        .collect();
-    parts.extend(
-        rule.expressions
-            .iter()
-            .map(|expression| infix(&expression.ops, table)),
-    );
-    let mut text = parts.join(", ");
-    for scope in &rule.scope {
-        if let Some(scope::Content::PublicKey(index)) = scope.content {
-            let key = table
-                .key(index)
-                .map_or_else(|| "?".to_owned(), ToString::to_string);
-            let _ = write!(text, " trusting {key}");
-        }
+fn query(rule: &Rule<'_>, table: &Table) -> String {
+    let body = rule.body().flatten().map(|part| predicate(&part, table));
+    let expressions = rule.expressions().map(|ops| infix(ops.flatten(), table));
+    let mut text = body.chain(expressions).collect::<Vec<_>>().join(", ");
+    if let Some(index) = rule.trusting {
+        let key = table.key(index);
+        let key = key.map_or_else(|| "?".to_owned(), ToString::to_string);
+        let _ = write!(text, " trusting {key}");
     }
     text
 }
 
-fn infix(ops: &[Op], table: &Table) -> String {
-    use op_binary::Kind as Bin;
+fn infix<'a>(ops: impl Iterator<Item = Op<'a>>, table: &Table) -> String {
     let mut stack: Vec<String> = Vec::new();
     for op in ops {
-        match &op.content {
-            Some(op::Content::Value(value)) => stack.push(term(value, table)),
-            Some(op::Content::Unary(unary)) if unary.kind == op_unary::Kind::Negate as i32 => {
-                let operand = stack.pop().unwrap_or_default();
-                stack.push(format!("!{operand}"));
-            }
-            Some(op::Content::Binary(binary)) => {
-                let (right, left) = (
-                    stack.pop().unwrap_or_default(),
-                    stack.pop().unwrap_or_default(),
-                );
-                stack.push(match Bin::from_i32(binary.kind) {
-                    Some(Bin::LessThan) => format!("{left} < {right}"),
-                    Some(Bin::LessOrEqual) => format!("{left} <= {right}"),
-                    Some(Bin::GreaterOrEqual) => format!("{left} >= {right}"),
-                    Some(Bin::Equal) => format!("{left} === {right}"),
-                    Some(Bin::And) => format!("{left} && {right}"),
-                    Some(Bin::Or) => format!("{left} || {right}"),
-                    Some(Bin::Contains) => format!("{left}.contains({right})"),
-                    Some(Bin::Prefix) => format!("{left}.starts_with({right})"),
-                    Some(Bin::Suffix) => format!("{left}.ends_with({right})"),
-                    Some(Bin::Regex) => format!("{left}.matches({right})"),
-                    Some(Bin::Union) => format!("{left}.union({right})"),
+        let text = match op {
+            Op::Value(value) => term(value, table),
+            Op::Negate => format!("!{}", stack.pop().unwrap_or_default()),
+            Op::Binary(kind) => {
+                let right = stack.pop().unwrap_or_default();
+                let left = stack.pop().unwrap_or_default();
+                match kind {
+                    Bin::LessThan => format!("{left} < {right}"),
+                    Bin::LessOrEqual => format!("{left} <= {right}"),
+                    Bin::GreaterOrEqual => format!("{left} >= {right}"),
+                    Bin::Equal => format!("{left} === {right}"),
+                    Bin::And => format!("{left} && {right}"),
+                    Bin::Or => format!("{left} || {right}"),
+                    Bin::Contains => format!("{left}.contains({right})"),
+                    Bin::Prefix => format!("{left}.starts_with({right})"),
+                    Bin::Suffix => format!("{left}.ends_with({right})"),
+                    Bin::Regex => format!("{left}.matches({right})"),
+                    Bin::Union => format!("{left}.union({right})"),
                     _ => format!("?({left}, {right})"),
-                });
+                }
             }
-            _ => stack.push("?".to_owned()),
-        }
+        };
+        stack.push(text);
     }
     stack.pop().unwrap_or_default()
 }
 
-fn term(term: &Term, table: &Table) -> String {
-    match &term.content {
-        Some(Content::Variable(index)) => {
-            format!("${}", table.string(u64::from(*index)).unwrap_or("?"))
-        }
-        Some(Content::Integer(value)) => value.to_string(),
-        Some(Content::String(index)) => quoted(table.string(*index).unwrap_or("?")),
-        Some(Content::Date(seconds)) => Timestamp::from_secs(*seconds)
+fn term(term: Term<'_>, table: &Table) -> String {
+    match term {
+        Term::Variable(index) => format!("${}", table.string(index.into()).unwrap_or("?")),
+        Term::Integer(value) => value.to_string(),
+        Term::String(index) => quoted(table.string(index).unwrap_or("?")),
+        Term::Date(seconds) => Timestamp::from_secs(seconds)
             .map_or_else(|| "?".to_owned(), |moment| moment.to_string()),
-        Some(Content::Bytes(value)) => format!("hex:{}", Hex(value)),
-        Some(Content::Bool(truth)) => truth.to_string(),
-        Some(Content::Set(set)) if set.set.is_empty() => "{,}".to_owned(),
-        Some(Content::Set(set)) => {
-            let items: Vec<String> = set.set.iter().map(|item| self::term(item, table)).collect();
-            // `{true}` and `{hex:00}` are parameters to Biscuit's parser, and with a space are not.
-            let space = if items.len() == 1 && !items.concat().starts_with('"') {
-                " "
-            } else {
-                ""
-            };
-            format!("{{{space}{}}}", items.join(", "))
+        Term::Bytes(value) => hex(value),
+        Term::Bool(truth) => truth.to_string(),
+        Term::Set(set) => {
+            let items = set.terms().flatten();
+            set_of(items.map(|item| self::term(item, table)).collect())
         }
-        _ => "?".to_owned(),
+    }
+}
+
+fn atom(atom: &Atom) -> String {
+    match atom {
+        Atom::Str(text) => quoted(text),
+        Atom::Bool(truth) => truth.to_string(),
+        Atom::Num(number) => number.micros().to_string(),
+        Atom::Hash(hash) => hex(hash),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    format!("hex:{}", Hex(bytes))
+}
+
+fn set_of(items: Vec<String>) -> String {
+    match items.as_slice() {
+        [] => "{,}".to_owned(),
+        // `{true}` and `{hex:00}` are parameters to Biscuit's parser, and with a space are not.
+        [item] if !item.starts_with('"') => format!("{{ {item}}}"),
+        items => format!("{{{}}}", items.join(", ")),
     }
 }
 

@@ -2,246 +2,210 @@
 
 use std::collections::BTreeSet;
 
-use biscuit_auth::format::schema::{self, Check, Fact, Predicate, Term, term::Content};
-
 use super::super::absolute::MAX_QUORUM;
 use super::super::bounds::{Bounds, Caveats, Grants, Quorum};
 use super::super::keys::PublicKey;
-use super::query::{Bin, Query, bytes, check, compare, date, int, negate, of, value};
+use super::super::protobuf::Writer;
+use super::super::wire;
+use super::query::{Bin, Content, date};
+use super::raw::Term;
 use super::table::Table;
 use super::{Block, CallBlock, PROFILE, grant};
 
 /// Datalog 3.0, 3.1 (for `trusting`) and 3.2 (for third-party blocks).
-const DATALOG_3_0: u32 = 3;
-const DATALOG_3_1: u32 = 4;
-const DATALOG_3_2: u32 = 5;
+const DATALOG_3_0: u64 = 3;
+const DATALOG_3_1: u64 = 4;
+const DATALOG_3_2: u64 = 5;
 
-pub(super) fn block(block: &Block, table: &mut Table) -> schema::Block {
+pub(super) fn block(block: &Block, table: &mut Table) -> Vec<u8> {
     let size = table.size();
-    let (facts, checks, version) = match block {
+    let mut content = Content::new(table);
+    let version = match block {
         Block::Authority(authority) => {
+            content.fact("bailiwick", |terms| {
+                terms.term(Term::Integer(PROFILE));
+                terms.term(Term::Bytes(&authority.lineage));
+            });
             let names = authority.bounds.capabilities().unwrap_or_default();
-            let mut facts = vec![
-                fact(table, "bailiwick", |_| {
-                    vec![int(PROFILE), bytes(&authority.lineage)]
-                }),
-                fact(table, "grants", |table| vec![Query::new(table).strs(names)]),
-                fact(table, "ends", |_| vec![date(authority.ends)]),
-            ];
+            content.fact("grants", |terms| terms.set(|set| set.strs(names)));
+            content.fact("ends", |terms| terms.term(date(authority.ends)));
             for (name, text) in [
                 ("principal", &authority.principal),
                 ("intent", &authority.intent),
             ] {
-                facts.extend(
-                    text.as_ref()
-                        .map(|text| fact(table, name, |table| vec![Query::new(table).str(text)])),
-                );
+                if let Some(text) = text {
+                    content.fact(name, |terms| terms.str(text));
+                }
             }
-            let (checks, version) = bounds(&authority.bounds, table);
-            (facts, checks, version)
+            bounds(&authority.bounds, &mut content)
         }
         Block::Hop(hop) => {
-            let mut facts = vec![fact(table, "agent", |table| {
-                vec![Query::new(table).str(&hop.role)]
-            })];
-            let decision = hop.decision.as_ref();
-            facts
-                .extend(decision.map(|text| {
-                    fact(table, "decision", |table| vec![Query::new(table).str(text)])
-                }));
-            let (checks, version) = bounds(&hop.bounds, table);
-            (facts, checks, version)
+            content.fact("agent", |terms| terms.str(&hop.role));
+            if let Some(decision) = &hop.decision {
+                content.fact("decision", |terms| terms.str(decision));
+            }
+            bounds(&hop.bounds, &mut content)
         }
         Block::Approval(approval) => {
-            let terms = vec![
-                bytes(&approval.call),
-                date(approval.expires),
-                bytes(&approval.id),
-            ];
-            (
-                vec![fact(table, "approval", |_| terms)],
-                Vec::new(),
-                DATALOG_3_2,
-            )
+            content.fact("approval", |terms| {
+                terms.term(Term::Bytes(&approval.call));
+                terms.term(date(approval.expires));
+                terms.term(Term::Bytes(&approval.id));
+            });
+            DATALOG_3_2
         }
-        Block::Call(call) => (Vec::new(), vec![call_check(call, table)], DATALOG_3_0),
+        Block::Call(block) => {
+            call(block, &mut content);
+            DATALOG_3_0
+        }
     };
-    let (symbols, public_keys) = table.since(size);
-    schema::Block {
-        symbols,
-        context: None,
-        version: Some(version),
-        facts,
-        rules: Vec::new(),
-        checks,
-        scope: Vec::new(),
-        public_keys,
+    let content = content.done();
+    let (strings, keys) = table.since(size);
+    let mut out = Writer::with_capacity(content.as_bytes().len() + 512);
+    for text in strings {
+        out.bytes(1, text.as_bytes());
     }
+    out.number(3, version);
+    out.fields(content.as_bytes());
+    for key in keys {
+        out.message(8, |out| wire::key(out, key));
+    }
+    out.into_bytes()
 }
 
-pub(super) fn fact(
-    table: &mut Table,
-    name: &str,
-    terms: impl FnOnce(&mut Table) -> Vec<Term>,
-) -> Fact {
-    let name = table.intern(name);
-    Fact {
-        predicate: Predicate {
-            name,
-            terms: terms(table),
-        },
-    }
+fn call(call: &CallBlock, content: &mut Content<'_>) {
+    content.check(|check| {
+        check.query(|query| {
+            let tool = query.str(&call.capability);
+            query.predicate("tool", &[tool]);
+            query.predicate("call", &[Term::Bytes(&call.digest)]);
+            query.predicate("nonce", &[Term::Bytes(&call.nonce)]);
+            let audience = query.str(&call.audience);
+            query.predicate("aud", &[audience]);
+            let t = query.var("t");
+            query.predicate("time", &[t]);
+            query.expression(|in_time| in_time.compare(t, Bin::LessThan, date(call.expires)));
+        });
+    });
 }
 
-fn call_check(call: &CallBlock, table: &mut Table) -> Check {
-    let mut query = Query::new(table);
-    for (name, text) in [
-        ("tool", Some(&call.capability)),
-        ("call", None),
-        ("nonce", None),
-        ("aud", Some(&call.audience)),
-    ] {
-        let term = match (name, text) {
-            (_, Some(text)) => query.str(text),
-            ("call", None) => bytes(&call.digest),
-            _ => bytes(&call.nonce),
-        };
-        query.predicate(name, vec![term]);
-    }
-    let t = query.var("t");
-    query.predicate("time", vec![t.clone()]);
-    query.expression(compare(t, Bin::LessThan, date(call.expires)));
-    check(vec![query.done()])
-}
-
-/// The checks of a block, and the version of Datalog that they need.
-fn bounds(bounds: &Bounds, table: &mut Table) -> (Vec<Check>, u32) {
-    let mut checks = Vec::new();
+/// Writes the checks of a block, and tells the version of Datalog that they need.
+fn bounds(bounds: &Bounds, content: &mut Content<'_>) -> u64 {
     match &bounds.grants {
         Grants::Inherit => {}
-        Grants::Only(grants) if grants.is_empty() => checks.push(never(table)),
-        Grants::Only(grants) => checks.push(check(
-            grants
-                .iter()
-                .map(|grant| grant::write(grant, table))
-                .collect(),
-        )),
+        // `check if false`.
+        Grants::Only(grants) if grants.is_empty() => content.check(|check| {
+            check.query(|query| query.expression(|never| never.value(Term::Bool(false))));
+        }),
+        Grants::Only(grants) => content.check(|check| {
+            for grant in grants {
+                check.query(|query| grant::write(grant, query));
+            }
+        }),
     }
-    caveats(&bounds.caveats, table, &mut checks);
-    let version = if bounds.approvers().next().is_some() {
+    caveats(&bounds.caveats, content);
+    if bounds.approvers().next().is_some() {
         DATALOG_3_1
     } else {
         DATALOG_3_0
-    };
-    (checks, version)
-}
-
-/// `check if false`.
-fn never(table: &mut Table) -> Check {
-    let mut query = Query::new(table);
-    query.expression(vec![value(of(Content::Bool(false)))]);
-    check(vec![query.done()])
-}
-
-fn caveats(caveats: &Caveats, table: &mut Table, checks: &mut Vec<Check>) {
-    if let Some(start) = caveats.not_before {
-        checks.push(single(table, "time", Bin::GreaterOrEqual, date(start)));
     }
-    checks.push(single(table, "time", Bin::LessThan, date(caveats.expires)));
+}
+
+fn caveats(caveats: &Caveats, content: &mut Content<'_>) {
+    if let Some(start) = caveats.not_before {
+        single(content, "time", Bin::GreaterOrEqual, date(start));
+    }
+    single(content, "time", Bin::LessThan, date(caveats.expires));
     let sets = [
         ("aud", &caveats.audience),
         ("task", &caveats.task),
         ("step", &caveats.step),
         ("dataset", &caveats.dataset),
     ];
-    checks.extend(
-        sets.into_iter()
-            .filter_map(|(name, set)| Some(among(table, name, set.as_ref()?))),
-    );
-    if let Some(risk) = caveats.risk {
-        checks.push(single(
-            table,
-            "risk",
-            Bin::LessOrEqual,
-            int(i64::from(risk.rank())),
-        ));
+    for (name, set) in sets {
+        if let Some(set) = set {
+            among(content, name, set);
+        }
     }
-    if let Some(sensitivity) = caveats.sensitivity {
-        checks.push(single(
-            table,
-            "sensitivity",
-            Bin::LessOrEqual,
-            int(i64::from(sensitivity.rank())),
-        ));
+    let ranks = [
+        ("risk", caveats.risk.map(|risk| risk.rank())),
+        ("sensitivity", caveats.sensitivity.map(|rank| rank.rank())),
+    ];
+    for (name, rank) in ranks {
+        if let Some(rank) = rank {
+            let most = Term::Integer(i64::from(rank));
+            single(content, name, Bin::LessOrEqual, most);
+        }
     }
     if let Some(labels) = &caveats.taint {
-        checks.push(among(table, "taint", labels));
+        among(content, "taint", labels);
     }
     if let Some(depth) = caveats.depth {
-        checks.push(single(
-            table,
-            "depth",
-            Bin::LessOrEqual,
-            int(i64::from(depth)),
-        ));
+        let most = Term::Integer(i64::from(depth));
+        single(content, "depth", Bin::LessOrEqual, most);
     }
     for budget in &caveats.budgets {
-        let mut query = Query::new(table);
-        let kind = query.str(&budget.kind);
-        let id = query.str(&budget.id().unwrap_or_default());
-        let n = query.var("n");
-        query.predicate("used", vec![kind, id, n.clone()]);
-        // Bounds keep the maximum within i64.
-        query.expression(compare(
-            n,
-            Bin::LessOrEqual,
-            int(i64::try_from(budget.max).unwrap_or(i64::MAX)),
-        ));
-        checks.push(check(vec![query.done()]));
+        content.check(|check| {
+            check.query(|query| {
+                let kind = query.str(&budget.kind);
+                let id = query.str(&budget.id().unwrap_or_default());
+                let n = query.var("n");
+                query.predicate("used", &[kind, id, n]);
+                // Bounds keep the maximum within i64.
+                let max = Term::Integer(i64::try_from(budget.max).unwrap_or(i64::MAX));
+                query.expression(|enough| enough.compare(n, Bin::LessOrEqual, max));
+            });
+        });
     }
     for quorum in &caveats.quorums {
         for keys in subsets(quorum) {
-            checks.push(approvals(table, &quorum.capabilities, &keys));
+            approvals(content, &quorum.capabilities, &keys);
         }
     }
 }
 
 /// `check if name($x), $x op bound`.
-fn single(table: &mut Table, name: &str, kind: Bin, bound: Term) -> Check {
-    let mut query = Query::new(table);
-    let x = query.var("x");
-    query.predicate(name, vec![x.clone()]);
-    query.expression(compare(x, kind, bound));
-    check(vec![query.done()])
+fn single(content: &mut Content<'_>, name: &str, kind: Bin, bound: Term<'_>) {
+    content.check(|check| {
+        check.query(|query| {
+            let x = query.var("x");
+            query.predicate(name, &[x]);
+            query.expression(|within| within.compare(x, kind, bound));
+        });
+    });
 }
 
 /// `check if name($x), {…}.contains($x)`.
-fn among(table: &mut Table, name: &str, set: &BTreeSet<String>) -> Check {
-    let mut query = Query::new(table);
-    let x = query.var("x");
-    query.predicate(name, vec![x.clone()]);
-    let allowed = query.strs(set.iter().map(String::as_str));
-    query.expression(compare(allowed, Bin::Contains, x));
-    check(vec![query.done()])
+fn among(content: &mut Content<'_>, name: &str, set: &BTreeSet<String>) {
+    content.check(|check| {
+        check.query(|query| {
+            let x = query.var("x");
+            query.predicate(name, &[x]);
+            let set = set.iter().map(String::as_str);
+            query.expression(|any| any.among(x, |allowed| allowed.strs(set)));
+        });
+    });
 }
 
 /// `check if tool($x), !{…}.contains($x) or … trusting K1 or … trusting K2`.
-fn approvals(table: &mut Table, capabilities: &BTreeSet<String>, keys: &[&PublicKey]) -> Check {
-    let mut query = Query::new(table);
-    let x = query.var("x");
-    query.predicate("tool", vec![x.clone()]);
-    let set = query.strs(capabilities.iter().map(String::as_str));
-    let mut ops = compare(set, Bin::Contains, x);
-    ops.push(negate());
-    query.expression(ops);
-    let mut queries = vec![query.done()];
-    for key in keys {
-        let mut query = Query::new(table);
-        grant::approval(&mut query);
-        query.trusting(key);
-        queries.push(query.done());
-    }
-    check(queries)
+fn approvals(content: &mut Content<'_>, capabilities: &BTreeSet<String>, keys: &[&PublicKey]) {
+    content.check(|check| {
+        check.query(|query| {
+            let x = query.var("x");
+            query.predicate("tool", &[x]);
+            let set = capabilities.iter().map(String::as_str);
+            query.expression(|other| {
+                other.among(x, |listed| listed.strs(set));
+                other.negate();
+            });
+        });
+        for key in keys {
+            check.query(|query| {
+                grant::approval(query);
+                query.trusting(key);
+            });
+        }
+    });
 }
 
 /// Every set of `n - m + 1` of the n keys: one approval in each of them takes m approvers.
@@ -261,4 +225,29 @@ fn subsets(quorum: &Quorum) -> Vec<Vec<&PublicKey>> {
                 .collect()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use biscuit_auth::format::schema;
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::super::{HopBlock, Table};
+    use super::*;
+    use crate::capability::arbitrary;
+
+    proptest! {
+        #[test]
+        fn the_library_reads_it_and_writes_the_same(
+            bounds in arbitrary::bounds(),
+            decision in any::<Option<String>>(),
+        ) {
+            let role = "reader".to_owned();
+            let hop = Block::Hop(HopBlock { role, decision, bounds });
+            let bytes = block(&hop, &mut Table::default());
+            let raw = schema::Block::decode(&*bytes).unwrap();
+            prop_assert_eq!(raw.encode_to_vec(), bytes);
+        }
+    }
 }

@@ -1,22 +1,20 @@
 //! Takes a token's bytes apart without copying them.
 //!
-//! Only the one spelling is read: fields in the order of their numbers, none twice, none unknown,
-//! varints in their shortest form (`schema.proto` of the Biscuit specification). So whatever is
-//! read is what [`write`](super::write) makes of it, to the byte.
+//! Only the one spelling is read (`schema.proto` of the Biscuit specification), so whatever is read
+//! is what [`write`](super::write) makes of it, to the byte.
 
 use super::{External, MAX_BLOCKS, MAX_BYTES, PAYLOAD_VERSION, Parts, Proof, SignedBlock};
 use crate::capability::keys::PublicKey;
-
-const NOT_A_TOKEN: &str = "the bytes are not a Biscuit token in canonical protobuf";
+use crate::capability::protobuf::{NotCanonical, Reader};
 
 /// Takes a token apart; anything but the one spelling within the limits is refused.
 pub(crate) fn read(bytes: &[u8]) -> Result<Parts<'_>, &'static str> {
     if bytes.len() > MAX_BYTES {
         return Err("the token has more than 16384 bytes");
     }
-    let mut token = Reader(bytes);
+    let mut token = Reader::new(bytes);
     let key_id = match token.optional_number(1)? {
-        Some(id) => Some(u32::try_from(id).map_err(|_| NOT_A_TOKEN)?),
+        Some(id) => Some(u32::try_from(id).map_err(|_| NotCanonical)?),
         None => None,
     };
     let mut blocks = vec![signed(token.bytes(2)?)?];
@@ -36,7 +34,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Parts<'_>, &'static str> {
 }
 
 fn signed(bytes: &[u8]) -> Result<SignedBlock<&[u8]>, &'static str> {
-    let mut fields = Reader(bytes);
+    let mut fields = Reader::new(bytes);
     let block = fields.bytes(1)?;
     let (next_key, signature) = (fields.bytes(2)?, fields.bytes(3)?);
     let other = fields.optional_bytes(4)?;
@@ -54,7 +52,7 @@ fn signed(bytes: &[u8]) -> Result<SignedBlock<&[u8]>, &'static str> {
 }
 
 fn external(bytes: &[u8]) -> Result<External, &'static str> {
-    let mut fields = Reader(bytes);
+    let mut fields = Reader::new(bytes);
     let signature = array(fields.bytes(1)?).ok_or("an approval's signature is not Ed25519")?;
     let key = key(fields.bytes(2)?)?;
     fields.end()?;
@@ -62,7 +60,7 @@ fn external(bytes: &[u8]) -> Result<External, &'static str> {
 }
 
 fn key(bytes: &[u8]) -> Result<PublicKey, &'static str> {
-    let mut fields = Reader(bytes);
+    let mut fields = Reader::new(bytes);
     // The number of Ed25519 among the algorithms.
     if fields.optional_number(1)? != Some(0) {
         return Err("a key is not Ed25519");
@@ -74,7 +72,7 @@ fn key(bytes: &[u8]) -> Result<PublicKey, &'static str> {
 }
 
 fn proof(bytes: &[u8]) -> Result<Proof, &'static str> {
-    let mut fields = Reader(bytes);
+    let mut fields = Reader::new(bytes);
     let proof = if fields.optional_bytes(1)?.is_some() {
         Proof::Secret
     } else if let Some(seal) = fields.optional_bytes(2)? {
@@ -88,67 +86,6 @@ fn proof(bytes: &[u8]) -> Result<Proof, &'static str> {
 
 fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.try_into().ok()
-}
-
-/// What is left of a message. Field numbers are below 16, so that a tag is one byte.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn optional_number(&mut self, field: u8) -> Result<Option<u64>, &'static str> {
-        if self.tag(field << 3) {
-            self.varint().map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
-    fn optional_bytes(&mut self, field: u8) -> Result<Option<&'a [u8]>, &'static str> {
-        if !self.tag(field << 3 | 2) {
-            return Ok(None);
-        }
-        let length = usize::try_from(self.varint()?).map_err(|_| NOT_A_TOKEN)?;
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(NOT_A_TOKEN)?;
-        self.0 = rest;
-        Ok(Some(bytes))
-    }
-
-    fn bytes(&mut self, field: u8) -> Result<&'a [u8], &'static str> {
-        self.optional_bytes(field)?.ok_or(NOT_A_TOKEN)
-    }
-
-    fn tag(&mut self, tag: u8) -> bool {
-        let found = self.0.first() == Some(&tag);
-        if found {
-            self.0 = self.0.get(1..).unwrap_or_default();
-        }
-        found
-    }
-
-    /// A number in its shortest form, of at most 64 bits.
-    fn varint(&mut self) -> Result<u64, &'static str> {
-        let mut value = 0u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let (byte, rest) = self.0.split_first().ok_or(NOT_A_TOKEN)?;
-            self.0 = rest;
-            let digits = u64::from(byte & 0x7f);
-            if digits << shift >> shift != digits || (*byte == 0 && shift > 0) {
-                return Err(NOT_A_TOKEN);
-            }
-            value |= digits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(NOT_A_TOKEN)
-    }
-
-    fn end(&self) -> Result<(), &'static str> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(NOT_A_TOKEN)
-        }
-    }
 }
 
 #[cfg(test)]
@@ -233,34 +170,6 @@ mod tests {
             if read(&bytes).is_ok() {
                 prop_assert!(canonical(&bytes));
             }
-        }
-    }
-
-    #[test]
-    fn a_number_has_one_spelling() {
-        for (bytes, value) in [
-            (&[0u8][..], Some(0)),
-            (&[0x7f], Some(127)),
-            (&[0x80, 1], Some(128)),
-            (&[0x80, 0], None),
-            (&[0x80], None),
-            (&[], None),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
-                Some(u64::MAX),
-            ),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
-                None,
-            ),
-            (
-                &[
-                    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1,
-                ],
-                None,
-            ),
-        ] {
-            assert_eq!(Reader(bytes).varint().ok(), value, "{bytes:?}");
         }
     }
 }

@@ -2,115 +2,113 @@
 
 use std::collections::BTreeSet;
 
-use biscuit_auth::format::schema::{Rule, term::Content};
-
 use super::address;
 use crate::capability::bounds::Grant;
 use crate::capability::cidr::Cidr;
 use crate::capability::constraint::Constraint;
 use crate::capability::datalog::query::{Bin, Comparison, comparisons};
-use crate::capability::datalog::read::{Body, atom, atoms, str_of, strs};
+use crate::capability::datalog::raw::{Predicate, Rule, Term};
+use crate::capability::datalog::read::{atom, atoms, elements, int, str_of, strs};
 use crate::capability::datalog::table::Table;
 use crate::capability::decimal::Decimal;
 use crate::capability::url_pattern::UrlPattern;
 
 /// Reads the grant that an alternative of the grants check stands for.
-pub(crate) fn read(rule: &Rule, table: &Table) -> Option<Grant> {
-    let body = Body::of(rule, table)?;
-    let mut predicates = body.predicates.iter();
-    let [capability] = predicates
-        .next()
-        .filter(|(name, _)| *name == "tool")?
-        .1
-        .as_slice()
-    else {
-        return None;
+///
+/// `compared` is room for its comparisons, whatever it holds.
+pub(crate) fn read<'a>(
+    rule: &Rule<'a>,
+    table: &Table,
+    compared: &mut Vec<Comparison<'a>>,
+) -> Option<Grant> {
+    comparisons(rule, compared)?;
+    let found = Found(compared);
+    let mut predicates = rule.body();
+    let mut next = |name: &str| {
+        let predicate: Predicate<'a> = predicates.next()??;
+        let [term] = *predicate.terms() else {
+            return None;
+        };
+        (table.string(predicate.name)? == name).then_some(term)
     };
-    let [Content::Variable(n)] = predicates
-        .next()
-        .filter(|(name, _)| *name == "arg_names")?
-        .1
-        .as_slice()
-    else {
-        return None;
-    };
+    let (capability, names) = (next("tool")?, next("arg_names")?);
     let mut grant = Grant::new(str_of(capability, table)?);
-    let compared: Vec<Comparison<'_>> = rule.expressions.iter().flat_map(comparisons).collect();
-    let found = Found(&compared);
-    let listed = found
-        .about(*n)
-        .into_iter()
-        .find(|found| found.kind == Bin::Contains)?;
+    let mut about = found.about(names)?;
+    let listed = about.find(|found| found.kind == Bin::Contains)?;
     for name in strs(listed.left, table)? {
         grant.args.insert(name, Constraint::Any);
     }
-    for (predicate, terms) in predicates {
-        let (label, terms) = match (*predicate, terms.as_slice()) {
+    for predicate in predicates {
+        let predicate = predicate?;
+        let (label, terms) = match (table.string(predicate.name)?, predicate.terms()) {
             ("call" | "approval" | "time", _) => continue,
-            (_, [label, terms @ ..]) => (str_of(label, table)?, terms),
+            (_, [label, terms @ ..]) => (str_of(*label, table)?, terms),
             _ => return None,
         };
-        let constraint = constraint(predicate, terms, table, &found)?;
+        let constraint = constraint(table.string(predicate.name)?, terms, table, &found)?;
         grant.args.insert(label.to_owned(), constraint);
     }
-    if let Some(key) = body.trusting {
-        grant.approvers = BTreeSet::from([*key]);
+    if let Some(key) = rule.trusting {
+        grant.approvers = BTreeSet::from([*table.key(key)?]);
     }
     Some(grant)
 }
 
 /// The comparisons of one alternative.
-struct Found<'a>(&'a [Comparison<'a>]);
+struct Found<'f, 'a>(&'f [Comparison<'a>]);
 
-impl<'a> Found<'a> {
-    /// Those that a variable takes part in.
-    fn about(&self, var: u32) -> Vec<&'a Comparison<'a>> {
-        let is = |term: &Content| matches!(term, Content::Variable(v) if *v == var);
-        self.0
-            .iter()
-            .filter(|found| is(found.left) || is(found.right))
-            .collect()
+impl<'f, 'a> Found<'f, 'a> {
+    /// Those that a variable takes part in; `None` of anything else.
+    fn about(
+        &self,
+        var: Term<'_>,
+    ) -> Option<impl Iterator<Item = Comparison<'a>> + Clone + use<'f, 'a>> {
+        let Term::Variable(var) = var else {
+            return None;
+        };
+        let is = move |term| matches!(term, Term::Variable(v) if v == var);
+        let all = self.0.iter().copied();
+        Some(all.filter(move |found| is(found.left) || is(found.right)))
     }
 }
 
 fn constraint(
     predicate: &str,
-    terms: &[&Content],
+    terms: &[Term<'_>],
     table: &Table,
-    found: &Found<'_>,
+    all: &Found<'_, '_>,
 ) -> Option<Constraint> {
-    let found = |term: &Content| match term {
-        Content::Variable(var) => Some(found.about(*var)),
-        _ => None,
-    };
+    let found = |var: Term<'_>| all.about(var);
     match (predicate, terms) {
-        ("arg_url", [s, h, p, q]) => {
+        ("arg_url", &[s, h, p, q]) => {
             let pattern = UrlPattern {
-                schemes: match found(s)?.first() {
+                schemes: match found(s)?.next() {
                     Some(listed) => Some(strs(listed.left, table)?),
                     None => None,
                 },
-                hosts: Some(hosts(&found(h)?, table)?).filter(|set| !set.is_empty()),
-                ports: match found(p)?.first() {
-                    Some(listed) => Some(ports(listed.left)?),
+                hosts: Some(hosts(found(h)?, table)?).filter(|set| !set.is_empty()),
+                ports: match found(p)?.next() {
+                    Some(listed) => Some(elements(listed.left, |port| {
+                        u16::try_from(int(port)?).ok()
+                    })?),
                     None => None,
                 },
-                paths: Some(texts(&found(q)?, table)?).filter(|set| !set.is_empty()),
+                paths: Some(texts(found(q)?, table)?).filter(|set| !set.is_empty()),
             };
             Some(Constraint::Url(pattern))
         }
-        ("arg_ip6", [a, b]) => cidr6(&found(a)?, &found(b)?),
-        ("arg_ip4", [v]) => cidr4(&found(v)?),
-        ("arg_host", [v]) => Some(Constraint::Host(hosts(&found(v)?, table)?)),
-        ("arg_path", [v]) => Some(Constraint::PathUnder(texts(&found(v)?, table)?)),
-        ("arg_set", [v]) => Some(Constraint::SubsetOf(atoms(found(v)?.first()?.left, table)?)),
-        ("arg_str" | "arg_bool" | "arg_num" | "arg_json", [v @ Content::Variable(_)]) => {
+        ("arg_ip6", &[a, b]) => cidr6(found(a)?, found(b)?),
+        ("arg_ip4", &[v]) => cidr4(found(v)?),
+        ("arg_host", &[v]) => Some(Constraint::Host(hosts(found(v)?, table)?)),
+        ("arg_path", &[v]) => Some(Constraint::PathUnder(texts(found(v)?, table)?)),
+        ("arg_set", &[v]) => Some(Constraint::SubsetOf(atoms(found(v)?.next()?.left, table)?)),
+        ("arg_str" | "arg_bool" | "arg_num" | "arg_json", &[v @ Term::Variable(_)]) => {
             let found = found(v)?;
-            let first = found.first()?;
+            let first = found.clone().next()?;
             match first.kind {
                 Bin::Contains => Some(Constraint::OneOf(atoms(first.left, table)?)),
-                Bin::Prefix => Some(Constraint::Prefix(texts(&found, table)?)),
-                Bin::Regex => texts(&found, table)?
+                Bin::Prefix => Some(Constraint::Prefix(texts(found, table)?)),
+                Bin::Regex => texts(found, table)?
                     .iter()
                     .map(|wrapped| {
                         wrapped
@@ -122,8 +120,8 @@ fn constraint(
                     .map(Constraint::Matches),
                 Bin::GreaterOrEqual | Bin::LessOrEqual => {
                     let bound = |kind: Bin| {
-                        let comparison = found.iter().find(|found| found.kind == kind)?;
-                        int_of(comparison.right).map(Decimal::from_micros)
+                        let comparison = found.clone().find(|found| found.kind == kind)?;
+                        int(comparison.right).map(Decimal::from_micros)
                     };
                     Some(Constraint::Range {
                         min: bound(Bin::GreaterOrEqual),
@@ -133,28 +131,26 @@ fn constraint(
                 _ => None,
             }
         }
-        ("arg_str" | "arg_bool" | "arg_num" | "arg_json", [literal]) => {
+        ("arg_str" | "arg_bool" | "arg_num" | "arg_json", &[literal]) => {
             atom(literal, table).map(Constraint::Eq)
         }
         _ => None,
     }
 }
 
-const fn int_of(term: &Content) -> Option<i64> {
-    match term {
-        Content::Integer(value) => Some(*value),
-        _ => None,
-    }
-}
-
-fn texts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
+fn texts<'a>(
+    found: impl Iterator<Item = Comparison<'a>>,
+    table: &Table,
+) -> Option<BTreeSet<String>> {
     found
-        .iter()
         .map(|comparison| str_of(comparison.right, table).map(str::to_owned))
         .collect()
 }
 
-fn hosts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
+fn hosts<'a>(
+    found: impl Iterator<Item = Comparison<'a>>,
+    table: &Table,
+) -> Option<BTreeSet<String>> {
     let mut hosts = BTreeSet::new();
     for comparison in found {
         match comparison.kind {
@@ -171,27 +167,18 @@ fn hosts(found: &[&Comparison<'_>], table: &Table) -> Option<BTreeSet<String>> {
     Some(hosts)
 }
 
-fn ports(set: &Content) -> Option<BTreeSet<u16>> {
-    let Content::Set(set) = set else { return None };
-    set.set
-        .iter()
-        .map(|term| u16::try_from(int_of(term.content.as_ref()?)?).ok())
-        .collect()
-}
-
 /// The pairs `>= low`, `<= high` among comparisons, in order.
-fn ranges(found: &[&Comparison<'_>]) -> Option<Vec<(i64, i64)>> {
+fn ranges<'a>(found: impl Iterator<Item = Comparison<'a>>) -> Option<Vec<(i64, i64)>> {
     let ends: Vec<i64> = found
-        .iter()
         .filter(|found| found.kind != Bin::Equal)
-        .map(|found| int_of(found.right))
+        .map(|found| int(found.right))
         .collect::<Option<_>>()?;
     ends.chunks(2)
         .map(|pair| Some((*pair.first()?, *pair.get(1)?)))
         .collect()
 }
 
-fn cidr4(found: &[&Comparison<'_>]) -> Option<Constraint> {
+fn cidr4<'a>(found: impl Iterator<Item = Comparison<'a>>) -> Option<Constraint> {
     let network = |(low, high): (i64, i64)| {
         let (low, high) = (u32::try_from(low).ok()?, u32::try_from(high).ok()?);
         Cidr::v4(low, u8::try_from((low ^ high).leading_zeros()).ok()?)
@@ -203,16 +190,18 @@ fn cidr4(found: &[&Comparison<'_>]) -> Option<Constraint> {
         .map(Constraint::Cidr)
 }
 
-fn cidr6(a: &[&Comparison<'_>], b: &[&Comparison<'_>]) -> Option<Constraint> {
+fn cidr6<'a>(
+    a: impl Iterator<Item = Comparison<'a>> + Clone,
+    b: impl Iterator<Item = Comparison<'a>>,
+) -> Option<Constraint> {
     let network =
         |low: u128, high: u128| Cidr::v6(low, u8::try_from((low ^ high).leading_zeros()).ok()?);
-    let wide = ranges(a)?
+    let wide = ranges(a.clone())?
         .into_iter()
         .map(|(low, high)| network(address(low, i64::MIN), address(high, i64::MAX)));
     let exact = a
-        .iter()
         .filter(|found| found.kind == Bin::Equal)
-        .map(|found| int_of(found.right));
+        .map(|found| int(found.right));
     let narrow = exact.zip(ranges(b)?).map(|(high_half, (low, high))| {
         let half = high_half?;
         network(address(half, low), address(half, high))

@@ -30,7 +30,7 @@ impl KeyRing {
                 "the token carries a secret or a seal in place of its holder's proof; a wire call ends in a call block",
             ));
         }
-        let chain = self.verify(&parts)?;
+        let (chain, _) = self.verify(&parts)?;
         if matches!(chain.last().block, Block::Call(_)) {
             return Err(Refusal::new(
                 Kind::NotHolder,
@@ -53,7 +53,7 @@ impl KeyRing {
                 "the token is not a sealed call: whoever sent it did not show its key",
             ));
         };
-        let chain = self.verify(&parts)?;
+        let (chain, holder) = self.verify(&parts)?;
         let last = chain.last();
         if !matches!(last.block, Block::Call(_)) {
             return Err(Refusal::new(
@@ -61,17 +61,16 @@ impl KeyRing {
                 "the token is sealed but ends in no call block",
             ));
         }
-        if !last
-            .signed
-            .next_key
-            .verify(&last.signed.seal_payload(), seal)
-        {
+        let payload = last.signed.seal_payload();
+        if !holder.is_some_and(|holder| holder.verify(&payload, seal)) {
             return Err(Refusal::new(Kind::BadSignature, "the seal does not hold"));
         }
         Ok(WireCall { chain })
     }
 
-    fn verify(&self, parts: &Parts<'_>) -> Result<Chain, Refusal> {
+    /// The chain, and the key that it ends in: none if the whole chain was seen before, which ends in
+    /// no call then.
+    fn verify(&self, parts: &Parts<'_>) -> Result<(Chain, Option<Point>), Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<(RootKey, Point)> = {
             let roots = self.trusted();
@@ -106,12 +105,12 @@ impl KeyRing {
             })?;
             before = Some((signed.next_key, signed.signature));
         }
-        if let Some(last) = rest.last() {
-            // The others were looked at when they verified what comes after them.
-            last.next_key
-                .point()
-                .map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
-        }
+        // The keys before it were looked at when they verified what comes after them.
+        let holder = rest
+            .last()
+            .map(|last| last.next_key.point())
+            .transpose()
+            .map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
         for (number, signed) in (links.len()..).zip(rest) {
             let link = self
                 .link(&links, &root, signed)
@@ -131,7 +130,7 @@ impl KeyRing {
                 cache.insert(root, last);
             }
         }
-        Ok(Chain::of(root, parts.key_id, links))
+        Ok((Chain::of(root, parts.key_id, links), holder))
     }
 
     /// The trusted root that signed the first block.

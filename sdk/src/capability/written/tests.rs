@@ -311,6 +311,7 @@ fn a_word_is_suggested_where_one_is_near_and_no_other_as_near() {
         ("auidence", vec!["audience"], Some("audience")),
         ("audi", vec!["audience"], None),
         ("axxxence", vec!["audience"], None),
+        ("audiencexxx", vec!["audience"], None),
         ("rusk", vec!["risk", "rust"], None),
         ("risc", vec!["risk", "rust"], Some("risk")),
         ("xx", vec!["eq"], None),

@@ -153,6 +153,35 @@ fn a_demand_for_approvals_can_be_met() {
     );
 }
 
+#[test]
+fn a_budget_has_a_plain_name_and_a_limit_that_fits() {
+    let (long, over) = ("n".repeat(64), "n".repeat(65));
+    let most = i64::MAX.unsigned_abs();
+    for (budget, fine) in [
+        (Budget::new("calls", 0), true),
+        (Budget::new("a-b_c.D9", 1).shared("x"), true),
+        (Budget::new(&*long, 1).shared(&*long), true),
+        (Budget::new(&*over, 1), false),
+        (Budget::new("calls", 1).shared(over), false),
+        (Budget::new("", 1), false),
+        (Budget::new("calls", 1).shared(""), false),
+        (Budget::new("a b", 1), false),
+        (Budget::new("calls", 1).shared("a/b"), false),
+        (Budget::new("calls", most), true),
+        (Budget::new("calls", most + 1), false),
+    ] {
+        let scope = Scope::new().budget(budget.clone());
+        assert_eq!(scope.at(now()).is_ok(), fine, "{budget}");
+        let mut bounds = with(any()).at(now()).unwrap();
+        bounds.caveats.budgets = vec![budget.clone()];
+        assert_eq!(profile_fault(&bounds).is_none(), fine, "{budget}");
+    }
+    let twice = Scope::new()
+        .budget(Budget::new("calls", 1))
+        .budget(Budget::new("calls", 2));
+    assert!(fault(&twice).1.contains("written twice"));
+}
+
 fn of_quorums(quorums: impl IntoIterator<Item = Quorum>) -> Scope {
     quorums.into_iter().fold(Scope::new(), Scope::quorum)
 }

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bailiwick::capability::{
-    AgentKey, ApprovalRequest, Budget, Call, Chain, Grant, Held, Kind, MAX_CALL_LIFE, Mandate,
-    Quorum, Scope, any, eq,
+    AgentKey, ApprovalRequest, Budget, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE,
+    Mandate, Quorum, Scope, WireCall, any, eq,
 };
+use bailiwick::clock::Clock as _;
 use bailiwick::guard::{
     Context, Decision, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict,
 };
@@ -97,6 +98,60 @@ async fn attack_13_replay_outside_its_window_has_expired() {
             "{later}"
         );
     }
+}
+
+/// A call that a sender sent whose clock is so much ahead, for as long as may be.
+fn ahead(home: &Home, guard: &Guard, held: &Held, by: Duration) -> (WireCall, Call) {
+    let call = asked("/a");
+    let mut facts = Facts::at(home.clock.now().unwrap().saturating_add(by));
+    facts.audience = guard.audience().map(str::to_owned);
+    let bytes = held.wire_call(&call, &facts, MAX_CALL_LIFE).unwrap();
+    (guard.ring().wire_call(&bytes).unwrap(), call)
+}
+
+#[tokio::test]
+async fn attack_20_a_call_ends_a_minute_and_the_skew_from_now_at_the_latest() {
+    let home = Home::new();
+    let guard = bank(&home);
+    assert_eq!(guard.audience(), Some(BANK));
+    assert_eq!(home.guard().build().audience(), None);
+    let held = home.held(&read());
+    for (by, kind) in [
+        (SKEW, None),
+        (SKEW + secs(1), Some(Kind::Expired)),
+        (SKEW + secs(3600), Some(Kind::Expired)),
+    ] {
+        let (wire, call) = ahead(&home, &guard, &held, by);
+        assert_eq!(verdict(&guard, &wire, call).await, kind, "{by:?}");
+    }
+}
+
+#[tokio::test]
+async fn attack_13_what_a_guard_may_have_forgotten_at_its_start_is_told_to_the_second() {
+    let home = Home::new();
+    let guard = home.guard().audience(BANK).build();
+    let held = home.held(&read());
+    // What ends a minute and the skew from the start could have been made before it, elsewhere
+    // ahead by the skew.
+    let (last, call) = ahead(&home, &guard, &held, SKEW);
+    assert_eq!(verdict(&guard, &last, call).await, Some(Kind::Replay));
+    home.clock.advance(secs(1));
+    let (next, call) = ahead(&home, &guard, &held, SKEW);
+    assert_eq!(verdict(&guard, &next, call).await, None);
+}
+
+#[tokio::test]
+async fn attack_13_a_call_at_home_is_remembered_as_long_as_one_over_the_wire() {
+    let home = Home::new();
+    let guard = home.guard().build();
+    let held = home.held(&read());
+    let call = asked("/a");
+    assert_eq!(verdict(&guard, &held, call.clone()).await, None);
+    home.clock.advance(MAX_CALL_LIFE + SKEW);
+    assert_eq!(
+        verdict(&guard, &held, call.clone()).await,
+        Some(Kind::Replay)
+    );
 }
 
 #[tokio::test]

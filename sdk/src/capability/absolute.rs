@@ -261,3 +261,6 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
         .or_else(|| stand_in.absolute_quorums().err())
         .map(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::capability::arbitrary;
+    use crate::capability::{arbitrary, cidr};
+
+    #[test]
+    fn networks_of_one_family_stay_together() {
+        let nets = |texts: &[&str]| cidr(texts.iter().map(|text| text.parse().unwrap()));
+        let grant = |texts: &[&str]| Grant::new("t").arg("ip", nets(texts));
+        let four = ["10.0.0.0/8", "192.168.0.0/16"];
+        let six = ["2001:db8::/32", "fc00::/7"];
+        for one in [grant(&four), grant(&six)] {
+            let mut all = Vec::new();
+            split(&one, &mut all);
+            assert_eq!(all, [one.clone()]);
+            assert!(is_one(&one));
+        }
+        let both = grant(&[four, six].concat());
+        let mut all = Vec::new();
+        split(&both, &mut all);
+        assert_eq!(all, [grant(&four), grant(&six)]);
+        assert!(!is_one(&both));
+    }
 
     proptest! {
         #[test]

@@ -132,3 +132,44 @@ impl Held {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::{Authority, Grant, Mandate, Scope};
+
+    #[test]
+    fn an_approval_that_does_not_verify_is_not_put_on_a_token() {
+        let now = Timestamp::from_secs(1_800_000_000).unwrap();
+        let (holder, approver) = (AgentKey::generate(), AgentKey::generate());
+        let scope = Scope::new().grant(Grant::new("pay").approved_by([approver.public()]));
+        let held = Authority::generate()
+            .mint(&scope, &Mandate::default(), holder.public(), now)
+            .unwrap()
+            .held_by(holder)
+            .unwrap();
+        let call = Call::parse("pay", "{}").unwrap();
+        let request = held.approval_request(&call, &Facts::at(now));
+        let good = request.approve(
+            &approver,
+            now.saturating_add(std::time::Duration::from_secs(9)),
+        );
+        assert!(held.with_approval(&good).is_ok());
+        let mut signature = good.clone();
+        signature.signature[0] ^= 1;
+        let mut bytes = good.clone();
+        *bytes.bytes.last_mut().unwrap() ^= 1;
+        let by = Approval {
+            by: AgentKey::generate().public(),
+            ..good.clone()
+        };
+        let after = Approval {
+            after: [7; 64],
+            ..good
+        };
+        for bad in [signature, bytes, by, after] {
+            let error = held.with_approval(&bad).unwrap_err();
+            assert!(error.to_string().contains("ask for it again"), "{error}");
+        }
+    }
+}

@@ -94,3 +94,39 @@ impl fmt::Display for Cidr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_read_in_its_one_spelling() {
+        for text in [
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "10.0.0.1/32",
+            "2001:db8::/32",
+            "::/0",
+            "2001:db8::1/128",
+        ] {
+            let network: Cidr = text.parse().unwrap();
+            assert_eq!(network.to_string(), text);
+        }
+        for text in [
+            "10.0.0.1/8",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/8/8",
+            "2001:db8::1/32",
+            "2001:db8::/032",
+            "::/129",
+            "::ffff:10.0.0.0/104",
+            "a.org/8",
+            "",
+        ] {
+            assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+    }
+}

@@ -46,7 +46,6 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
             each(atoms.iter(), |atom| satisfies(atom, parent))
         }
         (_, C::Any) | (C::Absent, _) => Cover::Yes,
-        (C::Any, _) | (_, C::Absent) => Cover::No,
         (
             C::Range { min, max },
             C::Range {
@@ -91,6 +90,7 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         // Finitely many strings, or a number of them that is not known, against a list.
         (C::Host(_) | C::Cidr(_) | C::Matches(_), C::Eq(_) | C::OneOf(_)) => Cover::Undecided,
         _ if reads_text(child) && reads_text(parent) => Cover::Undecided,
+        // Anything under something, something under nothing, or two kinds of value.
         _ => Cover::No,
     }
 }

@@ -162,7 +162,6 @@ fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
         let constraint = match (may(a), may(b)) {
             (None | Some(Constraint::Any), None) | (None, Some(Constraint::Any)) => continue,
             (None, Some(_)) | (Some(_), None) => return Ok(None),
-            (Some(Constraint::Any), Some(one)) | (Some(one), Some(Constraint::Any)) => one,
             (Some(one), Some(other)) => match constraints::meet(&one, &other) {
                 Ok(Some(constraint)) => constraint,
                 Ok(None) => return Ok(None),

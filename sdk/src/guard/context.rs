@@ -82,3 +82,48 @@ impl Context {
         self.facts.sensitivity = self.facts.sensitivity.max(sensitivity);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_stays_with_the_run() {
+        let mut context = Context::new("lead", Effect::Read, Risk::Low, Timestamp::default());
+        let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        for (taint, level, all, highest) in [
+            (labels(&[]), None, labels(&[]), None),
+            (
+                labels(&["web"]),
+                Some(Sensitivity::Internal),
+                labels(&["web"]),
+                Some(Sensitivity::Internal),
+            ),
+            (
+                labels(&["mail"]),
+                Some(Sensitivity::Public),
+                labels(&["mail", "web"]),
+                Some(Sensitivity::Internal),
+            ),
+        ] {
+            context.absorb(&taint, level);
+            assert_eq!(context.facts.taint, Some(all));
+            assert_eq!(context.facts.sensitivity, highest);
+        }
+    }
+
+    #[test]
+    fn each_effect_has_its_name() {
+        let all = [
+            Effect::Read,
+            Effect::Write,
+            Effect::Delete,
+            Effect::Send,
+            Effect::Spawn,
+        ];
+        assert_eq!(
+            all.map(|effect| effect.to_string()),
+            ["read", "write", "delete", "send", "spawn"]
+        );
+    }
+}

@@ -156,6 +156,7 @@ mod tests {
             Call::parse("a", "{}").unwrap(),
             context,
         );
+        assert_eq!(permit.capability(), "a");
         assert!(!permit.lapsed());
         permit.given = Instant::now()
             .checked_sub(LAPSES_AFTER + Duration::from_millis(1))

@@ -223,3 +223,39 @@ fn role_of(path: &str) -> (&str, &str) {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
     (parent, name.split_once('.').map_or(name, |(role, _)| role))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::AgentKey;
+
+    #[test]
+    fn each_thing_revoked_is_counted_and_found_by_itself() {
+        let role = |role: &str| Revocable::Role {
+            parent: "lead".to_owned(),
+            role: role.to_owned(),
+        };
+        let all = [
+            Revocable::Block([1; 64]),
+            Revocable::Key(AgentKey::generate().public()),
+            Revocable::Principal("p".to_owned()),
+            Revocable::Task("t".to_owned()),
+            Revocable::Agent("lead".to_owned()),
+            role("reader"),
+            role("writer"),
+        ];
+        let revocations = Revocations::new();
+        assert!(revocations.is_empty());
+        for (before, what) in all.iter().enumerate() {
+            assert!(!revocations.contains(what), "{what:?}");
+            revocations.revoke([what.clone()]);
+            assert!(revocations.contains(what), "{what:?}");
+            assert!(!revocations.is_empty());
+            assert_eq!(revocations.len(), before + 1);
+        }
+        revocations.revoke(all.clone());
+        assert_eq!(revocations.len(), all.len());
+        assert!(!revocations.contains(&role("lead")));
+        assert!(!revocations.contains(&Revocable::Task("lead".to_owned())));
+    }
+}

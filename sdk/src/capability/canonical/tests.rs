@@ -84,6 +84,9 @@ fn depth_is_counted_in_containers() {
     let value = |depth| (1..depth).fold(json!([]), |inner, _| json!({ "a": inner }));
     assert!(check(&value(MAX_DEPTH)).is_ok());
     assert!(check(&value(MAX_DEPTH + 1)).is_err());
+    let list = |depth| (1..depth).fold(json!([]), |inner, _| json!([inner]));
+    assert!(check(&list(MAX_DEPTH)).is_ok());
+    assert!(check(&list(MAX_DEPTH + 1)).is_err());
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn digests() {
 
 #[test]
 fn errors_say_where() {
-    let shown = |text| read(text).unwrap_err().to_string();
+    let shown = |text: &str| read(text).unwrap_err().to_string();
     assert_eq!(
         shown("[1, 99999999999999999999]"),
         "at byte 4: integer `99999999999999999999` does not fit 64 bits; send it as a string"
@@ -146,6 +149,25 @@ fn errors_say_where() {
     assert_eq!(
         shown("{\"a\":[0,1e20]}"),
         "at `/a/1`: integer `100000000000000000000` does not fit 64 bits; send it as a string"
+    );
+    // Found before any recursion: nothing closes what is opened here.
+    assert_eq!(
+        shown(&"[".repeat(40)),
+        "at byte 32: arrays and objects nest more than 32 deep; flatten the value"
+    );
+    assert_eq!(
+        shown(&"{\"a\":".repeat(40)),
+        "at byte 160: arrays and objects nest more than 32 deep; flatten the value"
+    );
+    assert_eq!(
+        check(&json!(1e20)).unwrap_err().to_string(),
+        "at the top: integer `100000000000000000000` does not fit 64 bits; send it as a string"
+    );
+    assert_eq!(
+        check(&json!([{ "$serde_json::private::Number": "1" }]))
+            .unwrap_err()
+            .to_string(),
+        "at `/0`: key `$serde_json::private::Number` is reserved; use another name"
     );
     assert!(read_object(" ").is_err());
     assert!(read_object("[]").is_err());

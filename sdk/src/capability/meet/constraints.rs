@@ -19,7 +19,6 @@ pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>,
     }
     match (a, b) {
         (C::Any, one) | (one, C::Any) => Ok(Some(one.clone())),
-        (C::Absent, _) | (_, C::Absent) => Ok(None),
         (C::Eq(atom), other) | (other, C::Eq(atom)) => {
             Ok(filtered([atom], other)?.pop().map(C::Eq))
         }

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::capability::arbitrary::{allowed, bounds, key, now, related, world};
 use crate::capability::{
-    Grant, Scope, UrlPattern, any, at_least, at_most, eq, host, matches, one_of, path_under,
-    prefix, range, subset_of, url,
+    Budget, Grant, Quorum, Scope, UrlPattern, any, at_least, at_most, eq, host, matches, one_of,
+    path_under, prefix, range, subset_of, url,
 };
 
 fn one(constraint: Constraint) -> Bounds {
@@ -12,6 +12,10 @@ fn one(constraint: Constraint) -> Bounds {
         .grant(Grant::new("t").arg("x", constraint))
         .at(now())
         .unwrap()
+}
+
+fn networks<const N: usize>(texts: [&str; N]) -> Constraint {
+    crate::capability::cidr(texts.map(|text| text.parse().unwrap()))
 }
 
 /// What both allow: `Ok(None)` is nothing, an error is that no constraint says it.
@@ -92,6 +96,23 @@ fn each_pair_of_constraints_has_its_intersection_or_none() {
             host(["x.b.org", "b.org"]),
             Ok(Some(host(["x.b.org", "b.org"]))),
         ),
+        (
+            host([".b.org", "a.org"]),
+            host(["x.b.org", "c.org"]),
+            Ok(Some(host("x.b.org"))),
+        ),
+        (
+            networks(["10.0.0.0/8", "192.168.0.0/16"]),
+            networks(["10.1.0.0/16", "172.16.0.0/12"]),
+            Ok(Some(networks(["10.1.0.0/16"]))),
+        ),
+        (at("a.org"), host("a.org"), Ok(None)),
+        (at("10.0.0.1"), networks(["10.0.0.0/8"]), Ok(None)),
+        (
+            url(UrlPattern::new(["http", "https"], "a.org").ports([80, 443])),
+            url(UrlPattern::new("https", "a.org").ports([443, 8080])),
+            Ok(Some(url(UrlPattern::new("https", "a.org").ports([443])))),
+        ),
         (at(".b.org"), at("x.b.org"), Ok(Some(at("x.b.org")))),
         (at("a.org"), at("b.org"), Ok(None)),
         (
@@ -161,6 +182,82 @@ fn a_chain_is_shown_as_one() {
             "before 1970-01-12T14:46:40Z",
             "at most 1 hop from the root"
         ]
+    );
+}
+
+#[test]
+fn the_lower_budget_and_the_stronger_demand_are_met() {
+    let at = |scope: Scope| scope.at(now()).unwrap();
+    let calls = |max| Budget::new("calls", max).shared("s").set_by(key(0));
+    let own = Budget::new("calls", 3).shared("s").set_by(key(1));
+    let (a, b) = (
+        at(Scope::inherit().budget(calls(5)).budget(own.clone())),
+        at(Scope::inherit()
+            .budget(calls(4))
+            .budget(Budget::new("turns", 9))),
+    );
+    let mut all = vec![calls(4), own, Budget::new("turns", 9)];
+    all.sort();
+    assert_eq!(meet(&a, &b).unwrap().caveats.budgets, all);
+    assert_eq!(meet(&b, &a).unwrap().caveats.budgets, all);
+
+    let demand =
+        |tool: &str, need, of: &[u8]| Quorum::new([tool], need, of.iter().map(|index| key(*index)));
+    let met = |a: &Quorum, b: &Quorum| {
+        let [a, b] = [a, b].map(|quorum| at(Scope::inherit().quorum(quorum.clone())));
+        meet(&a, &b).map(|bounds| bounds.caveats.quorums)
+    };
+    let (weak, strong) = (demand("t", 1, &[0, 1]), demand("t", 2, &[0, 1]));
+    for (a, b) in [(&weak, &strong), (&strong, &weak), (&strong, &strong)] {
+        assert_eq!(met(a, b).unwrap(), [strong.clone()]);
+    }
+    let other = demand("u", 1, &[2]);
+    for (a, b) in [(&weak, &other), (&other, &weak)] {
+        assert_eq!(met(a, b).unwrap(), [weak.clone(), other.clone()]);
+    }
+    let apart = met(&weak, &demand("t", 1, &[2])).unwrap_err();
+    assert_eq!(apart.place(), "approvals");
+}
+
+#[test]
+fn a_meet_has_64_grants_and_16_patterns_at_most() {
+    let of = |grants: Vec<Grant>| {
+        let scope = grants.into_iter().fold(Scope::new(), Scope::grant);
+        scope.at(now()).unwrap()
+    };
+    let count = |a: &Bounds, b: &Bounds| {
+        meet(a, b)
+            .map(|met| match met.grants {
+                Grants::Only(grants) => grants.len(),
+                Grants::Inherit => 0,
+            })
+            .map_err(|error| error.to_string())
+    };
+    // Each of one side with each of the other.
+    let sides = |xs: i32, ys: i32| {
+        let grant = |x, y| Grant::new("t").arg("x", x).arg("y", y);
+        (
+            of((0..xs).map(|n| grant(eq(n), any())).collect()),
+            of((0..ys).map(|n| grant(any(), eq(n))).collect()),
+        )
+    };
+    let (a, b) = sides(8, 8);
+    assert_eq!(count(&a, &b), Ok(64));
+    let (a, b) = sides(13, 5);
+    assert!(count(&a, &b).unwrap_err().contains("more than 64 grants"));
+
+    let pattern = of(vec![
+        Grant::new("t").arg("x", matches("a.*")).arg("y", any()),
+    ]);
+    let many = |ys: i32| {
+        let grant = |n| Grant::new("t").arg("x", any()).arg("y", eq(n));
+        of((0..ys).map(grant).collect())
+    };
+    assert_eq!(count(&pattern, &many(16)), Ok(16));
+    assert!(
+        count(&pattern, &many(17))
+            .unwrap_err()
+            .contains("more than 16 patterns")
     );
 }
 

@@ -116,6 +116,21 @@ fn each_pair_of_constraints_is_decided_or_says_so() {
             networks(["10.0.0.0/9"]),
             Some(false),
         ),
+        (
+            networks(["10.0.0.0/8"]),
+            networks(["10.128.0.0/9"]),
+            Some(false),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            networks(["10.0.0.0/10", "10.128.0.0/9"]),
+            Some(false),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            networks(["9.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9"]),
+            Some(true),
+        ),
         (networks(["::/0"]), networks(["0.0.0.0/0"]), Some(false)),
         (networks(["10.0.0.1"]), eq("10.0.0.1"), None),
         (at("x.b.org"), at(".b.org"), Some(true)),
@@ -365,4 +380,78 @@ proptest! {
         bounds.caveats.budgets.retain(|budget| budget.signer.is_none() || budget.label.is_some());
         prop_assert_eq!(narrow(&[&bounds], &bounds), Ok(()));
     }
+}
+
+#[test]
+fn each_part_of_a_url_is_asked() {
+    let parent = UrlPattern::new("https", ".a.org").ports([443]).paths("/v1");
+    let whole = url(parent.clone());
+    assert_eq!(inside(whole.clone(), whole.clone()), Some(true));
+    for (child, answer) in [
+        (UrlPattern::new(["https", "http"], ".a.org"), false),
+        (UrlPattern::new("https", ["x.a.org", "b.org"]), false),
+        (UrlPattern::new("https", "x.a.org"), true),
+    ] {
+        let child = url(child.ports([443]).paths("/v1/x"));
+        assert_eq!(
+            inside(child.clone(), whole.clone()),
+            Some(answer),
+            "{child}"
+        );
+    }
+    for (ports, path) in [(vec![443, 8443], "/v1"), (vec![443], "/v2")] {
+        let child = url(UrlPattern::new("https", "x.a.org").ports(ports).paths(path));
+        assert_eq!(inside(child.clone(), whole.clone()), Some(false), "{child}");
+    }
+    // A part that is not said is any.
+    for open in [
+        UrlPattern {
+            schemes: None,
+            ..parent.clone()
+        },
+        UrlPattern {
+            hosts: None,
+            ..parent.clone()
+        },
+        UrlPattern {
+            ports: None,
+            ..parent.clone()
+        },
+        UrlPattern {
+            paths: None,
+            ..parent.clone()
+        },
+    ] {
+        assert_eq!(inside(url(open.clone()), whole.clone()), Some(false));
+        assert_eq!(inside(whole.clone(), url(open)), Some(true));
+    }
+}
+
+#[test]
+fn a_way_says_what_is_too_much_and_what_there_is() {
+    let (parent, child) = (one(one_of(["a", "b"])), one(one_of(["a", "c"])));
+    let widens = narrow(&[&parent], &child).unwrap_err();
+    let [way] = widens.ways() else {
+        panic!("one way: {widens}");
+    };
+    assert_eq!(way.place(), "grants[0].args.x");
+    assert_eq!(way.child(), "x is \"c\"");
+    assert_eq!(way.parent(), "x is \"a\" or \"b\"");
+    let depth = |most, hop| Widens::depth(most, hop).to_string();
+    assert!(depth(1, 2).contains("does not grant `agent.spawn`"));
+    assert!(!depth(1, 3).contains("agent.spawn"));
+}
+
+#[test]
+fn a_grant_is_looked_for_in_several_by_1024_parts_at_most() {
+    // A half of the values of `x` in each grant of the parent, so that neither covers the child.
+    let half = |low: i32, high: i32| Grant::new("t").arg("x", range(low, high)).arg("y", any());
+    let parent = grants([half(0, 15), half(16, 99)]);
+    let child = |xs: i32| {
+        grants([Grant::new("t")
+            .arg("x", one_of(0..xs))
+            .arg("y", one_of(0..32))])
+    };
+    assert_eq!(narrow(&[&parent], &child(32)), Ok(()));
+    assert!(narrow(&[&parent], &child(33)).is_err());
 }

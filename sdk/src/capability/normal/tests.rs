@@ -376,6 +376,27 @@ fn every_international_character() {
 }
 
 #[test]
+fn international_labels_of_several_letters() {
+    for (label, fine) in [
+        // `aaaaáţд`, whose bias is taken from a delta of 455, and `aaaaáţž`.
+        ("xn--aaaa-8na49e56m", true),
+        ("xn--aaaa-8na49eyf", true),
+        // `ÿāžά`, `ĳsland`, `coŀlegi`, `ŉa`, `ňŽ`, `á÷é`.
+        ("xn--wdae98a55e", true),
+        ("xn--sland-y4a", false),
+        ("xn--colegi-qdb", false),
+        ("xn--a-rla", false),
+        ("xn--zfa0i", false),
+        ("xn--1caq5b", false),
+    ] {
+        assert_eq!(host(label).is_some(), fine, "{label}");
+        if fine {
+            same_as_whatwg(&format!("http://{label}/"));
+        }
+    }
+}
+
+#[test]
 fn addresses() {
     assert_eq!(ip4("10.0.0.1"), Some(0x0a00_0001));
     assert_eq!(ip4("255.255.255.255"), Some(u32::MAX));

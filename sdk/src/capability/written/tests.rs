@@ -279,6 +279,54 @@ fn a_scope_writes_what_it_cannot_hold_as_its_hash() {
 }
 
 #[test]
+fn one_of_a_list_may_be_written_by_itself() {
+    let read = |arg: Value, by: Value| {
+        let grant = json!({"tool": "t", "args": {"to": arg}, "approved_by": by});
+        Scope::from_value(&json!({"grants": [grant]})).unwrap()
+    };
+    let key = key(0).to_string();
+    let pattern = |ports: Value| json!({"url": {"ports": ports}});
+    let listed = read(pattern(json!([443])), json!([key]));
+    assert_eq!(read(pattern(json!(443)), json!(key)), listed);
+    let networks = |networks: Value| read(json!({"cidr": networks}), json!(key));
+    assert_eq!(
+        networks(json!("10.0.0.0/8")),
+        networks(json!(["10.0.0.0/8"]))
+    );
+}
+
+#[test]
+fn a_word_is_suggested_where_one_is_near_and_no_other_as_near() {
+    let meant = |word: &str, known: &[&str]| {
+        let value = json!(null);
+        let place = place::Place::root(&value);
+        let said = place.unknown("word", word, known).to_string();
+        let known = known
+            .iter()
+            .find(|name| said.contains(&format!("mean `{name}`")));
+        known.map(|name| (*name).to_owned())
+    };
+    for (word, known, name) in [
+        ("audienc", vec!["audience"], Some("audience")),
+        ("auidence", vec!["audience"], Some("audience")),
+        ("audi", vec!["audience"], None),
+        ("axxxence", vec!["audience"], None),
+        ("audiencexxx", vec!["audience"], None),
+        ("rusk", vec!["risk", "rust"], None),
+        ("risc", vec!["risk", "rust"], Some("risk")),
+        ("xx", vec!["eq"], None),
+        ("ep", vec!["eq"], Some("eq")),
+        ("", vec!["eq"], None),
+    ] {
+        assert_eq!(meant(word, &known).as_deref(), name, "{word}");
+    }
+    let long = "w".repeat(33);
+    let most = "w".repeat(32);
+    assert_eq!(meant(&most, &[&most[1..]]).as_deref(), Some(&most[1..]));
+    assert_eq!(meant(&long, &[&long[1..]]), None);
+}
+
+#[test]
 fn budgets_and_approvals_are_read_back() {
     let scope = Scope::inherit()
         .budget(Budget::new("calls", 0))

@@ -138,6 +138,12 @@ fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
     assert_eq!(set.inner.lock().unwrap().taken.len(), 1);
     set.reset(at(START + 1));
     assert!(!take(0, wire, 65, 1), "made before");
+    assert!(!take(8, approved, 3599, 1), "it may have been forgotten");
+    assert!(
+        take(9, approved, 3600, 1),
+        "it is kept to the end of that second"
+    );
+    assert!(!take(9, approved, 3600, 1), "made before");
     assert!(!take(1, approved, 600, 1), "approved before");
     assert!(!take(3, wire, 66, 1), "could have been made before");
     assert!(take(4, home, 66, 1), "asked by this process");

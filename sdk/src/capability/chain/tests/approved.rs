@@ -55,6 +55,15 @@ fn one_approver_of_a_grant_is_enough_until_the_approval_expires() {
         ask(&chain, &call("pay", json!({ "to": "a" })), &facts(0)),
         refused
     );
+    let digest = pay.digest(&held.chain().holder(), None, Some("here"));
+    let (one, other_key) = ([b.public()].into(), [a.public()].into());
+    assert!(chain.approved(&digest, at(99), &one));
+    assert!(
+        !chain.approved(&digest, at(100), &one),
+        "its end is exclusive"
+    );
+    assert!(!chain.approved(&digest, at(99), &other_key));
+    assert!(!chain.approved(&[0; 32], at(99), &one));
     let stranger = approve(&held, &pay, &key()).unwrap();
     assert_eq!(ask(stranger.chain(), &pay, &facts(0)), refused);
     let wire = ring

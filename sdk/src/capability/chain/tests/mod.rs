@@ -13,7 +13,7 @@ use super::super::facts::{BudgetKey, Facts};
 use super::super::held::Held;
 use super::super::keyring::KeyRing;
 use super::super::keys::{AgentKey, PublicKey};
-use super::super::make::{one_of, path_under};
+use super::super::make::{any, one_of, path_under};
 use super::super::mint::{Mandate, MintError};
 use super::super::question::Apart;
 use super::super::refusal::Kind;
@@ -111,6 +111,90 @@ fn a_chain_allows_what_every_hop_allows() {
         Err((Kind::Expired, Some(0)))
     );
     assert!(chain.could("fs.read") && !chain.could("fs.write"));
+}
+
+#[test]
+fn the_innermost_root_is_of_the_grants_that_allow_the_call() {
+    let root = Authority::generate();
+    let mint = |scope: &Scope| {
+        root.mint(scope, &Mandate::default(), key().public(), at(0))
+            .unwrap()
+    };
+    let asked = read("/a/b/x");
+    let of = |grants: &[Grant]| {
+        let scope = grants.iter().cloned().fold(Scope::new(), Scope::grant);
+        mint(&scope).innermost_root(&asked, "path")
+    };
+    let path = |tool: &str, constraint| Grant::new(tool).arg("path", constraint);
+    let wide = path("fs.read", path_under("/a"));
+    assert_eq!(of(std::slice::from_ref(&wide)).as_deref(), Some("/a/"));
+    let other = path("fs.write", path_under("/a/b"));
+    assert_eq!(of(&[wide.clone(), other]).as_deref(), Some("/a/"));
+    let elsewhere = path("fs.read", path_under("/a/b/c"));
+    assert_eq!(of(&[wide.clone(), elsewhere]).as_deref(), Some("/a/"));
+    let inner = path("fs.read", path_under(["/", "/a/b"]));
+    assert_eq!(of(&[wide.clone(), inner]).as_deref(), Some("/a/b/"));
+    // Anything is no directory, and a value is its own.
+    assert_eq!(of(&[path("fs.read", any())]), None);
+    assert_eq!(of(&[path("fs.read", any()), wide]).as_deref(), Some("/a/"));
+    let value = path("fs.read", one_of(["/a/b/x"]));
+    assert!(of(&[value]).is_some_and(|root| root.starts_with("/a/b/x")));
+}
+
+#[test]
+fn a_chain_has_32_blocks_and_16_kib_at_most() {
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    let mut holder = key();
+    let mut chain = root
+        .mint(&lead("/a"), &Mandate::default(), holder.public(), at(0))
+        .unwrap();
+    for _ in 1..32 {
+        let next = key();
+        chain = chain
+            .held_by(holder)
+            .unwrap()
+            .delegate("lead", &Scope::inherit(), next.public(), at(0))
+            .unwrap();
+        holder = next;
+    }
+    assert_eq!(ring.chain(&chain.to_bytes()).unwrap().depth(), 31);
+    let error = chain
+        .held_by(holder)
+        .unwrap()
+        .delegate("lead", &Scope::inherit(), key().public(), at(0))
+        .unwrap_err();
+    assert!(error.to_string().contains("32 blocks"), "{error}");
+
+    let holder = key();
+    let mint = |letters: usize| {
+        let mandate = Mandate {
+            intent: Some("i".repeat(letters)),
+            ..Mandate::default()
+        };
+        root.mint(&lead("/a"), &mandate, holder.public(), at(0))
+    };
+    let around = mint(15_000).unwrap().to_bytes().len();
+    let letters = 15_000 + (16 * 1024 - around);
+    let full = mint(letters).unwrap().to_bytes();
+    assert_eq!(full.len(), 16 * 1024);
+    assert_eq!(ring.chain(&full).unwrap().to_bytes(), full);
+    assert!(mint(letters + 1).is_err());
+}
+
+#[test]
+fn a_demand_for_all_five_of_five_reads_back() {
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    let approvers = [(); 5].map(|()| AgentKey::generate().public());
+    for need in 1..=5 {
+        let scope = lead("/a").quorum(Quorum::new(["fs.read"], need, approvers));
+        let chain = root
+            .mint(&scope, &Mandate::default(), key().public(), at(0))
+            .unwrap();
+        let again = ring.chain(&chain.to_bytes()).unwrap();
+        assert!(again.bounds().eq(chain.bounds()), "{need} of 5");
+    }
 }
 
 #[test]

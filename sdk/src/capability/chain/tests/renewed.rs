@@ -204,3 +204,102 @@ fn budgets_are_counted_under_the_signer_who_set_them() {
             .is_err()
     );
 }
+
+/// Why a token did not renew a hop.
+fn refused(renewed: Result<Chain, MintError>) -> String {
+    renewed.unwrap_err().to_string()
+}
+
+#[test]
+fn a_renewal_may_last_to_the_very_end_and_no_longer() {
+    let root = Authority::generate();
+    let a = key();
+    let mandate = Mandate {
+        ends: Some(at(7200)),
+        ..Mandate::default()
+    };
+    let scope = lead("/a").expires_in(minutes(10));
+    let first = root.mint(&scope, &mandate, a.public(), at(0)).unwrap();
+    let last = root.renew(&first, at(7200), a.public()).unwrap();
+    assert_eq!(last.expires(), at(7200));
+    for secs in [0, 600, 7201, 9000] {
+        let why = refused(root.renew(&first, at(secs), a.public()));
+        assert!(why.contains("a renewal ends after"), "{secs}: {why}");
+    }
+    // A hop ends with its parent at the latest.
+    let parent = last.held_by(a).unwrap();
+    let child = parent
+        .delegate(
+            "reader",
+            &reader("/a").expires_in(minutes(1)),
+            key().public(),
+            at(0),
+        )
+        .unwrap();
+    let renew = |secs| parent.renew(&child, at(secs), "d", key().public());
+    assert_eq!(renew(7200).unwrap().expires(), at(7200));
+    assert!(refused(renew(7201)).contains("a renewal ends after"));
+}
+
+#[test]
+fn a_hop_is_renewed_by_its_delegator_or_the_renewal_of_that_one() {
+    let root = Authority::generate();
+    let a = key();
+    let mint = || {
+        root.mint(&lead("/a"), &Mandate::default(), a.public(), at(0))
+            .unwrap()
+            .held_by(a.clone())
+            .unwrap()
+    };
+    let (top, elsewhere) = (mint(), mint());
+    let under = |role: &str, scope: &Scope| {
+        let holder = key();
+        top.delegate(role, scope, holder.public(), at(0))
+            .unwrap()
+            .held_by(holder)
+            .unwrap()
+    };
+    let short = |scope: Scope| scope.expires_in(minutes(10));
+    let delegator = under("lead", &short(lead("/a/b")));
+    let child = delegator
+        .delegate(
+            "reader",
+            &reader("/a/b").expires_in(minutes(1)),
+            key().public(),
+            at(0),
+        )
+        .unwrap();
+    let renew = |held: &Held| held.renew(&child, at(500), "d", key().public());
+    assert_eq!(renew(&delegator).unwrap().expires(), at(500));
+
+    // Renewed itself, with a key of its own.
+    let holder = key();
+    let renewed = top
+        .renew(delegator.chain(), at(900), "d", holder.public())
+        .unwrap()
+        .held_by(holder)
+        .unwrap();
+    assert_eq!(renew(&renewed).unwrap().expires(), at(500));
+
+    // Of the same role and wide enough, of another role and as wide, and one hop too few.
+    let (wider, other) = (
+        under("lead", &short(lead("/a"))),
+        under("reader", &short(lead("/a/b"))),
+    );
+    for held in [&wider, &other, &top] {
+        let why = refused(renew(held));
+        assert!(why.contains("signed by another holder"), "{why}");
+    }
+    // The same key in a chain of another lineage.
+    let own = top
+        .delegate(
+            "reader",
+            &reader("/a").expires_in(minutes(1)),
+            key().public(),
+            at(0),
+        )
+        .unwrap();
+    assert!(top.renew(&own, at(500), "d", key().public()).is_ok());
+    let why = refused(elsewhere.renew(&own, at(500), "d", key().public()));
+    assert!(why.contains("signed by another holder"), "{why}");
+}

@@ -642,6 +642,15 @@ async fn a_token_that_lives_too_long_is_refused() {
     assert_eq!(once(&guard, &short).await, None);
     home.clock.advance(hour);
     assert_eq!(once(&guard, &long).await, None, "what is left of it counts");
+    // A day, unless told otherwise.
+    let guard = home.guard().build();
+    for (life, kind) in [
+        (24 * hour, None),
+        (24 * hour + secs(1), Some(Kind::Expired)),
+    ] {
+        let held = home.held(&read().expires_in(life));
+        assert_eq!(once(&guard, &held).await, kind, "{life:?}");
+    }
 }
 
 #[tokio::test]

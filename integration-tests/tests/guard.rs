@@ -463,7 +463,7 @@ async fn attack_20_a_clock_that_goes_backwards_denies_until_it_is_reset() {
         Some(Kind::Unavailable),
         "until someone looks"
     );
-    guard.reset_clock(start());
+    guard.reset_clock(start()).await.unwrap();
     home.clock.set(start());
     assert_eq!(once(&guard, &held).await, None);
     home.clock.fail();

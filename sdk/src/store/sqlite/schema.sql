@@ -88,3 +88,9 @@ SELECT substr(rest, 1, instr(rest, '/') - 1) AS kind,
 FROM (SELECT substr(key, length('revoked/') + 1) AS rest, value
       FROM value
       WHERE key > 'revoked/' AND key < 'revoked0');
+
+-- The highest time seen, which is what now means.
+CREATE VIEW clock AS
+SELECT strftime('%Y-%m-%dT%H:%M:%fZ', value / 1000.0, 'unixepoch') AS highest
+FROM counter
+WHERE key = 'clock/highest';

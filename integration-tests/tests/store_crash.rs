@@ -166,10 +166,10 @@ fn attack_21_whatever_moment_a_process_is_killed_at_nothing_is_lost_or_half_done
 #[ignore = "a child of the test below"]
 fn races_for_what_is_left() {
     let Some(path) = given() else { return };
+    println!("said ready");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
     Runtime::new().unwrap().block_on(async {
         let store = Arc::new(SqliteStore::open(path).unwrap());
-        println!("said ready");
-        std::io::stdin().read_line(&mut String::new()).unwrap();
         let mut tasks = JoinSet::new();
         for task in 0..8 {
             let store = store.clone();
@@ -189,36 +189,53 @@ fn races_for_what_is_left() {
     });
 }
 
+/// Three processes with eight tasks each open the store at once, and want a unit of what is left.
+fn race(path: &Path, left: usize) {
+    let mut children: Vec<_> = (0..3)
+        .map(|_| {
+            let mut child = child(this(), "races_for_what_is_left", path);
+            let mut lines = said(&mut child);
+            assert_eq!(lines.next().as_deref(), Some("ready"));
+            (child, lines)
+        })
+        .collect();
+    for (child, _) in &mut children {
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    }
+    let mut done = BTreeSet::new();
+    for (mut child, lines) in children {
+        done.extend(lines);
+        assert!(child.wait().unwrap().success());
+    }
+    let won = done.iter().filter(|name| !name.starts_with("own-")).count();
+    assert_eq!((won, done.len()), (left, left + 24));
+    Runtime::new().unwrap().block_on(async {
+        let store = SqliteStore::builder(path).must_exist().open().unwrap();
+        assert_eq!(store.counter(&Key::of(["units"])).await.unwrap(), 10);
+        assert_eq!(whole(&store, &done).await, done.len() as u64);
+    });
+}
+
 #[test]
 fn attack_21_of_processes_that_race_for_the_last_unit_one_gets_it() {
     for _ in 0..5 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
-        let runtime = Runtime::new().unwrap();
         let store = SqliteStore::open(&path).unwrap();
         let nine = Batch::new().add(Key::of(["units"]), 9, Some(10));
-        runtime.block_on(store.commit(nine)).unwrap();
-        let mut children: Vec<_> = (0..3)
-            .map(|_| {
-                let mut child = child(this(), "races_for_what_is_left", &path);
-                let mut lines = said(&mut child);
-                assert_eq!(lines.next().as_deref(), Some("ready"));
-                (child, lines)
-            })
-            .collect();
-        for (child, _) in &mut children {
-            child.stdin.take().unwrap().write_all(b"go\n").unwrap();
-        }
-        let mut done = BTreeSet::new();
-        for (mut child, lines) in children {
-            done.extend(lines);
-            assert!(child.wait().unwrap().success());
-        }
-        let won = done.iter().filter(|name| !name.starts_with("own-")).count();
-        assert_eq!((won, done.len()), (1, 25));
-        let units = runtime.block_on(store.counter(&Key::of(["units"])));
-        assert_eq!(units.unwrap(), 10);
-        assert_eq!(runtime.block_on(whole(&store, &done)), 25);
+        Runtime::new()
+            .unwrap()
+            .block_on(store.commit(nine))
+            .unwrap();
+        race(&path, 1);
+    }
+}
+
+#[test]
+fn processes_that_make_the_file_at_once_make_one() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        race(&directory.path().join("store"), 10);
     }
 }
 

@@ -312,6 +312,15 @@ fn a_file_that_may_not_be_written_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     drop(SqliteStore::open(&path).unwrap());
+    // The last connection to be closed takes the log away, which is this user's alone.
+    let log = directory.path().join("store-wal");
+    for _ in 0..2000 {
+        if !log.exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!log.exists(), "the store is still open");
     let mode = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };

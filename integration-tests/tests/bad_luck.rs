@@ -314,7 +314,7 @@ async fn attack_20_a_clock_that_leapt_ahead_and_was_set_right_replays_nothing() 
     assert_eq!(once(&guard, &long).await, None, "what was kept has lapsed");
     home.clock.set(now);
     assert_eq!(once(&guard, &long).await, Some(Kind::Unavailable));
-    guard.reset_clock(now);
+    guard.reset_clock(now).await.unwrap();
 
     let replayed = Some(Kind::Replay);
     assert_eq!(verdict(&guard, &wire, made).await, replayed);
@@ -373,7 +373,7 @@ async fn attack_20_once_a_step_backwards_was_seen_nothing_passes_until_the_reset
     let counts = tasks.join_all().await;
     let refused: usize = counts.iter().map(|(_, refused)| refused).sum();
     assert!(refused > 0, "{counts:?}");
-    guard.reset_clock(start());
+    guard.reset_clock(start()).await.unwrap();
     home.clock.set(start());
     assert_eq!(once(&guard, &held).await, None);
 }

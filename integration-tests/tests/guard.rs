@@ -518,7 +518,7 @@ async fn attack_20_a_clock_that_goes_backwards_denies_until_it_is_reset() {
         Some(Kind::Unavailable),
         "until someone looks"
     );
-    guard.reset_clock(start());
+    guard.reset_clock(start()).await.unwrap();
     home.clock.set(start());
     assert_eq!(once(&guard, &held).await, None);
     home.clock.fail();
@@ -642,6 +642,15 @@ async fn a_token_that_lives_too_long_is_refused() {
     assert_eq!(once(&guard, &short).await, None);
     home.clock.advance(hour);
     assert_eq!(once(&guard, &long).await, None, "what is left of it counts");
+    // A day, unless told otherwise.
+    let guard = home.guard().build();
+    for (life, kind) in [
+        (24 * hour, None),
+        (24 * hour + secs(1), Some(Kind::Expired)),
+    ] {
+        let held = home.held(&read().expires_in(life));
+        assert_eq!(once(&guard, &held).await, kind, "{life:?}");
+    }
 }
 
 #[tokio::test]

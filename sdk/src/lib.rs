@@ -69,6 +69,7 @@
 //! | `macros` (default) | `#[tool]` and `#[derive(Arguments)]` |
 //! | `toml` | scopes written in TOML |
 //! | `http` | the door to the network, through reqwest |
+//! | `sqlite` | the store in one file, `store::SqliteStore`; SQLite is compiled with it |
 //!
 //! No feature weakens a check.
 

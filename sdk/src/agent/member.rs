@@ -148,7 +148,11 @@ impl Member {
             .gate
             .audit()
             .ended(&self.path, self.held.chain(), how, time);
-        if let Err(error) = self.shared.gate.guard().store().commit(entry).await {
+        let guard = self.shared.gate.guard();
+        // Its children may be in other processes. By its path it is revoked in this one alone: the
+        // next process gives the path to another agent.
+        let entry = guard.revoked_too(entry, self.held.chain());
+        if let Err(error) = guard.store().commit(entry).await {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
         }
     }

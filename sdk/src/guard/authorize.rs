@@ -25,6 +25,9 @@ impl Guard {
         mut context: Context,
     ) -> Verdict {
         let id = CallId::fresh();
+        if let Err(refusal) = self.awake().await {
+            return self.deny(id, presented, call, context, refusal).await;
+        }
         match self.decide(presented, &call, &mut context).await {
             Ok(None) => {}
             Ok(Some(missing)) => {
@@ -153,7 +156,7 @@ impl Guard {
             until,
             now,
         )?;
-        match self.store.commit(batch).await {
+        match self.write(batch).await {
             Ok(_) => Ok(Reservation { id }),
             Err(error) => {
                 Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
@@ -170,6 +173,7 @@ impl Guard {
     pub async fn charge_turn(&self, held: &Held, agent: &str) -> Result<(), Denial> {
         let chain = held.chain();
         let charged = async {
+            self.awake().await?;
             // A turn is no call, but who may make none has nothing to think about.
             let now = self.now()?;
             self.standing(chain, agent, None)?;
@@ -181,7 +185,7 @@ impl Guard {
             if batch.ops().is_empty() {
                 return Ok(());
             }
-            let committed = self.store.commit(batch).await;
+            let committed = self.write(batch).await;
             committed.map(|_| ()).map_err(|error| {
                 ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))
             })
@@ -224,7 +228,7 @@ impl Guard {
             denial: Some(denial),
         };
         let batch = recorder.attempt(&attempt, Batch::new());
-        if let Err(error) = self.store.commit(batch).await {
+        if let Err(error) = self.write(batch).await {
             // The call is refused either way.
             tracing::error!(%error, %denial, "a denial could not be recorded");
         }

@@ -5,6 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
+use super::kept::Since;
 use super::policy::Policy;
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
@@ -105,14 +108,19 @@ impl GuardBuilder {
         self
     }
 
-    /// The guard. Where the store is not durable, wire calls that could have been made before now
-    /// are refused from here on, since whether they were is not known.
+    /// The guard. Wire calls that could have been made before now are refused from here on, since
+    /// whether they were is not known; where the store is durable, those that could have been made
+    /// before it was first used.
     #[must_use]
     pub fn build(self) -> Guard {
         let mut guard = self.guard;
         guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
         // An unreadable clock is met again at every call, which it denies.
-        guard.started = guard.clock.now().ok();
+        guard.since = Since::at(guard.clock.now().ok());
+        // What is gone with the process was not kept from an earlier one.
+        if !guard.store.durable() {
+            guard.resumed = OnceCell::new_with(Some(()));
+        }
         guard
     }
 }
@@ -135,7 +143,8 @@ impl Guard {
                 recorder: None,
                 audience: None,
                 max_lifetime: MAX_LIFETIME,
-                started: None,
+                since: Since::at(None),
+                resumed: OnceCell::new(),
             },
             capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),
         }

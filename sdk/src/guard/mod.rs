@@ -5,6 +5,7 @@ mod authorize;
 mod builder;
 mod context;
 mod denial;
+mod kept;
 mod ledger;
 mod permit;
 mod policy;

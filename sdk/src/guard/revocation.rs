@@ -117,7 +117,8 @@ impl Revocations {
         Self::default()
     }
 
-    /// Revokes; in force from the next call on, for tokens already held too.
+    /// Revokes; in force from the next call on, for tokens already held too. In memory alone:
+    /// [`Guard::revoke`](super::Guard::revoke) keeps it, where the store does.
     pub fn revoke(&self, what: impl IntoIterator<Item = Revocable>) {
         let mut set = self
             .inner

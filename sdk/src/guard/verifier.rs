@@ -6,8 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::context::Context;
 use super::denial::Denial;
+use super::kept::Since;
 use super::policy::Policy;
 use super::replay::ReplaySet;
 use super::revocation::Revocations;
@@ -47,7 +50,9 @@ pub struct Guard {
     pub(super) audience: Option<String>,
     pub(super) max_lifetime: Duration,
     /// Calls that could have been made before this moment may be in a replay set that is gone.
-    pub(super) started: Option<Timestamp>,
+    pub(super) since: Since,
+    /// Set once what the store kept was taken up.
+    pub(super) resumed: OnceCell<()>,
 }
 
 impl fmt::Debug for Guard {
@@ -88,7 +93,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Kind::Unavailable`] when the clock cannot be read or went backwards.
+    /// [`Kind::Unavailable`] when the clock cannot be read or went backwards, or when the highest time
+    /// that the store kept was not read yet ([`Guard::resume`]).
     pub fn now(&self) -> Result<Timestamp, Refusal> {
         let unavailable = |error| {
             Refusal::new(
@@ -96,6 +102,7 @@ impl Guard {
                 format!("the clock cannot be trusted: {error}"),
             )
         };
+        self.is_awake()?;
         self.clock
             .now()
             .and_then(|read| self.high_water.observe(read))
@@ -106,15 +113,6 @@ impl Guard {
     #[must_use]
     pub const fn records(&self) -> bool {
         self.recorder.is_some()
-    }
-
-    /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
-    ///
-    /// Calls that the guard may have forgotten while the clock was ahead are refused: over the wire
-    /// those that could have been made before now, and those whose approval ended meanwhile.
-    pub fn reset_clock(&self, now: Timestamp) {
-        self.replay.reset(now);
-        self.high_water.reset(now);
     }
 
     /// Checks a call against root, revocations and token. Synchronous, and pure but for what it
@@ -164,6 +162,7 @@ impl Guard {
         agent: &str,
         task: Option<&str>,
     ) -> Result<(), Refusal> {
+        self.is_awake()?;
         self.ring.admit(chain)?;
         if let Some(hop) = self.revocations.of_chain(chain) {
             return Err(Refusal::at(
@@ -194,14 +193,11 @@ impl Guard {
                 ),
             ));
         }
-        if self.store.durable() {
-            return Ok(());
-        }
-        match self.started {
-            Some(started) if wire.expires() > started.saturating_add(latest) => Ok(()),
+        match self.since.get() {
+            Some(since) if wire.expires() > since.saturating_add(latest) => Ok(()),
             _ => Err(Refusal::new(
                 Kind::Replay,
-                "the call could have been made before this verifier started, which forgot such calls",
+                "the call could have been made before this verifier, or its store, kept such calls",
             )),
         }
     }

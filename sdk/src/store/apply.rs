@@ -79,6 +79,11 @@ pub(crate) fn apply(
                     }
                 }
             }
+            Op::Raise { counter, to } => {
+                if rows.counter(&counter)? < to {
+                    rows.set_counter(counter, to)?;
+                }
+            }
             Op::Sub { counter, amount } => {
                 let found = rows.counter(&counter)?;
                 match found.checked_sub(amount) {

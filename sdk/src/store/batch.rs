@@ -63,6 +63,13 @@ pub enum Op {
         /// The most that the counter may be afterwards.
         max: u64,
     },
+    /// Make `counter` at least `to`.
+    Raise {
+        /// The counter.
+        counter: Key,
+        /// The least that it is afterwards.
+        to: u64,
+    },
     /// Take `amount` from `counter`, if there is that much.
     Sub {
         /// The counter.
@@ -119,6 +126,12 @@ impl Batch {
             amount,
             max,
         })
+    }
+
+    /// Raises a counter to `to`, or leaves it where it is if that is higher: however batches
+    /// overtake one another, it ends at the highest.
+    pub fn raise(self, counter: Key, to: u64) -> Self {
+        self.op(Op::Raise { counter, to })
     }
 
     /// Takes from a counter, and refuses the whole batch if it holds less.

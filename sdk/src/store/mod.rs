@@ -18,6 +18,8 @@ mod key;
 mod log;
 mod memory;
 mod refusal;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use async_trait::async_trait;
 
@@ -26,6 +28,8 @@ pub use key::{Key, KeyError};
 pub use log::{Entry, Head, Link, LogName};
 pub use memory::MemoryStore;
 pub use refusal::StoreError;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteBuilder, SqliteStore};
 
 /// Where things are kept.
 ///

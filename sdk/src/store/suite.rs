@@ -16,6 +16,7 @@ macro_rules! store_suite {
             a_version_does_not_return_after_a_delete,
             counters_stop_at_their_bounds,
             counters_do_not_overflow,
+            a_raised_counter_ends_at_the_highest,
             one_of_fifty_gets_the_last_unit,
             one_of_fifty_spends_a_call,
             logs_are_numbered_and_linked,
@@ -228,6 +229,31 @@ pub(super) async fn counters_do_not_overflow<S: Store>(make: impl AsyncFn() -> S
         .await
         .unwrap();
     assert_eq!(store.counter(&key("n")).await.unwrap(), 0);
+}
+
+pub(super) async fn a_raised_counter_ends_at_the_highest<S: Store>(make: impl AsyncFn() -> S) {
+    let store = make().await;
+    let raise = |to| Batch::new().raise(key("n"), to);
+    for (to, expected) in [
+        (0, 0),
+        (5, 5),
+        (3, 5),
+        (5, 5),
+        (u64::MAX, u64::MAX),
+        (7, u64::MAX),
+    ] {
+        store.commit(raise(to)).await.unwrap();
+        assert_eq!(store.counter(&key("n")).await.unwrap(), expected);
+    }
+    let refused = Batch::new().raise(key("m"), 5).sub(key("m"), 6);
+    assert_eq!(store.commit(refused).await.unwrap_err().op(), Some(1));
+    assert_eq!(store.counter(&key("m")).await.unwrap(), 0);
+    let in_order = raise(0)
+        .sub(key("n"), u64::MAX - 2)
+        .and(raise(1))
+        .and(raise(4));
+    store.commit(in_order).await.unwrap();
+    assert_eq!(store.counter(&key("n")).await.unwrap(), 4);
 }
 
 /// How many of fifty tasks that commit the same batch at once succeed.

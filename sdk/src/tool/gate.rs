@@ -114,6 +114,8 @@ impl Gate {
         let Some(entry) = self.toolbox.find(tool) else {
             return Outcome::UnknownTool(tool.to_owned());
         };
+        // The time is not known before; if this fails, the guard says so and denies.
+        let _ = self.guard.resume().await;
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         if !self.guard.records() {

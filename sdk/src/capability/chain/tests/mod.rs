@@ -13,11 +13,12 @@ use super::super::facts::{BudgetKey, Facts};
 use super::super::held::Held;
 use super::super::keyring::KeyRing;
 use super::super::keys::{AgentKey, PublicKey};
-use super::super::make::{any, one_of, path_under};
+use super::super::make::{any, one_of, path_under, url};
 use super::super::mint::{Mandate, MintError};
 use super::super::question::Apart;
 use super::super::refusal::Kind;
 use super::super::scope::{Scope, minutes};
+use super::super::url_pattern::UrlPattern;
 use super::*;
 
 mod approved;
@@ -139,6 +140,55 @@ fn the_innermost_root_is_of_the_grants_that_allow_the_call() {
     assert_eq!(of(&[path("fs.read", any()), wide]).as_deref(), Some("/a/"));
     let value = path("fs.read", one_of(["/a/b/x"]));
     assert!(of(&[value]).is_some_and(|root| root.starts_with("/a/b/x")));
+}
+
+#[test]
+fn an_address_is_named_by_every_block_that_grants() {
+    let root = Authority::generate();
+    let asked = call("http.get", json!({ "url": "http://10.0.0.1/" }));
+    let scope = |grants: &[Grant]| {
+        let spawn = Scope::new().grant(Grant::spawn(["reader"]));
+        grants.iter().cloned().fold(spawn, Scope::grant)
+    };
+    let get = |constraint| Grant::new("http.get").arg("url", constraint);
+    let hosts = |hosts: &[&str]| get(url(UrlPattern::new("http", hosts.to_vec())));
+    let open = || {
+        get(url(UrlPattern {
+            schemes: Some(["http".to_owned()].into()),
+            ..UrlPattern::default()
+        }))
+    };
+    let names = |chain: &Chain, ip: &str| chain.names_address(&asked, "url", ip.parse().unwrap());
+    let mint = |grants: &[Grant]| {
+        let holder = key();
+        root.mint(&scope(grants), &Mandate::default(), holder.public(), at(0))
+            .unwrap()
+            .held_by(holder)
+            .unwrap()
+    };
+    let named = mint(&[hosts(&["10.0.0.1", "a.org"])]);
+    assert!(names(named.chain(), "10.0.0.1"));
+    assert!(!names(named.chain(), "10.0.0.2"));
+    assert!(!names(named.chain(), "::1"));
+    for other in [open(), get(any()), hosts(&["a.org"])] {
+        assert!(!names(mint(&[other]).chain(), "10.0.0.1"));
+    }
+    // Of another capability.
+    let write = Grant::new("http.post").arg("url", url(UrlPattern::new("http", "10.0.0.1")));
+    assert!(!names(mint(&[open(), write]).chain(), "10.0.0.1"));
+    // Not by leave of the root alone, nor of the hop alone; who inherits has no say.
+    let hop = |held: &Held, scope: &Scope| {
+        held.danger_append("reader", scope, key().public(), at(0))
+            .unwrap()
+    };
+    let inherits = hop(&named, &Scope::inherit());
+    assert!(names(&inherits, "10.0.0.1"));
+    assert!(!names(&hop(&named, &scope(&[open()])), "10.0.0.1"));
+    let wide = mint(&[open()]);
+    assert!(!names(
+        &hop(&wide, &scope(&[hosts(&["10.0.0.1"])])),
+        "10.0.0.1"
+    ));
 }
 
 #[test]

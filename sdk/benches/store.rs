@@ -1,0 +1,246 @@
+//! Commits to the store in a file beside SQLite's own, and whole calls through the gate over it.
+//!
+//! `cargo bench -p bailiwick --features sqlite --bench store`
+
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bailiwick::capability::Risk;
+use bailiwick::clock::ManualClock;
+use bailiwick::guard::{Effect, Guard};
+use bailiwick::record::Audit;
+use bailiwick::store::{Batch, Expected, Key, LogName, MemoryStore, SqliteStore, Store};
+use bailiwick::tool::{
+    CancellationToken, Declaration, Gate, Outcome, RuntimeTool, Situation, Toolbox,
+};
+use common::World;
+use common::table::{self, median, time};
+use criterion::{BenchmarkGroup, Throughput, measurement::WallTime};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+/// How many are asked for at once.
+const AT_ONCE: [u64; 2] = [1, 64];
+/// How often each of them asks in a round, one after the other.
+const TIMES: u64 = 8;
+/// About as long as the entry of a call.
+const BODY: usize = 600;
+
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Names that were not used before, as those of calls are not.
+fn fresh() -> String {
+    format!("{:0>64x}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// On the disk of the build, since `/tmp` may be in memory.
+fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn body() -> String {
+    format!("\"{}\"", "x".repeat(BODY))
+}
+
+/// What a call writes: its id, a budget, the time, an entry.
+fn batch() -> Batch {
+    let key = Key::of(["replay", "5f", &fresh()]);
+    Batch::new()
+        .expect(key.clone(), Expected::Absent)
+        .put(key, "true")
+        .add(Key::of(["budget", "calls", "all"]), 1, None)
+        .raise(Key::of(["clock", "highest"]), 1)
+        .append(LogName::of(["audit"]), body())
+}
+
+/// Tables of the same shape, and the same rows written straight into them.
+struct Raw {
+    conn: Connection,
+    seq: i64,
+    _directory: TempDir,
+}
+
+impl Raw {
+    fn new() -> Self {
+        let directory = directory();
+        let conn = Connection::open(directory.path().join("raw")).unwrap();
+        conn.execute_batch(
+            "PRAGMA journal_mode = wal; PRAGMA synchronous = full;
+             CREATE TABLE value (key TEXT PRIMARY KEY, version INTEGER, value TEXT) WITHOUT ROWID;
+             CREATE TABLE counter (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+             CREATE TABLE entry (log TEXT, seq INTEGER, link BLOB, body TEXT, PRIMARY KEY (log, seq)) WITHOUT ROWID;",
+        )
+        .unwrap();
+        Self {
+            conn,
+            seq: 0,
+            _directory: directory,
+        }
+    }
+
+    fn write(&mut self, times: u64) {
+        let begun = self.conn.transaction().unwrap();
+        for _ in 0..times {
+            self.seq += 1;
+            let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
+                begun.prepare_cached(sql).unwrap().execute(params).unwrap();
+            };
+            let key = format!("replay/5f/{}", fresh());
+            run(
+                "INSERT INTO value VALUES (?1, ?2, 'true')",
+                params![key, self.seq],
+            );
+            let add = "INSERT INTO counter VALUES (?1, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1";
+            run(add, params!["budget/calls/all"]);
+            run(add, params!["clock/highest"]);
+            let entry = "INSERT INTO entry VALUES ('audit', ?1, ?2, ?3)";
+            run(entry, params![self.seq, [7_u8; 32], body()]);
+        }
+        begun.commit().unwrap();
+    }
+}
+
+/// So many that commit at once, each again when it was answered.
+async fn commits(store: &Arc<SqliteStore>, at_once: u64) {
+    let mut running = JoinSet::new();
+    for _ in 0..at_once {
+        let store = store.clone();
+        running.spawn(async move {
+            for _ in 0..TIMES {
+                store.commit(batch()).await.unwrap();
+            }
+        });
+    }
+    running.join_all().await;
+}
+
+/// A gate to a tool that does nothing, and who calls it.
+struct Calls {
+    gate: Gate,
+    world: World,
+    situation: Situation,
+}
+
+impl Calls {
+    fn over(store: Arc<dyn Store>) -> Arc<Self> {
+        let world = World::of(1);
+        let declared = Declaration::new("fs.read", Effect::Read, Risk::Low);
+        let tool = RuntimeTool::new(declared, json!({}), |_, _| async { Ok(Value::Null) });
+        let audit = Audit::new();
+        let guard = Guard::builder(world.ring.clone())
+            .audience("files")
+            .clock(Arc::new(ManualClock::at(common::now())))
+            .store(store)
+            .recorder(Arc::new(audit.clone()))
+            // The clock stands still, so no call ever lapses.
+            .replay_bounds(usize::MAX, usize::MAX)
+            .build();
+        let toolbox = Toolbox::builder().tool(tool).build().unwrap();
+        let situation = Situation {
+            agent: "lead/reader".to_owned(),
+            task: Some("report".to_owned()),
+            ..Situation::default()
+        };
+        Arc::new(Self {
+            gate: Gate::new(Arc::new(guard), toolbox, audit),
+            world,
+            situation,
+        })
+    }
+
+    async fn round(self: &Arc<Self>, at_once: u64) {
+        let mut running = JoinSet::new();
+        for _ in 0..at_once {
+            let calls = self.clone();
+            running.spawn(async move {
+                let Self {
+                    gate,
+                    world,
+                    situation,
+                } = &*calls;
+                let cancel = CancellationToken::new();
+                for _ in 0..TIMES {
+                    let called = gate.call(
+                        &world.held,
+                        "fs.read",
+                        common::ARGUMENTS,
+                        situation,
+                        &cancel,
+                    );
+                    let outcome = called.await;
+                    assert!(matches!(outcome, Outcome::Value { .. }), "{outcome:?}");
+                }
+            });
+        }
+        running.join_all().await;
+    }
+}
+
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut round: impl FnMut(u64)) {
+    for at_once in AT_ONCE {
+        group.throughput(Throughput::Elements(at_once * TIMES));
+        group.bench_function(format!("{name}-{at_once}"), |b| b.iter(|| round(at_once)));
+    }
+}
+
+fn main() {
+    let runtime = Runtime::new().unwrap();
+    let mut criterion = table::criterion("store");
+    let mut group = criterion.benchmark_group("store");
+
+    let mut raw = Raw::new();
+    measure(&mut group, "raw", |rows| {
+        for _ in 0..TIMES {
+            raw.write(rows);
+        }
+    });
+
+    let place = directory();
+    let store = Arc::new(SqliteStore::open(place.path().join("commits")).unwrap());
+    measure(&mut group, "commits", |at_once| {
+        runtime.block_on(commits(&store, at_once));
+    });
+
+    let store = SqliteStore::open(place.path().join("calls")).unwrap();
+    let kept = Calls::over(Arc::new(store));
+    measure(&mut group, "calls", |at_once| {
+        runtime.block_on(kept.round(at_once));
+    });
+    let forgot = Calls::over(Arc::new(MemoryStore::new()));
+    measure(&mut group, "memory", |at_once| {
+        runtime.block_on(forgot.round(at_once));
+    });
+    group.finish();
+    criterion.final_summary();
+
+    let of = |name: &str, at_once: u64| {
+        median("store", "store", &format!("{name}-{at_once}"))
+            .map(|all| all / (at_once * TIMES) as f64)
+    };
+    table::head(&["what", "at once", "each", "a second", "of SQLite's own"]);
+    for (name, what) in [
+        ("raw", "SQLite's own, rows of a call in one transaction"),
+        ("commits", "commits to the store"),
+        ("calls", "calls through the gate, two commits each"),
+        ("memory", "the same calls, kept in memory"),
+    ] {
+        for at_once in AT_ONCE {
+            if let (Some(each), Some(raw)) = (of(name, at_once), of("raw", at_once)) {
+                table::row([
+                    what.to_owned(),
+                    at_once.to_string(),
+                    time(each),
+                    format!("{:.0}", 1e9 / each),
+                    format!("{:.2}", raw / each),
+                ]);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What a guard keeps in a durable store beside budgets and spent calls: the highest time seen,
+//! since when calls are kept, and what is revoked.
+
+mod names;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+
+use self::names::{name, named};
+use super::revocation::Revocable;
+use super::verifier::Guard;
+use crate::capability::{Chain, Kind, Refusal};
+use crate::id::Timestamp;
+use crate::store::{Batch, Committed, Expected, Key, StoreError};
+
+/// How many revocations are read or written at once.
+const PAGE: usize = 1000;
+
+/// The counter of the highest time seen, in milliseconds since 1970.
+fn highest() -> Key {
+    Key::of(["clock", "highest"])
+}
+
+/// The value that says since when calls are kept.
+fn since() -> Key {
+    Key::of(["clock", "since"])
+}
+
+/// Since when every call that was made is known.
+#[derive(Debug)]
+pub(super) struct Since(AtomicU64);
+
+impl Since {
+    /// `None` where nobody can tell.
+    pub(super) fn at(time: Option<Timestamp>) -> Self {
+        Self(AtomicU64::new(time.map_or(u64::MAX, Timestamp::millis)))
+    }
+
+    pub(super) fn get(&self) -> Option<Timestamp> {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn set(&self, time: Timestamp) {
+        self.0.store(time.millis(), Ordering::SeqCst);
+    }
+
+    fn lower(&self, time: Timestamp) {
+        self.0.fetch_min(time.millis(), Ordering::SeqCst);
+    }
+}
+
+impl Guard {
+    /// Takes up what a durable store kept from earlier processes: the highest time seen, and what
+    /// is revoked. Until then nothing is decided.
+    ///
+    /// [`Guard::authorize`] does it by itself, the first time. Call it where [`Guard::check`] or
+    /// [`Guard::now`] come first, or to learn of a fault at the start.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read; the next call tries again.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        let resumed = self.resumed.get_or_try_init(|| self.take_up()).await;
+        resumed.copied()
+    }
+
+    /// Revokes: in this guard at once, and in its store, where that is durable, for every guard that
+    /// is built on it later. Others that run already do not hear of it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written. It is in force in this guard all the same, until the process ends.
+    pub async fn revoke(
+        &self,
+        what: impl IntoIterator<Item = Revocable> + Send,
+    ) -> Result<(), StoreError> {
+        let what: Vec<_> = what.into_iter().collect();
+        self.revocations.revoke(what.iter().cloned());
+        if !self.store.durable() {
+            return Ok(());
+        }
+        let value = json!({ "since": self.now().ok() }).to_string();
+        for page in what.chunks(PAGE) {
+            let put = |batch: Batch, what| batch.put(name(what), &*value);
+            self.store
+                .commit(page.iter().fold(Batch::new(), put))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
+    ///
+    /// Calls that the guard may have forgotten while the clock was ahead are refused: over the wire
+    /// those that could have been made before now, and those whose approval ended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the store is durable and cannot be written. The clock is trusted all the same, until the
+    /// process ends.
+    pub async fn reset_clock(&self, now: Timestamp) -> Result<(), StoreError> {
+        let resumed = self.resume().await;
+        self.replay.reset(now);
+        self.since.lower(now);
+        self.high_water.reset(now);
+        if !self.store.durable() {
+            return Ok(());
+        }
+        resumed?;
+        loop {
+            let found = self.store.counter(&highest()).await?;
+            let batch =
+                Batch::new()
+                    .sub(highest(), found)
+                    .add(highest(), now.millis(), Some(now.millis()));
+            let batch = match self.since.get() {
+                Some(time) if time == now => batch.put(since(), format!("\"{now}\"")),
+                _ => batch,
+            };
+            match self.store.commit(batch).await {
+                // Someone else wrote it in between.
+                Err(StoreError::Short { .. } | StoreError::Exceeded { .. }) => {}
+                written => return written.map(drop),
+            }
+        }
+    }
+
+    /// Commits what the guard decided, and with it the highest time seen.
+    pub(super) async fn write(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let batch = match self.store.durable() {
+            true => batch.raise(highest(), self.high_water.highest().millis()),
+            false => batch,
+        };
+        self.store.commit(batch).await
+    }
+
+    /// Adds to a batch that the last hop of a chain is revoked, where that is kept.
+    pub(crate) fn revoked_too(&self, batch: Batch, chain: &Chain) -> Batch {
+        if !self.store.durable() {
+            return batch;
+        }
+        let value = json!({ "since": self.now().ok(), "until": chain.expires() });
+        batch.put(name(&Revocable::Block(chain.id())), value.to_string())
+    }
+
+    /// As [`Guard::resume`], for a decision.
+    pub(super) async fn awake(&self) -> Result<(), Refusal> {
+        let unavailable = |error| {
+            let what = format!("what the store kept cannot be read: {error}");
+            Refusal::new(Kind::Unavailable, what)
+        };
+        self.resume().await.map_err(unavailable)
+    }
+
+    /// Whether what the store kept was taken up.
+    pub(super) fn is_awake(&self) -> Result<(), Refusal> {
+        match self.resumed.initialized() {
+            true => Ok(()),
+            false => Err(Refusal::new(
+                Kind::Unavailable,
+                "what the store kept was not read yet: await `Guard::resume`",
+            )),
+        }
+    }
+
+    async fn take_up(&self) -> Result<(), StoreError> {
+        let millis = self.store.counter(&highest()).await?;
+        let time = Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX);
+        self.high_water.seed(time);
+        self.take_up_since().await?;
+        let (all, mut after) = (Key::of(["revoked"]), None);
+        loop {
+            let page = self.store.scan(&all, after.as_ref(), PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            let what = page
+                .iter()
+                .map(|(key, _)| named(key).ok_or_else(|| strange(key)));
+            self.revocations
+                .revoke(what.collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+
+    /// The first guard of a store says since when it keeps calls, and later ones take it up.
+    async fn take_up_since(&self) -> Result<(), StoreError> {
+        loop {
+            if let Some(kept) = self.store.get(&since()).await? {
+                let time: Timestamp =
+                    serde_json::from_str(&kept.value).map_err(|_| strange(&since()))?;
+                self.since.set(time);
+                return Ok(());
+            }
+            // Without a clock it is not known now; the next process may know.
+            let Some(time) = self.since.get() else {
+                return Ok(());
+            };
+            let first = Batch::new()
+                .expect(since(), Expected::Absent)
+                .put(since(), format!("\"{time}\""));
+            match self.store.commit(first).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn strange(key: &Key) -> StoreError {
+    let what = format!(
+        "what it keeps in `{key}` is nothing that this build knows; use the build that wrote it"
+    );
+    StoreError::Unavailable { what }
+}

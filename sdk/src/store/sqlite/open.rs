@@ -1,0 +1,157 @@
+//! Opens the file: looks whose it is, and brings it to the version of this build.
+
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::Place;
+use crate::store::StoreError;
+
+/// `BLWK`: says in the file whose it is.
+const APPLICATION: i32 = 0x424c_574b;
+/// What brings a file from each version to the next; the first makes an empty one ours.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// What a file says that it is.
+enum Is {
+    Empty,
+    Ours(usize),
+}
+
+/// The connection that writes, to a file that is of this version.
+pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreError> {
+    // Closing any handle of a file drops the locks that this process has on it, so nobody else
+    // opens while the file is made.
+    static OPENING: Mutex<()> = Mutex::new(());
+    let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+    if create {
+        make(place)?;
+    }
+    let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let fault = |error| place.fault(&error);
+    // What is not ours is left as it is: not even its log is written into it on closing.
+    let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    conn.set_db_config(keep_log, true).map_err(fault)?;
+    let found = {
+        // All that is looked at is of one moment, whatever another process makes of the file.
+        let _moment = conn.unchecked_transaction().map_err(fault)?;
+        look(&conn, place)?
+    };
+    if conn.is_readonly(rusqlite::MAIN_DB).map_err(fault)? {
+        let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(fault(rusqlite::Error::SqliteFailure(read_only, None)));
+    }
+    conn.set_db_config(keep_log, false).map_err(fault)?;
+
+    let mode: String = conn
+        .query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))
+        .map_err(fault)?;
+    if mode != "wal" {
+        return Err(place.wrong(format_args!(
+            "cannot have a write-ahead log (its journal is `{mode}`); keep it on a local disk"
+        )));
+    }
+    // What was answered is on the disk, not only with the operating system.
+    conn.pragma_update(None, "synchronous", "full")
+        .map_err(fault)?;
+    // What a refused batch did is taken back from memory, not from a file.
+    conn.pragma_update(None, "temp_store", "memory")
+        .map_err(fault)?;
+    if !matches!(found, Is::Ours(version) if version == MIGRATIONS.len()) {
+        migrate(&conn, place)?;
+    }
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(super) fn reader(place: &Place) -> Result<Connection, StoreError> {
+    connect(place, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Sets how many bytes the file may grow to.
+pub(super) fn limit(conn: &Connection, place: &Place, bytes: u64) -> Result<(), StoreError> {
+    let fault = |error| place.fault(&error);
+    let size: i64 = conn
+        .query_row("PRAGMA page_size", [], |row| row.get(0))
+        .map_err(fault)?;
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / size.max(1);
+    // 0 would ask what the limit is.
+    let limit = format!("PRAGMA max_page_count = {}", pages.max(1));
+    conn.query_row(&limit, [], |_| Ok(())).map_err(fault)
+}
+
+/// Makes an empty file, for its owner alone: arguments of calls stand in it.
+fn make(place: &Place) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(&place.path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(place.wrong(format_args!(
+                "cannot be made ({error}); does its directory exist, and may this process write there?"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let fault = |error| place.fault(&error);
+    // Each connection stays with one thread, so it needs no lock of its own.
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(&place.path, flags).map_err(fault)?;
+    conn.busy_timeout(place.wait).map_err(fault)?;
+    // What others wrote into the file runs no code that could do harm.
+    conn.pragma_update(None, "trusted_schema", false)
+        .map_err(fault)?;
+    conn.pragma_update(None, "cell_size_check", true)
+        .map_err(fault)?;
+    Ok(conn)
+}
+
+/// Whose file it is; any but ours and an empty one is refused.
+fn look(conn: &Connection, place: &Place) -> Result<Is, StoreError> {
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id), \
+                      (SELECT user_version FROM pragma_user_version), \
+                      (SELECT count(*) FROM sqlite_schema)";
+    let found = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (application, version, tables): (i32, i32, u32) =
+        found.map_err(|error| place.fault(&error))?;
+    match (application, usize::try_from(version)) {
+        (0, Ok(0)) if tables == 0 => Ok(Is::Empty),
+        (APPLICATION, Ok(version)) if (1..=MIGRATIONS.len()).contains(&version) => {
+            Ok(Is::Ours(version))
+        }
+        (APPLICATION, _) => Err(place.wrong(format_args!(
+            "has version {version} and this build writes version {}; use the build that wrote it, \
+             or a later one. It was left as it is",
+            MIGRATIONS.len()
+        ))),
+        _ => Err(place.wrong(
+            "is a database of another application; name another path. It was left as it is",
+        )),
+    }
+}
+
+/// Brings the file to the version of this build, or leaves it as it was.
+fn migrate(conn: &Connection, place: &Place) -> Result<(), StoreError> {
+    let fault = |error| place.fault(&error);
+    let begun =
+        rusqlite::Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate);
+    let transaction = begun.map_err(fault)?;
+    // Another process may have been first.
+    let from = match look(conn, place)? {
+        Is::Empty => 0,
+        Is::Ours(version) => version,
+    };
+    for step in MIGRATIONS.iter().skip(from) {
+        conn.execute_batch(step).map_err(fault)?;
+    }
+    conn.pragma_update(None, "application_id", APPLICATION)
+        .map_err(fault)?;
+    conn.pragma_update(None, "user_version", MIGRATIONS.len())
+        .map_err(fault)?;
+    transaction.commit().map_err(fault)
+}

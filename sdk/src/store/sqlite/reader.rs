@@ -1,0 +1,66 @@
+//! Readers beside the writer, which neither wait for it nor hold it up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::Place;
+use crate::store::StoreError;
+
+/// How many reads may wait; whoever reads when so many do waits for a place.
+const QUEUE: usize = 1024;
+
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// Threads with a connection each, which end when this is dropped.
+pub(super) struct Readers {
+    reads: mpsc::Sender<Read>,
+    place: Arc<Place>,
+}
+
+impl Readers {
+    pub(super) fn start(
+        connections: Vec<Connection>,
+        place: Arc<Place>,
+    ) -> Result<Self, StoreError> {
+        let (sender, receiver) = mpsc::channel::<Read>(QUEUE);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for connection in connections {
+            let receiver = receiver.clone();
+            super::thread(&place, "bailiwick-read", move || {
+                // One of them waits for the next read, the others for their turn to wait.
+                let next = || {
+                    let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+                    receiver.blocking_recv()
+                };
+                while let Some(read) = next() {
+                    read(&connection);
+                }
+            })?;
+        }
+        Ok(Self {
+            reads: sender,
+            place,
+        })
+    }
+
+    /// What `read` finds in the latest commit.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, found) = oneshot::channel();
+        let read: Read = Box::new(move |connection| {
+            // Nobody may wait any more.
+            let _ = answer.send(read(connection));
+        });
+        let gone = |()| {
+            self.place
+                .wrong("has no readers any more; start this process again")
+        };
+        self.reads.send(read).await.map_err(|_| gone(()))?;
+        let found = found.await.map_err(|_| gone(()))?;
+        found.map_err(|error| self.place.fault(&error))
+    }
+}

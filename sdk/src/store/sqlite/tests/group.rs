@@ -1,0 +1,100 @@
+//! Batches that share a transaction.
+
+use std::time::Duration;
+
+use super::super::writer::commit;
+use super::*;
+
+fn place(directory: &TempDir) -> Place {
+    Place {
+        path: directory.path().join("store"),
+        wait: Duration::from_secs(5),
+    }
+}
+
+/// What is in the file, as another connection sees it.
+fn kept(place: &Place) -> (u64, u64, u64) {
+    let sql = "SELECT (SELECT version FROM store), (SELECT count(*) FROM value), \
+                      (SELECT count(*) FROM entry)";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    raw(&place.path).query_row(sql, [], read).unwrap()
+}
+
+fn put(name: &str) -> Batch {
+    Batch::new().put(key(name), "1").append(log("l"), "1")
+}
+
+#[test]
+fn a_refused_batch_takes_back_what_it_alone_did() {
+    let directory = directory();
+    let place = place(&directory);
+    let conn = open::writer(&place, true).unwrap();
+    let absent = |name: &str| Batch::new().expect(key(name), Expected::Absent);
+    // The third is refused for what the first did, and the last goes by what is left.
+    let group = [
+        put("a"),
+        put("b").and(put("c")).sub(key("n"), 1),
+        put("d").and(absent("a")),
+        absent("b").and(absent("c")).and(absent("d")).and(put("e")),
+    ];
+    let answers = commit(&conn, &place, group.into_iter());
+    let passed: Vec<_> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(passed, [true, false, false, true], "{answers:?}");
+    assert_eq!(answers[1].as_ref().unwrap_err().op(), Some(4));
+    assert_eq!(answers[2].as_ref().unwrap_err().op(), Some(2));
+    let [first, .., last] = &*answers else {
+        panic!()
+    };
+    let (first, last) = (first.as_ref().unwrap(), last.as_ref().unwrap());
+    assert!(first.version < last.version);
+    assert_eq!((first.appended[0].seq, last.appended[0].seq), (1, 2));
+    assert_eq!(kept(&place), (last.version, 2, 2));
+}
+
+#[test]
+fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
+    let directory = directory();
+    let place = place(&directory);
+    let conn = open::writer(&place, true).unwrap();
+    // A promise that is looked at when the transaction ends, and does not hold then.
+    conn.execute_batch(
+        "PRAGMA foreign_keys = on;
+         CREATE TEMP TABLE a (id INTEGER PRIMARY KEY);
+         CREATE TEMP TABLE b (id INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED);
+         CREATE TEMP TRIGGER bad AFTER INSERT ON value WHEN NEW.key = 'bad'
+         BEGIN INSERT INTO b VALUES (1); END;",
+    )
+    .unwrap();
+    let refused = put("b").sub(key("n"), 1);
+    let group = [put("a"), refused.clone(), put("bad"), put("c")];
+    let answers = commit(&conn, &place, group.into_iter());
+    assert_eq!(answers.len(), 4);
+    for answer in answers {
+        assert!(
+            matches!(answer, Err(StoreError::Unavailable { .. })),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(kept(&place), (0, 0, 0));
+    let group = [put("a"), refused, put("c")];
+    let answers = commit(&conn, &place, group.into_iter());
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
+    assert_eq!(kept(&place), (2, 2, 2));
+}
+
+#[test]
+fn a_transaction_that_ended_early_is_the_fault_of_every_batch_and_writes_none() {
+    let directory = directory();
+    let place = place(&directory);
+    let conn = open::writer(&place, true).unwrap();
+    open::limit(&conn, &place, 100_000).unwrap();
+    let large = format!("\"{}\"", "x".repeat(200_000));
+    let group = [put("a"), Batch::new().put(key("large"), large), put("c")];
+    for answer in commit(&conn, &place, group.into_iter()) {
+        let what = unavailable(answer);
+        assert!(what.contains("is full"), "{what}");
+    }
+    assert_eq!(kept(&place), (0, 0, 0));
+    assert!(commit(&conn, &place, [put("a")].into_iter())[0].is_ok());
+    assert_eq!(kept(&place), (1, 1, 1));
+}

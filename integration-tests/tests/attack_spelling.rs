@@ -1,9 +1,5 @@
 //! Attack 11: a block has one spelling, down to the order in which it lists strings and keys.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bailiwick::capability::{
     AgentKey, Authority, Budget, Grant, KeyRing, Kind, Mandate, Scope, hours, matches, minutes,
@@ -59,10 +55,7 @@ fn rekey(block: &mut schema::Block, new: impl Fn(i64) -> i64) {
     }
 }
 
-fn swapped<T: PartialEq>(a: T, b: T) -> impl Fn(T) -> T
-where
-    T: Copy,
-{
+fn swapped<T: PartialEq + Copy>(a: T, b: T) -> impl Fn(T) -> T {
     move |index| match index {
         index if index == a => b,
         index if index == b => a,

@@ -643,6 +643,7 @@ async fn a_token_that_lives_too_long_is_refused() {
     home.clock.advance(hour);
     assert_eq!(once(&guard, &long).await, None, "what is left of it counts");
     // A day, unless told otherwise.
+    let home = Home::new();
     let guard = home.guard().build();
     for (life, kind) in [
         (24 * hour, None),

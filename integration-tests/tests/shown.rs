@@ -1,5 +1,5 @@
 //! What is shown of a block is what the stock library reads in it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::panic, reason = "helpers of tests")]
 
 use bailiwick::capability::{Authority, KeyRing};
 use bailiwick_integration_tests::random::{Rng, World, grow};

@@ -209,7 +209,7 @@ fn the_lower_budget_and_the_stronger_demand_are_met() {
     };
     let (weak, strong) = (demand("t", 1, &[0, 1]), demand("t", 2, &[0, 1]));
     for (a, b) in [(&weak, &strong), (&strong, &weak), (&strong, &strong)] {
-        assert_eq!(met(a, b).unwrap(), [strong.clone()]);
+        assert_eq!(met(a, b).unwrap(), std::slice::from_ref(&strong));
     }
     let other = demand("u", 1, &[2]);
     for (a, b) in [(&weak, &other), (&other, &weak)] {

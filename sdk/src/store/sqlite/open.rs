@@ -1,9 +1,11 @@
 //! Opens the file: looks whose it is, and brings it to the version of this build.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use rand_core::RngCore;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::Place;
 use crate::store::StoreError;
@@ -44,9 +46,7 @@ pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreErr
     }
     conn.set_db_config(keep_log, false).map_err(fault)?;
 
-    let mode: String = conn
-        .query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))
-        .map_err(fault)?;
+    let mode = write_ahead(&conn, place).map_err(fault)?;
     if mode != "wal" {
         return Err(place.wrong(format_args!(
             "cannot have a write-ahead log (its journal is `{mode}`); keep it on a local disk"
@@ -62,6 +62,27 @@ pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreErr
         migrate(&conn, place)?;
     }
     Ok(conn)
+}
+
+/// Asks for a write-ahead log, and gives the journal that there is then.
+///
+/// SQLite does not wait here for others that ask for the same at the same time, as everywhere else:
+/// each holds what the other needs. So it is asked again, after a while that differs.
+fn write_ahead(conn: &Connection, place: &Place) -> rusqlite::Result<String> {
+    let begun = Instant::now();
+    loop {
+        let mode = conn.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0));
+        match &mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < place.wait =>
+            {
+                let millis = 1 + rand_core::OsRng.next_u32() % 20;
+                std::thread::sleep(Duration::from_millis(millis.into()));
+            }
+            _ => return mode,
+        }
+    }
 }
 
 /// A connection that only reads.

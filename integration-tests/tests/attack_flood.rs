@@ -234,7 +234,7 @@ async fn attack_31_a_root_that_is_removed_ends_what_is_cached_held_and_on_its_wa
         assert_eq!(once(&guard, held).await, gone);
         assert_eq!(
             guard
-                .charge_turn(held, "lead")
+                .charge(held, "lead", &[("turns", 1)])
                 .await
                 .err()
                 .map(|d| d.kind()),

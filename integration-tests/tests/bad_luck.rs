@@ -182,7 +182,12 @@ async fn a_store_that_refuses_everything_denies_everything_until_it_is_back() {
             assert!(matches!(denial.kind(), Kind::Unavailable | Kind::Argument));
         }
         let turns = home.held(&read().budget(Budget::new("turns", 5)));
-        assert!(gate.guard().charge_turn(&turns, "lead").await.is_err());
+        assert!(
+            gate.guard()
+                .charge(&turns, "lead", &[("turns", 1)])
+                .await
+                .is_err()
+        );
     }
     assert_eq!(ran.load(Ordering::SeqCst), 0);
     assert!(home.entries().await.is_empty());

@@ -423,7 +423,9 @@ async fn futures_can_be_sent() {
     let Scene { gate, held, .. } = scene();
     let (here, cancel) = (situation(), CancellationToken::new());
     sent(gate.call(&held, "notes.count", "", &here, &cancel)).await;
-    sent(gate.guard().charge_turn(&held, "lead")).await.unwrap();
+    sent(gate.guard().charge(&held, "lead", &[("turns", 1)]))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

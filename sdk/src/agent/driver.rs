@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::budget;
 use super::handle::Agent;
 use super::member::{Member, denied, line};
 use super::report::{Report, RunFailed};
@@ -15,7 +16,7 @@ use super::spawn::SpawnError;
 use crate::capability::{Kind, Refusal, SPAWN, Scope, Sensitivity, canonical};
 use crate::guard::Denial;
 use crate::id::RunId;
-use crate::model::{Model, Request, ToolCall, ToolSpec};
+use crate::model::{Completion, Model, Request, ToolCall, ToolSpec, Usage};
 use crate::record::EventKind;
 use crate::tool::Outcome;
 
@@ -48,6 +49,7 @@ async fn until_it_ends(agent: Agent, task: String) -> Result<Report, RunFailed> 
         Ended::TurnLimit => "turn limit",
         Ended::Repeated => "repeated denials",
         Ended::Cancelled => "cancelled",
+        Ended::Budget => "out of budget",
         _ => "failed",
     };
     member.teach_parent();
@@ -93,10 +95,14 @@ async fn drive(member: &Arc<Member>, machine: &mut Run, denials: &mut Vec<Denial
             Step::AskModel(request) => {
                 turn += 1;
                 member.emit(EventKind::Thinking { turn });
-                match ask(member, &request).await {
-                    Ok(Some(completion)) => machine.completed(completion),
-                    Ok(None) => machine.cancel("the task was cancelled"),
-                    Err(text) => machine.failed(text),
+                match ask(member, request).await {
+                    Ok(completion) => machine.completed(completion),
+                    Err(NoTurn::Cancelled) => machine.cancel("the task was cancelled"),
+                    Err(NoTurn::Failed(text)) => machine.failed(text),
+                    Err(NoTurn::Budget(text)) => {
+                        member.emit(EventKind::Paused { why: text.clone() });
+                        return machine.paused(&text);
+                    }
                 }
             }
             Step::Dispatch(calls) => {
@@ -111,28 +117,38 @@ async fn drive(member: &Arc<Member>, machine: &mut Run, denials: &mut Vec<Denial
     }
 }
 
-/// `Ok(None)` when the agent was cancelled meanwhile.
-async fn ask(
-    member: &Member,
-    request: &Request,
-) -> Result<Option<crate::model::Completion>, String> {
+/// Why there is no completion.
+enum NoTurn {
+    /// A budget has too little left for it, in words.
+    Budget(String),
+    /// The model, or what it needs, failed.
+    Failed(String),
+    /// The agent was cancelled meanwhile.
+    Cancelled,
+}
+
+async fn ask(member: &Member, mut request: Request) -> Result<Completion, NoTurn> {
     let Some(model) = &member.model else {
-        return Err(format!(
+        return Err(NoTurn::Failed(format!(
             "the role `{}` has no model; give the orchestrator or the spawn one",
             member.role
-        ));
+        )));
     };
-    member
-        .shared
-        .gate
-        .guard()
-        .charge_turn(&member.held, &member.path)
-        .await
-        .map_err(|denial| denial.to_string())?;
-    tokio::select! {
-        completion = model.generate(request) => completion.map(Some).map_err(|error| error.to_string()),
-        () = member.cancel.cancelled() => Ok(None),
-    }
+    let turn = budget::begin(member, &mut request).await;
+    let turn = turn.map_err(|denial| match denial.kind() {
+        Kind::Budget => NoTurn::Budget(denial.to_string()),
+        _ => NoTurn::Failed(denial.to_string()),
+    })?;
+    let completion = tokio::select! {
+        completion = model.generate(&request) => completion,
+        // What it costs that is not waited for is not known: all that was taken stays taken.
+        () = member.cancel.cancelled() => return Err(NoTurn::Cancelled),
+    };
+    let usage = completion
+        .as_ref()
+        .map_or(Usage::default(), |answer| answer.usage);
+    turn.settle(member, usage).await;
+    completion.map_err(|error| NoTurn::Failed(error.to_string()))
 }
 
 /// Makes the calls of one turn at once.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Prices;
 use super::orchestrator::{Seat, Shared};
 use super::run::Limits;
 use super::spawn::SpawnError;
@@ -117,6 +118,12 @@ impl Member {
             .unwrap_or_default();
         self.emit(EventKind::Spawned { scope });
         Ok(())
+    }
+
+    /// What the tokens of its model cost, if that was said.
+    pub(super) fn prices(&self) -> Option<Prices> {
+        let model = self.model.as_ref()?;
+        self.shared.prices.get(model.name()).copied()
     }
 
     /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was

@@ -5,6 +5,7 @@
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 
+mod budget;
 mod driver;
 mod handle;
 mod member;
@@ -13,6 +14,7 @@ mod report;
 mod run;
 mod spawn;
 
+pub use budget::Prices;
 pub use handle::{Agent, AgentHandle};
 pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
 pub use report::{OutputError, Report, RunFailed};

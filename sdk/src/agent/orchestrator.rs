@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Prices;
 use super::handle::Agent;
 use super::member::Member;
 use super::run::Limits;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) models: HashMap<String, Arc<dyn Model>>,
     pub(super) model: Option<Arc<dyn Model>>,
     pub(super) limits: Limits,
+    pub(super) prices: HashMap<String, Prices>,
     pub(super) events: Events,
     pub(super) cancel: CancellationToken,
     names: Mutex<HashMap<String, Arc<AtomicU32>>>,
@@ -94,6 +96,7 @@ pub struct OrchestratorBuilder {
     models: HashMap<String, Arc<dyn Model>>,
     model: Option<Arc<dyn Model>>,
     limits: Limits,
+    prices: HashMap<String, Prices>,
     max_agents: usize,
 }
 
@@ -158,6 +161,14 @@ impl OrchestratorBuilder {
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// What the tokens of a model cost, by the model's name ([`Model::name`]). Budgets of `cost` need
+    /// it: without a price the agents under one get no turn.
+    #[must_use]
+    pub fn prices(mut self, model: impl Into<String>, prices: Prices) -> Self {
+        self.prices.insert(model.into(), prices);
         self
     }
 
@@ -233,6 +244,7 @@ impl OrchestratorBuilder {
                 models: self.models,
                 model: self.model,
                 limits: self.limits,
+                prices: self.prices,
                 events: Events::new(),
                 cancel: CancellationToken::new(),
                 names: Mutex::default(),
@@ -254,6 +266,7 @@ impl Orchestrator {
             models: HashMap::new(),
             model: None,
             limits: Limits::default(),
+            prices: HashMap::new(),
             max_agents: MAX_AGENTS,
         }
     }

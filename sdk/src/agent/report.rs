@@ -94,6 +94,7 @@ impl RunFailed {
     const fn how(&self) -> &'static str {
         match self.report.finished.ended {
             Ended::TurnLimit => "used all its turns",
+            Ended::Budget => "has too little left of a budget",
             Ended::Repeated => "repeated a refused call",
             Ended::Cancelled => "was cancelled",
             Ended::ModelFailed => "got no completion from its model",

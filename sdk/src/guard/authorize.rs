@@ -9,7 +9,7 @@ use super::policy::Decision;
 use super::replay::Whose;
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
-use crate::capability::{Call, Chain, Held, Kind, MAX_CALL_LIFE, Refusal};
+use crate::capability::{Call, Chain, Kind, MAX_CALL_LIFE, Refusal};
 use crate::id::{CallId, Timestamp, hex};
 use crate::store::{Batch, Expected, Key, StoreError};
 
@@ -115,7 +115,7 @@ impl Guard {
         self.situate(context)?;
         self.ask(presented, call, context, LEDGER)?;
         let chain = presented.chain();
-        let mut batch = ledger::charge(chain, ledger::CALLS, Batch::new())?;
+        let mut batch = ledger::call(chain, call.capability(), Batch::new())?;
         let now = context.facts.time;
         let (until, wire) = match presented {
             Presented::Wire(wire) => (wire.expires().saturating_add(SKEW), true),
@@ -164,37 +164,6 @@ impl Guard {
         }
     }
 
-    /// Charges a turn of the model to an agent and its ancestors.
-    ///
-    /// # Errors
-    ///
-    /// The denial when a budget is used up, the token has ended or is revoked, or the store cannot
-    /// be written.
-    pub async fn charge_turn(&self, held: &Held, agent: &str) -> Result<(), Denial> {
-        let chain = held.chain();
-        let charged = async {
-            self.awake().await?;
-            // A turn is no call, but who may make none has nothing to think about.
-            let now = self.now()?;
-            self.standing(chain, agent, None)?;
-            if now.secs() >= chain.expires().secs() {
-                let what = format!("the token ended at {}, now is {now}", chain.expires());
-                return Err(Refusal::new(Kind::Expired, what));
-            }
-            let batch = ledger::charge(chain, ledger::TURNS, Batch::new())?;
-            if batch.ops().is_empty() {
-                return Ok(());
-            }
-            let committed = self.write(batch).await;
-            committed.map(|_| ()).map_err(|error| {
-                ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error))
-            })
-        };
-        charged
-            .await
-            .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
-    }
-
     async fn deny(
         &self,
         id: CallId,
@@ -235,7 +204,7 @@ impl Guard {
     }
 }
 
-fn store_refusal(error: &StoreError) -> Refusal {
+pub(super) fn store_refusal(error: &StoreError) -> Refusal {
     match error {
         StoreError::Conflict { .. } => Refusal::new(Kind::Replay, "this very call was made before"),
         other => Refusal::new(

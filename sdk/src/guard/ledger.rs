@@ -3,18 +3,44 @@
 
 use std::collections::BTreeMap;
 
-use crate::capability::{BudgetKey, Chain, Kind, Refusal};
+use super::denial::Denial;
+use super::verifier::Guard;
+use crate::capability::{BudgetKey, Chain, Held, Kind, Refusal};
 use crate::store::{Batch, Key, StoreError};
 
-/// The kind of budget that counts tool calls.
+/// The kind of budget that counts tool calls, spawns among them; `calls.` and a capability counts
+/// those of one tool, so `calls.agent.spawn` how many children there may be.
 pub const CALLS: &str = "calls";
 /// The kind of budget that counts turns of the model.
 pub const TURNS: &str = "turns";
+/// The kind of budget that counts the tokens a model reads, from its cache too, and writes.
+pub const TOKENS: &str = "tokens";
+/// The kind of budget that counts money, in millionths of the unit that prices are given in.
+pub const COST: &str = "cost";
+
+/// What a call or a turn takes from budgets, by their kind.
+pub(super) type Amounts<'a> = [(&'a str, u64)];
+
+fn is_counted(kind: &str) -> bool {
+    [CALLS, TURNS, TOKENS, COST].contains(&kind) || of_one_tool(kind).is_some()
+}
+
+/// The capability whose calls a budget of this kind counts.
+fn of_one_tool(kind: &str) -> Option<&str> {
+    kind.strip_prefix(CALLS)?.strip_prefix('.')
+}
 
 /// The counter of a budget.
 pub(super) fn counter(key: &BudgetKey) -> Key {
     Key::of(["budget", key.kind.as_str(), key.id.as_str()])
 }
+
+/// What was taken from the budgets of a token before a turn, to be settled after it.
+///
+/// If it is dropped all of it stays taken: what a turn costs that nobody waited for is not known.
+#[derive(Debug)]
+#[must_use = "what is not settled stays taken"]
+pub struct Charged(Vec<(Key, String, u64)>);
 
 /// Each counter of the chain once, with its lowest maximum and the hop that set it: a hop may
 /// restate a counter of a block before it, and a call is still one call.
@@ -27,22 +53,124 @@ fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
     limits
 }
 
-/// What a call, or a turn, adds to each budget of `chain`.
+/// Takes these amounts from the budgets of `chain`, those of its ancestors among them.
 ///
 /// A budget of a kind that nothing here counts is refused: what is not known is no leave.
-pub(super) fn charge(chain: &Chain, kind: &str, batch: Batch) -> Result<Batch, Refusal> {
+pub(super) fn charge(chain: &Chain, amounts: &Amounts<'_>, batch: Batch) -> Result<Batch, Refusal> {
     limits(chain)
         .into_iter()
-        .try_fold(batch, |batch, (key, (max, hop))| match key.kind.as_str() {
-            counted if counted == kind => Ok(batch.add(counter(key), 1, Some(max))),
-            // Read with an addition of nothing: it is refused where the counter is past the maximum.
-            CALLS | TURNS => Ok(batch.add(counter(key), 0, Some(max))),
-            other => Err(Refusal::at(
-                Kind::Budget,
-                hop,
-                format!("nothing here counts `{other}`, so what is used of it is not known"),
-            )),
+        .try_fold(batch, |batch, (key, (max, hop))| {
+            if !is_counted(&key.kind) {
+                let what = format!(
+                    "nothing here counts `{}`, so what is used of it is not known",
+                    key.kind
+                );
+                return Err(Refusal::at(Kind::Budget, hop, what));
+            }
+            // Where nothing is taken it is read with an addition of nothing: it is refused where the
+            // counter is past the maximum.
+            Ok(batch.add(counter(key), amount(amounts, &key.kind), Some(max)))
         })
+}
+
+fn amount(amounts: &Amounts<'_>, kind: &str) -> u64 {
+    let of_kind = amounts.iter().filter(|(counted, _)| *counted == kind);
+    of_kind.map(|(_, amount)| *amount).sum()
+}
+
+/// What a call of `capability` takes: of all calls, and of those of its tool.
+pub(super) fn call(chain: &Chain, capability: &str, batch: Batch) -> Result<Batch, Refusal> {
+    let own = format!("{CALLS}.{capability}");
+    charge(chain, &[(CALLS, 1), (&own, 1)], batch)
+}
+
+impl Guard {
+    /// What is left of the budgets of a kind that a token is under: the least of them, its
+    /// ancestors' among them; `None` where it is under none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn left(&self, held: &Held, kind: &str) -> Result<Option<u64>, StoreError> {
+        let mut least: Option<u64> = None;
+        for (key, (max, _)) in limits(held.chain()) {
+            if key.kind == kind {
+                let left = max.saturating_sub(self.store.counter(&counter(key)).await?);
+                least = Some(least.map_or(left, |least| least.min(left)));
+            }
+        }
+        Ok(least)
+    }
+
+    /// Takes amounts from the budgets of an agent and of its ancestors, by kind, all of them or none.
+    ///
+    /// For what a turn of the model may cost at most: afterwards [`Guard::settle`] gives back what it
+    /// did not cost.
+    ///
+    /// # Errors
+    ///
+    /// The denial when a budget has too little left, the token has ended or is revoked, or the store
+    /// cannot be written.
+    pub async fn charge(
+        &self,
+        held: &Held,
+        agent: &str,
+        amounts: &[(&str, u64)],
+    ) -> Result<Charged, Denial> {
+        let chain = held.chain();
+        let charged = async {
+            self.awake().await?;
+            // A turn is no call, but who may make none has nothing to think about.
+            let now = self.now()?;
+            self.standing(chain, agent, None)?;
+            if now.secs() >= chain.expires().secs() {
+                let what = format!("the token ended at {}, now is {now}", chain.expires());
+                return Err(Refusal::new(Kind::Expired, what));
+            }
+            let batch = charge(chain, amounts, Batch::new())?;
+            if !batch.ops().is_empty() {
+                self.write(batch).await.map_err(|error| {
+                    exceeded(chain, &error)
+                        .unwrap_or_else(|| super::authorize::store_refusal(&error))
+                })?;
+            }
+            let taken = limits(chain).into_keys().map(|key| {
+                let amount = amount(amounts, &key.kind);
+                (counter(key), key.kind.clone(), amount)
+            });
+            Ok(Charged(taken.collect()))
+        };
+        charged
+            .await
+            .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
+    }
+
+    /// Puts what a turn really cost, by kind, in the place of what was taken for it. A kind that is
+    /// not named keeps what was taken.
+    ///
+    /// A turn that cost more than was taken is charged in full, past the maximum if need be: it
+    /// happened, and the next one is refused.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written; what was taken stays taken.
+    pub async fn settle(&self, charged: Charged, cost: &[(&str, u64)]) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        for (counter, kind, taken) in charged.0 {
+            let Some((_, cost)) = cost.iter().find(|(counted, _)| *counted == kind) else {
+                continue;
+            };
+            batch = match cost.checked_sub(taken) {
+                Some(0) => batch,
+                Some(more) => batch.add(counter, more, None),
+                None => batch.sub(counter, taken.saturating_sub(*cost)),
+            };
+        }
+        if batch.ops().is_empty() {
+            return Ok(());
+        }
+        self.write(batch).await.map(drop)
+    }
 }
 
 /// The refusal of the budget that a batch ran into.
@@ -57,6 +185,9 @@ pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
     Some(Refusal::at(
         Kind::Budget,
         hop,
-        format!("`{}` is used up: {max} in all ({})", budget.kind, budget.id),
+        format!(
+            "of `{}` too little is left: {max} in all ({})",
+            budget.kind, budget.id
+        ),
     ))
 }

@@ -17,7 +17,7 @@ mod verifier;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
 pub use denial::{Denial, printable};
-pub use ledger::{CALLS, TURNS};
+pub use ledger::{CALLS, COST, Charged, TOKENS, TURNS};
 #[doc(hidden)]
 pub use permit::Allowed;
 pub use permit::{Permit, Reservation};

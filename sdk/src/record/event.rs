@@ -91,6 +91,11 @@ pub enum EventKind {
         /// The words for the operator.
         detail: String,
     },
+    /// A budget has too little left for another turn of an agent.
+    Paused {
+        /// Which, in words for the operator.
+        why: String,
+    },
     /// An agent's task has ended; its subtree is revoked.
     Ended {
         /// How.

@@ -15,6 +15,9 @@ pub enum Ended {
     Answer,
     /// All its turns are used.
     TurnLimit,
+    /// A budget of its own or of an ancestor has too little left for another turn. The run itself is
+    /// paused where it was.
+    Budget,
     /// It made the same refused call again and again.
     Repeated,
     /// It was told to stop.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::calls::with_unique_ids;
 use super::settle::cleaned;
 use super::state::{Phase, State, VERSION};
-use super::text::escaped;
-use super::{CallOutcome, Ended, Limits, RunError, Step};
+use super::text::{escaped, shown};
+use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
 use crate::model::{Completion, Message, Request, ToolSpec, Usage};
 
@@ -200,6 +200,15 @@ impl Run {
     pub fn absorb(&mut self, taint: impl IntoIterator<Item = String>, sensitivity: u8) {
         self.state.taint.extend(taint);
         self.state.sensitivity = self.state.sensitivity.max(sensitivity);
+    }
+
+    /// The run as it stands, paused because a budget has too little left; `text` says which.
+    ///
+    /// Nothing of it changes, as with a used-up turn limit: given more, it goes on with the same step.
+    #[must_use]
+    pub fn paused(&self, text: &str) -> Finished {
+        let text = shown(text, self.state.limits.max_result_bytes);
+        self.state.finished(Ended::Budget, text)
     }
 
     /// Ends the run because its model gave no completion; `text` says why.

@@ -1,0 +1,156 @@
+//! What a turn of the model may cost: taken from the budgets before it, settled after it.
+
+use super::member::Member;
+use crate::capability::{Kind, Refusal};
+use crate::guard::{COST, Charged, Denial, TOKENS, TURNS};
+use crate::model::{Request, Usage};
+
+/// What a model's tokens cost, in millionths of a unit of money for a million tokens.
+///
+/// Three dollars for a million tokens read and fifteen for a million written is
+/// `Prices::new(3_000_000, 15_000_000)`, and then a budget of `cost` is in millionths of a dollar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prices {
+    input: u64,
+    output: u64,
+    cached: u64,
+}
+
+impl Prices {
+    /// The prices of tokens read and of tokens written; those read from the provider's cache cost
+    /// what others cost.
+    #[must_use]
+    pub const fn new(input: u64, output: u64) -> Self {
+        Self {
+            input,
+            output,
+            cached: input,
+        }
+    }
+
+    /// The same with another price for tokens that are read from the provider's cache.
+    #[must_use]
+    pub const fn cached(mut self, price: u64) -> Self {
+        self.cached = price;
+        self
+    }
+
+    /// What these tokens cost, rounded up to a millionth.
+    #[must_use]
+    pub fn cost(self, usage: Usage) -> u64 {
+        let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let sum = of(usage.input, self.input)
+            .saturating_add(of(usage.output, self.output))
+            .saturating_add(of(usage.cached, self.cached));
+        u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+
+    /// What so many tokens read cost at most.
+    fn reading(self, tokens: u64) -> u64 {
+        let input = tokens;
+        let dearest = Self::new(self.input.max(self.cached), 0);
+        dearest.cost(Usage {
+            input,
+            ..Usage::default()
+        })
+    }
+
+    /// How many tokens can be written for so much.
+    fn writes(self, cost: u64) -> u64 {
+        let most = u128::from(cost) * 1_000_000;
+        most.checked_div(u128::from(self.output))
+            .map_or(u64::MAX, |tokens| u64::try_from(tokens).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a completion may have where neither limits nor budgets say less.
+const MAX_OUTPUT: u32 = 4096;
+/// How often it is tried again when others took what was left in between.
+const TRIES: u32 = 16;
+
+/// A turn whose cost is taken.
+pub(super) struct Turn {
+    charged: Charged,
+    prices: Option<Prices>,
+}
+
+/// Takes what the turn may cost at most from the budgets of the agent and its ancestors, and caps
+/// what the model may write at what is left of them.
+pub(super) async fn begin(member: &Member, request: &mut Request) -> Result<Turn, Denial> {
+    let (guard, held) = (member.shared.gate.guard(), &member.held);
+    let denied = |refusal| Denial::new(&member.path, "a turn of the model", refusal);
+    let unread = |error| {
+        let what = format!("what is left of a budget cannot be read: {error}");
+        denied(Refusal::new(Kind::Unavailable, what))
+    };
+    let prices = member.prices();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let tokens = guard.left(held, TOKENS).await.map_err(unread)?;
+        let money = guard.left(held, COST).await.map_err(unread)?;
+        let input = estimate(request);
+        let mut amounts = vec![(TURNS, 1)];
+        if tokens.is_some() || money.is_some() {
+            let asked = request.max_output_tokens.unwrap_or(MAX_OUTPUT);
+            let mut output = u64::from(asked);
+            let too_little = |left: u64, kind: &str, needed: u64| {
+                let what = format!(
+                    "{left} of `{kind}` are left, and reading the conversation takes about {needed}"
+                );
+                denied(Refusal::new(Kind::Budget, what))
+            };
+            if let Some(left) = tokens {
+                output = output.min(left.saturating_sub(input));
+                if output == 0 {
+                    return Err(too_little(left, TOKENS, input));
+                }
+            }
+            if let Some(left) = money {
+                let prices = prices.ok_or_else(|| {
+                    let what = "there is a budget of money, and no price for this model; see \
+                                `OrchestratorBuilder::prices`";
+                    denied(Refusal::new(Kind::Budget, what))
+                })?;
+                let reading = prices.reading(input);
+                output = output.min(prices.writes(left.saturating_sub(reading)));
+                if left < reading || output == 0 {
+                    return Err(too_little(left, COST, reading));
+                }
+                let writing = prices.cost(Usage {
+                    output,
+                    ..Usage::default()
+                });
+                // Rounded up twice, which may be one more than there is.
+                amounts.push((COST, reading.saturating_add(writing).min(left)));
+            }
+            amounts.push((TOKENS, input.saturating_add(output)));
+            request.max_output_tokens = Some(u32::try_from(output).unwrap_or(asked));
+        }
+        match guard.charge(held, &member.path, &amounts).await {
+            Ok(charged) => return Ok(Turn { charged, prices }),
+            // Others may have taken some of it since it was looked at.
+            Err(denial) if denial.kind() == Kind::Budget && tries < TRIES && amounts.len() > 1 => {}
+            Err(denial) => return Err(denial),
+        }
+    }
+}
+
+impl Turn {
+    /// Puts what the turn cost in the place of what was taken.
+    pub(super) async fn settle(self, member: &Member, usage: Usage) {
+        let cost = self.prices.map_or(0, |prices| prices.cost(usage));
+        let cost = [(TOKENS, usage.total()), (COST, cost)];
+        let guard = member.shared.gate.guard();
+        if let Err(error) = guard.settle(self.charged, &cost).await {
+            // What was taken is the most that it may have cost, so no budget is exceeded.
+            tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
+        }
+    }
+}
+
+/// About how many tokens a request is, rather more than fewer: one for three bytes of its JSON.
+fn estimate(request: &Request) -> u64 {
+    let written = serde_json::to_vec(request).map_or(0, |json| json.len());
+    written.div_ceil(3) as u64
+}

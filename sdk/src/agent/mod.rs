@@ -6,6 +6,7 @@
 //! its whole subtree.
 
 mod budget;
+mod children;
 mod driver;
 mod handle;
 mod member;
@@ -15,6 +16,7 @@ mod run;
 mod spawn;
 
 pub use budget::Prices;
+pub use children::{ChildFailed, Children};
 pub use handle::{Agent, AgentHandle};
 pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
 pub use report::{OutputError, Report, RunFailed};

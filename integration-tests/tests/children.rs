@@ -1,0 +1,228 @@
+//! Several children at once: a queue, an end for each, the first to answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bailiwick::agent::{
+    Agent, ChildFailed, Children, Ended, Orchestrator, OrchestratorBuilder, Spawn,
+};
+use bailiwick::capability::{Authority, Grant, Risk, Scope};
+use bailiwick::guard::{Effect, Revocable};
+use bailiwick::model::scripted::{ScriptedModel, call, say};
+use bailiwick::model::{Completion, Model, ModelError, Request};
+use bailiwick::record::EventKind;
+use bailiwick::tool::{Declaration, RuntimeTool};
+use serde_json::json;
+use tokio::sync::Barrier;
+
+fn scope() -> Scope {
+    Scope::new()
+        .grant(Grant::new("work"))
+        .grant(Grant::spawn(["worker"]))
+        .max_depth(3)
+}
+
+fn work() -> Scope {
+    Scope::new().grant(Grant::new("work"))
+}
+
+#[expect(clippy::unwrap_used, reason = "for tests")]
+async fn lead(
+    with: impl FnOnce(OrchestratorBuilder) -> OrchestratorBuilder,
+) -> (Orchestrator, Agent) {
+    let authority = Authority::generate();
+    let orchestrator = with(Orchestrator::builder(&authority)).build().unwrap();
+    let lead = orchestrator.agent("lead", scope()).await.unwrap();
+    (orchestrator, lead)
+}
+
+fn worker(lead: &Agent, model: impl Model) -> Spawn {
+    lead.spawn("worker").scope(work()).model(model)
+}
+
+/// A tool that waits until so many of its bodies run at once, and counts how many do.
+fn together(many: usize, now: &Arc<AtomicUsize>, most: &Arc<AtomicUsize>) -> RuntimeTool {
+    let (now, most) = (now.clone(), most.clone());
+    let all = Arc::new(Barrier::new(many));
+    let declaration = Declaration::new("work", Effect::Read, Risk::Low);
+    RuntimeTool::new(declaration, json!({"type": "object"}), move |_, _| {
+        let (now, most, all) = (now.clone(), most.clone(), all.clone());
+        async move {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            all.wait().await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok(json!("worked"))
+        }
+    })
+}
+
+/// Calls `work` and answers with its task.
+fn busy() -> ScriptedModel {
+    ScriptedModel::from_fn(|request: &Request| match request.messages.as_slice() {
+        [_] => call("work", json!({})),
+        [bailiwick::model::Message::User { text }, ..] => say(text),
+        _ => say("?"),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn at_most_so_many_run_and_the_others_wait() {
+    let (now, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    // The lead and three: without a queue the fourth would be refused.
+    let (_, lead) = lead(|builder| {
+        builder
+            .tool(together(3, &now, &most))
+            .model(busy())
+            .max_agents(4)
+    })
+    .await;
+    let mut children = Children::at_most(3);
+    for number in 0..21 {
+        children.run(lead.spawn("worker").scope(work()), number.to_string());
+    }
+    // Three bodies wait for each other, so three must run at once.
+    let joined = tokio::time::timeout(Duration::from_secs(120), children.join());
+    let answers = joined.await.unwrap();
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(answer.as_ref().unwrap().text(), number.to_string());
+    }
+    assert_eq!(answers.len(), 21);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn levels_do_not_wait_for_each_other() {
+    let (now, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let (_, lead) = lead(|builder| builder.tool(together(1, &now, &most)).model(busy())).await;
+    let (lead, mut outer) = (Arc::new(lead), tokio::task::JoinSet::new());
+    for _ in 0..4 {
+        let child = lead
+            .spawn("worker")
+            .scope(scope().max_depth(2))
+            .await
+            .unwrap();
+        outer.spawn(async move {
+            let mut inner = Children::at_most(1);
+            for number in 0..4 {
+                inner.run(child.spawn("worker").scope(work()), number.to_string());
+            }
+            inner.join().await.into_iter().filter(Result::is_ok).count()
+        });
+    }
+    assert_eq!(outer.join_all().await, [4; 4]);
+}
+
+/// Panics when it is asked.
+struct Panics;
+
+#[async_trait::async_trait]
+impl Model for Panics {
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        panic!("a fault of the model")
+    }
+
+    fn name(&self) -> &str {
+        "panics"
+    }
+}
+
+/// Thinks until it is cancelled.
+struct Thinks;
+
+#[async_trait::async_trait]
+impl Model for Thinks {
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        std::future::pending().await
+    }
+
+    fn name(&self) -> &str {
+        "thinks"
+    }
+}
+
+#[tokio::test]
+async fn attack_32_a_child_that_panics_is_a_child_that_failed() {
+    let (orchestrator, lead) = lead(|builder| builder).await;
+    let mut children = Children::at_most(2);
+    children.run(worker(&lead, Panics), "one");
+    children.run(worker(&lead, ScriptedModel::new([say("fine")])), "two");
+    let stranger = lead.spawn("stranger").scope(work());
+    children.run(stranger, "three");
+    let ended = children.join().await;
+    assert!(matches!(ended[0], Err(ChildFailed::Panicked)), "{ended:?}");
+    assert_eq!(ended[1].as_ref().unwrap().text(), "fine");
+    assert!(matches!(ended[2], Err(ChildFailed::Spawn(_))), "{ended:?}");
+    // Its task has ended with it: nothing is left of its authority.
+    let revoked = orchestrator.guard().revocations();
+    assert!(revoked.contains(&Revocable::Agent("lead/worker".to_owned())));
+}
+
+#[tokio::test]
+async fn the_first_answer_ends_the_others_and_each_has_its_last_event() {
+    let (orchestrator, lead) = lead(|builder| builder).await;
+    let mut events = orchestrator.events().watch();
+    let mut children = Children::at_most(3);
+    children.run(worker(&lead, Thinks), "one");
+    children.run(worker(&lead, Thinks), "two");
+    children.run(worker(&lead, ScriptedModel::new([say("mine")])), "three");
+    children.run(worker(&lead, Thinks), "four");
+    let first = children.first().await.unwrap();
+    assert_eq!(first.text(), "mine");
+    let mut ended = Vec::new();
+    let mut spawned = 0;
+    while let Ok(event) = events.try_recv() {
+        match event.kind {
+            EventKind::Ended { how } => ended.push(how),
+            EventKind::Spawned { .. } => spawned += 1,
+            _ => {}
+        }
+    }
+    ended.sort();
+    assert_eq!(ended.len(), spawned, "{ended:?}");
+    assert_eq!(ended.first().map(String::as_str), Some("answer"));
+    assert!(
+        ended.iter().skip(1).all(|how| how == "cancelled"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_none_answers_each_says_why() {
+    let (_, lead) = lead(|builder| builder).await;
+    let mut children = Children::at_most(2);
+    children.run(worker(&lead, Panics), "one");
+    children.run(worker(&lead, ScriptedModel::new([])), "two");
+    let failed = children.first().await.unwrap_err();
+    assert_eq!(failed.len(), 2);
+    let ran = failed.iter().find_map(|failed| match failed {
+        ChildFailed::Run(failed) => Some(failed.report().finished().ended),
+        _ => None,
+    });
+    assert_eq!(ran, Some(Ended::ModelFailed));
+}
+
+#[tokio::test]
+async fn children_that_are_dropped_have_ended() {
+    let (orchestrator, lead) = lead(|builder| builder).await;
+    let mut events = orchestrator.events().watch();
+    let mut children = Children::at_most(1);
+    children.run(worker(&lead, Thinks), "one");
+    loop {
+        let event = events.recv().await.unwrap();
+        if matches!(event.kind, EventKind::Thinking { .. }) {
+            break;
+        }
+    }
+    drop(children);
+    loop {
+        let event = events.recv().await.unwrap();
+        if let EventKind::Ended { how } = event.kind {
+            assert_eq!(
+                (event.agent.as_str(), how.as_str()),
+                ("lead/worker", "dropped")
+            );
+            break;
+        }
+    }
+}

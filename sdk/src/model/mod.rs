@@ -4,7 +4,9 @@
 //! it. This room knows nothing of tokens, tools or runs.
 
 mod error;
+mod fenced;
 mod message;
+mod request;
 mod retry;
 pub mod scripted;
 mod timeout;
@@ -14,7 +16,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::ModelError;
-pub use message::{Completion, Message, Request, StopReason, ToolCall, ToolSpec, Usage};
+pub use fenced::Fenced;
+pub use message::{Completion, Message, StopReason, ToolCall, Usage};
+pub use request::{OutputSchema, Request, ToolSpec};
 pub use retry::{Backoff, Retrying};
 pub use scripted::ScriptedModel;
 pub use timeout::Timed;

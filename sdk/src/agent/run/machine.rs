@@ -119,6 +119,7 @@ impl Run {
                 messages: state.messages.clone(),
                 tools: state.tools.clone(),
                 max_output_tokens: state.limits.max_output_tokens,
+                output: None,
             }),
         }
     }

@@ -69,6 +69,7 @@
 //! | `macros` (default) | `#[tool]` and `#[derive(Arguments)]` |
 //! | `toml` | scopes written in TOML |
 //! | `http` | the door to the network, through reqwest |
+//! | `genai` | models of many providers, through the crate of that name |
 //!
 //! No feature weakens a check.
 

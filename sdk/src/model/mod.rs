@@ -5,6 +5,8 @@
 
 mod error;
 mod fenced;
+#[cfg(feature = "genai")]
+pub mod genai;
 mod message;
 mod request;
 mod retry;
@@ -17,6 +19,8 @@ use async_trait::async_trait;
 
 pub use error::ModelError;
 pub use fenced::Fenced;
+#[cfg(feature = "genai")]
+pub use genai::GenaiModel;
 pub use message::{Completion, Message, StopReason, ToolCall, Usage};
 pub use request::{OutputSchema, Request, ToolSpec};
 pub use retry::{Backoff, Retrying};

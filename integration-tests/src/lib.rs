@@ -22,6 +22,9 @@ mod documentation {
     #[doc = include_str!("../../docs/src/guide.md")]
     struct Guide;
 
+    #[doc = include_str!("../../docs/src/models.md")]
+    struct Models;
+
     #[doc = include_str!("../../docs/src/tools.md")]
     struct Tools;
 }

@@ -205,7 +205,10 @@ async fn one(member: &Arc<Member>, call: &ToolCall) -> (CallOutcome, Option<Deni
         } => (CallOutcome::Value(text), None),
         Outcome::Value { value, .. } => (CallOutcome::Value(value.to_string()), None),
         Outcome::Failed { error, .. } => (CallOutcome::Failed(error.to_string()), None),
-        Outcome::UnknownTool(name) => (CallOutcome::UnknownTool(name), None),
+        Outcome::UnknownTool(name) => {
+            let text = format!("there is no tool `{name}`; call only those that you were given");
+            (CallOutcome::UnknownTool(text), None)
+        }
         Outcome::Denied(denial) => refused(denial, &call.arguments),
         Outcome::Pending(pending) => refused(pending.missing, &call.arguments),
     }

@@ -1,6 +1,7 @@
 //! Why a model gave no completion.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Longer texts are cut: what a provider sends back may be a whole web page.
 const MAX_BYTES: usize = 1024;
@@ -18,6 +19,7 @@ const KEY_PREFIXES: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "hf_", "ya29."];
 pub struct ModelError {
     text: String,
     transient: bool,
+    retry_after: Option<Duration>,
 }
 
 impl ModelError {
@@ -27,6 +29,7 @@ impl ModelError {
         Self {
             text: printable(text.as_ref()),
             transient: true,
+            retry_after: None,
         }
     }
 
@@ -36,7 +39,21 @@ impl ModelError {
         Self {
             text: printable(text.as_ref()),
             transient: false,
+            retry_after: None,
         }
+    }
+
+    /// This error, with the wait that the provider asked for before the next attempt.
+    #[must_use]
+    pub const fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// How long the provider asked to wait before the next attempt, if it did.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Whether the same request may succeed later.

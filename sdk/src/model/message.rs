@@ -1,9 +1,8 @@
-//! What a model is asked and what it answers.
+//! The messages of a conversation, and what a model answers.
 //!
 //! These types are stored with a run; the run's version covers them, and an unknown field is refused.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,53 +169,5 @@ impl Completion {
     pub const fn with_stop(mut self, stop: StopReason) -> Self {
         self.stop = stop;
         self
-    }
-}
-
-/// A tool as a model is told of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ToolSpec {
-    /// The name to call it by.
-    pub name: String,
-    /// What it does, for the model to read.
-    pub description: String,
-    /// The JSON schema of its arguments object.
-    pub parameters: Value,
-}
-
-impl ToolSpec {
-    /// A tool whose arguments have this JSON schema.
-    pub fn new(name: impl Into<String>, description: impl Into<String>, parameters: Value) -> Self {
-        Self {
-            name: name.into(),
-            description: description.into(),
-            parameters,
-        }
-    }
-}
-
-/// What a model is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Request {
-    /// What it is to hold to, before all messages.
-    pub system: Option<String>,
-    /// The conversation so far.
-    pub messages: Vec<Message>,
-    /// The tools it may ask for.
-    pub tools: Vec<ToolSpec>,
-    /// The most tokens it may write; the provider's own limit where there is none.
-    pub max_output_tokens: Option<u32>,
-}
-
-impl Request {
-    /// A request to continue this conversation, without tools.
-    pub fn new(messages: impl IntoIterator<Item = Message>) -> Self {
-        Self {
-            messages: messages.into_iter().collect(),
-            ..Self::default()
-        }
     }
 }

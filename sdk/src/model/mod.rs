@@ -4,16 +4,31 @@
 //! it. This room knows nothing of tokens, tools or runs.
 
 mod error;
+mod fenced;
+#[cfg(feature = "genai")]
+pub mod genai;
 mod message;
+mod request;
+mod retry;
 pub mod scripted;
+mod timeout;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use error::ModelError;
-pub use message::{Completion, Message, Request, StopReason, ToolCall, ToolSpec, Usage};
+pub use fenced::Fenced;
+#[cfg(feature = "genai")]
+pub use genai::GenaiModel;
+pub use message::{Completion, Message, StopReason, ToolCall, Usage};
+pub use request::{OutputSchema, Request, ToolSpec};
+pub use retry::{Backoff, Retrying};
 pub use scripted::ScriptedModel;
+pub use timeout::Timed;
+
+/// What [`Model::stream`] tells each piece of text to.
+pub type Delta<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// Something that continues a conversation.
 ///
@@ -29,6 +44,23 @@ pub trait Model: Send + Sync + 'static {
     /// asking again may help.
     async fn generate(&self, request: &Request) -> Result<Completion, ModelError>;
 
+    /// As [`Model::generate`], telling `delta` the words as they come.
+    ///
+    /// The pieces are for show: what counts is the completion, and calls come with it alone. An
+    /// error after some pieces takes them back. A model that cannot stream tells all its words at
+    /// once, when they are there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::generate`].
+    async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
+        let completion = self.generate(request).await?;
+        if let Some(text) = completion.text.as_deref().filter(|text| !text.is_empty()) {
+            delta(text);
+        }
+        Ok(completion)
+    }
+
     /// What operators call this model, in events and audit entries; not a secret.
     fn name(&self) -> &str;
 }
@@ -37,6 +69,10 @@ pub trait Model: Send + Sync + 'static {
 impl<M: Model + ?Sized> Model for Arc<M> {
     async fn generate(&self, request: &Request) -> Result<Completion, ModelError> {
         (**self).generate(request).await
+    }
+
+    async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
+        (**self).stream(request, delta).await
     }
 
     fn name(&self) -> &str {

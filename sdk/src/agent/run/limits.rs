@@ -18,6 +18,16 @@ pub struct Limits {
     pub max_result_bytes: usize,
     /// Tokens that one completion may have; the provider's own limit where there is none.
     pub max_output_tokens: Option<u32>,
+    /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
+    /// first, which is about 100,000 tokens of English.
+    ///
+    /// [`Run::next`]: super::Run::next
+    #[serde(default = "default_context")]
+    pub max_context_bytes: usize,
+}
+
+const fn default_context() -> usize {
+    400_000
 }
 
 impl Default for Limits {
@@ -28,6 +38,7 @@ impl Default for Limits {
             max_refusals: 3,
             max_result_bytes: 64 * 1024,
             max_output_tokens: None,
+            max_context_bytes: default_context(),
         }
     }
 }

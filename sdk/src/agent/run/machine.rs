@@ -8,6 +8,7 @@ use super::calls::with_unique_ids;
 use super::settle::cleaned;
 use super::state::{Phase, State, VERSION};
 use super::text::{escaped, shown};
+use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
 use crate::model::{Completion, Message, Request, ToolSpec, Usage};
@@ -106,6 +107,12 @@ impl Run {
     }
 
     /// What is to be done now. Asking changes nothing.
+    ///
+    /// A model is asked with the whole conversation while that is no longer than
+    /// [`Limits::max_context_bytes`], counting the system text, the tools, and what the messages say.
+    /// Past it, whole turns are left out, the oldest first: an answer of the model goes with all its
+    /// results. The task is always there, with a note that turns were left out, and so is the last
+    /// turn, however long. The run itself keeps everything, and what it is tainted with.
     #[must_use]
     pub fn next(&self) -> Step {
         let state = &self.state;
@@ -116,9 +123,10 @@ impl Run {
             Phase::Calling { .. } => Step::Dispatch(state.open()),
             _ => Step::AskModel(Request {
                 system: state.system.clone(),
-                messages: state.messages.clone(),
+                messages: window(state),
                 tools: state.tools.clone(),
                 max_output_tokens: state.limits.max_output_tokens,
+                output: None,
             }),
         }
     }

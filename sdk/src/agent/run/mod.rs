@@ -20,6 +20,7 @@ mod settle;
 mod state;
 mod step;
 mod text;
+mod window;
 
 #[cfg(test)]
 mod tests;

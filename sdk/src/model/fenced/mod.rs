@@ -55,9 +55,9 @@ impl<M> Fenced<M> {
         }
     }
 
-    /// The same, and the model is held to a JSON schema of at most `max_calls` calls and an answer,
-    /// for servers that can do that ([`Request::output`]). An answer that is none of the schema is
-    /// read as without it.
+    /// The same, and the model is held to a JSON schema ([`Request::output`]): at most `max_calls`
+    /// calls, or an answer. For servers of small models that can do that, with `anyOf` at the top,
+    /// such as llama.cpp's. What is none of the schema is read as without it.
     #[must_use]
     pub const fn with_schema(mut self, max_calls: usize) -> Self {
         self.max_calls = Some(max_calls);
@@ -78,6 +78,7 @@ impl<M: Model> Model for Fenced<M> {
         };
         let (mut words, calls) = read::read(&text, &request.tools);
         if self.max_calls.is_some()
+            && calls.is_empty()
             && let Some(answer) = read::answer(&text)
         {
             words = answer;

@@ -255,11 +255,11 @@ fn argument_text(value: &Span<'_>) -> String {
 pub(super) fn answer(text: &str) -> Option<String> {
     let text = text.trim();
     let found = members(text);
-    if !text.starts_with('{') || !found.all.iter().any(|(key, _)| key == "calls") {
+    if !text.starts_with('{') || found.all.iter().any(|(key, _)| key == "calls") {
         return None;
     }
     let (_, answer) = found.all.iter().find(|(key, _)| key == "answer")?;
-    Some(if is_string(answer) {
+    Some(if answer.text.starts_with('"') {
         unquoted(answer.text)
     } else {
         answer.text.to_owned()

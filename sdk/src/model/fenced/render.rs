@@ -17,8 +17,8 @@ You are then told the results. When you need no further call, answer in plain wo
 
 const SCHEMA_FORM: &str = "\
 You can call tools. Answer with a JSON object: {\"calls\": [{\"name\": \"the name of the tool\", \
-\"arguments\": {}}], \"answer\": …}. You are then told the results of the calls. When you need no \
-further call, leave `calls` empty and give the answer.";
+\"arguments\": {}}]} to call some, or {\"answer\": …} when you know the answer. You are told the \
+results of the calls.";
 
 /// The same request in words: no tools, no calls and no results beside the text.
 pub(super) fn in_words(request: &Request, max_calls: Option<usize>) -> Request {
@@ -126,18 +126,25 @@ fn schema(tools: &[ToolSpec], output: Option<&OutputSchema>, max_calls: usize) -
         })
     };
     let calls: Vec<Value> = tools.iter().map(call).collect();
+    let calls = json!({
+        "type": "array",
+        "items": { "anyOf": calls },
+        "minItems": 1,
+        "maxItems": max_calls.max(1),
+    });
     let answer = output.map_or_else(
         || json!({ "type": "string" }),
-        |output| json!({ "anyOf": [output.schema, { "type": "null" }] }),
+        |output| output.schema.clone(),
     );
-    let schema = json!({
-        "type": "object",
-        "properties": {
-            "calls": { "type": "array", "items": { "anyOf": calls }, "maxItems": max_calls },
-            "answer": answer,
-        },
-        "required": ["calls", "answer"],
-        "additionalProperties": false,
+    // One or the other: a model that must write both answers before it knows, and calls again after.
+    let either = [("calls", calls), ("answer", answer)].map(|(key, inner)| {
+        json!({
+            "type": "object",
+            "properties": { key: inner },
+            "required": [key],
+            "additionalProperties": false,
+        })
     });
+    let schema = json!({ "anyOf": either });
     OutputSchema::new("calls_or_answer", schema)
 }

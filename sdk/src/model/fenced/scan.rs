@@ -113,8 +113,10 @@ pub(super) fn items(text: &str) -> Vec<Span<'_>> {
 /// What a string says; the text between its quotes where its escapes are not JSON's.
 pub(super) fn unquoted(text: &str) -> String {
     serde_json::from_str(text).unwrap_or_else(|_| {
-        let inner = text.get(1..text.len().saturating_sub(1));
-        inner.unwrap_or_default().to_owned()
+        // Cut short, it has no quote at its end.
+        let inner = text.get(1..).unwrap_or_default();
+        let quote = text.chars().next().unwrap_or('"');
+        inner.strip_suffix(quote).unwrap_or(inner).to_owned()
     })
 }
 

@@ -283,8 +283,7 @@ async fn a_request_without_tools_is_left_alone() {
 
 #[tokio::test]
 async fn a_schema_bounds_the_calls_and_holds_the_answer() {
-    let call =
-        r#"{"calls": [{"name": "fs_read", "arguments": {"path":"/a","path":"/b"}}], "answer": ""}"#;
+    let call = r#"{"calls": [{"name": "fs_read", "arguments": {"path":"/a","path":"/b"}}]}"#;
     let (inner, seen) = telling(call);
     let model = Fenced::new(inner).with_schema(3);
     let mut request = conversation();
@@ -298,12 +297,15 @@ async fn a_schema_bounds_the_calls_and_holds_the_answer() {
         (None, StopReason::ToolCalls)
     );
     let schema = seen.lock().unwrap().remove(0).output.unwrap().schema;
-    assert_eq!(schema["properties"]["calls"]["maxItems"], 3);
-    let names = &schema["properties"]["calls"]["items"]["anyOf"];
-    assert_eq!(names[1]["properties"]["name"]["const"], "fs_list");
-    assert_eq!(schema["properties"]["answer"]["type"], "string");
+    let calls = &schema["anyOf"][0]["properties"]["calls"];
+    assert_eq!(calls["maxItems"], 3);
+    assert_eq!(
+        calls["items"]["anyOf"][1]["properties"]["name"]["const"],
+        "fs_list"
+    );
+    assert_eq!(schema["anyOf"][1]["properties"]["answer"]["type"], "string");
 
-    let (inner, seen) = telling(r#"{"calls": [], "answer": {"files": 2}}"#);
+    let (inner, seen) = telling(r#"{"answer": {"files": 2}}"#);
     request.output = Some(OutputSchema::new("count", json!({ "type": "object" })));
     let completion = Fenced::new(inner)
         .with_schema(3)
@@ -315,15 +317,22 @@ async fn a_schema_bounds_the_calls_and_holds_the_answer() {
         (Some(r#"{"files": 2}"#), 0)
     );
     let schema = seen.lock().unwrap().remove(0).output.unwrap().schema;
-    assert_eq!(schema["properties"]["answer"]["anyOf"][0]["type"], "object");
+    assert_eq!(schema["anyOf"][1]["properties"]["answer"]["type"], "object");
 
-    let (inner, _) = telling(r#"{"calls": [], "answer": "it is \"two\""}"#);
-    let completion = Fenced::new(inner)
-        .with_schema(3)
-        .generate(&request)
-        .await
-        .unwrap();
-    assert_eq!(completion.text.as_deref(), Some("it is \"two\""));
+    for (text, answer) in [
+        (r#"{"answer": "it is \"two\""}"#, "it is \"two\""),
+        ("two, I think", "two, I think"),
+        // Cut by its limit.
+        (r#"{"answer": "it is tw"#, "it is tw"),
+    ] {
+        let (inner, _) = telling(text);
+        let completion = Fenced::new(inner)
+            .with_schema(3)
+            .generate(&request)
+            .await
+            .unwrap();
+        assert_eq!(completion.text.as_deref(), Some(answer));
+    }
 }
 
 #[tokio::test]
@@ -391,7 +400,7 @@ proptest! {
             0 => call,
             1 => format!("```tool_call\n{call}\n```"),
             2 => format!("I see.\n<tool_call>{call}</tool_call>"),
-            _ => format!("{{\"calls\": [{call}], \"answer\": \"\"}}"),
+            _ => format!("{{\"calls\": [{call}]}}"),
         };
         prop_assert_eq!(read(&text).1, [("fs_read".to_owned(), written)]);
     }

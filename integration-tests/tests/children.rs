@@ -118,6 +118,7 @@ struct Panics;
 
 #[async_trait::async_trait]
 impl Model for Panics {
+    #[expect(clippy::panic, reason = "that is what it is for")]
     async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
         panic!("a fault of the model")
     }

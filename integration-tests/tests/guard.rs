@@ -561,7 +561,7 @@ async fn attack_21_a_budget_of_nothing_spends_nothing() {
     assert_eq!(once(&guard, &unknown).await, Some(Kind::Budget));
     let turns = home.held(&read().budget(Budget::new("turns", 1)));
     assert_eq!(once(&guard, &turns).await, None, "a call is no turn");
-    guard.charge(&turns, "lead", &[("turns", 1)]).await.unwrap();
+    drop(guard.charge(&turns, "lead", &[("turns", 1)]).await.unwrap());
     assert_eq!(
         guard
             .charge(&turns, "lead", &[("turns", 1)])

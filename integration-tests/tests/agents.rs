@@ -560,7 +560,7 @@ async fn attack_21_a_budget_of_zero_is_none() {
             failed.report().finished().ended,
             failed.report().finished().turns
         ),
-        (Ended::ModelFailed, 0)
+        (Ended::Budget, 0)
     );
 }
 

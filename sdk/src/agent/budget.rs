@@ -84,15 +84,16 @@ pub(super) async fn begin(member: &Member, request: &mut Request) -> Result<Turn
         denied(Refusal::new(Kind::Unavailable, what))
     };
     let prices = member.prices();
-    let mut tries = 0;
+    let asked = request.max_output_tokens.unwrap_or(MAX_OUTPUT);
+    let (mut tries, mut input) = (0, None);
     loop {
         tries += 1;
         let tokens = guard.left(held, TOKENS).await.map_err(unread)?;
         let money = guard.left(held, COST).await.map_err(unread)?;
-        let input = estimate(request);
         let mut amounts = vec![(TURNS, 1)];
         if tokens.is_some() || money.is_some() {
-            let asked = request.max_output_tokens.unwrap_or(MAX_OUTPUT);
+            // Once, and only where it counts: all of the conversation is written for it.
+            let input = *input.get_or_insert_with(|| estimate(request));
             let mut output = u64::from(asked);
             let too_little = |left: u64, kind: &str, needed: u64| {
                 let what = format!(

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark")]
 
 mod ours;
+#[path = "../../../sdk/benches/common/paired.rs"]
+mod paired;
 #[path = "../../../sdk/benches/common/table.rs"]
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod table;
@@ -31,6 +33,24 @@ fn sizes() {
                 .into_iter()
                 .chain(all.map(|n| n.to_string())),
         );
+    }
+}
+
+/// What both verify signatures for, measured in turns.
+fn in_turns() {
+    table::head(&[
+        "blocks",
+        "a cold chain, tenuo / here",
+        "a request, all cold, tenuo / here",
+    ]);
+    for blocks in BLOCKS {
+        let cold = ours::cold_beside(blocks, theirs::cold(blocks));
+        let wire = ours::wire_beside(blocks, theirs::wire_cold(blocks));
+        table::row([
+            blocks.to_string(),
+            format!("{cold:.2}"),
+            format!("{wire:.2}"),
+        ]);
     }
 }
 
@@ -73,6 +93,7 @@ fn main() {
         group.finish();
     }
     criterion.final_summary();
+    in_turns();
     report();
     sizes();
 }

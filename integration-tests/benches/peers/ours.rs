@@ -11,6 +11,7 @@ use bailiwick::id::Timestamp;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup};
 
+use crate::paired::ratio;
 use crate::{DIRECTORY, PATH, TOOL};
 
 struct World {
@@ -79,6 +80,29 @@ fn guard(ring: KeyRing) -> Guard {
 pub(crate) fn sizes(blocks: u32) -> (usize, usize) {
     let world = World::of(blocks);
     (world.held.chain().to_bytes().len(), world.wire_call().len())
+}
+
+/// How much longer `tenuo` takes to read and verify a chain that was never seen.
+pub(crate) fn cold_beside<B>(blocks: u32, theirs: impl FnMut() -> B) -> f64 {
+    let world = World::of(blocks);
+    let bytes = world.held.chain().to_bytes();
+    let read = |ring: KeyRing| (ring.chain(black_box(&bytes)).unwrap(), ring);
+    1.0 / ratio(|| world.ring(), read, theirs)
+}
+
+/// The same from the bytes of a request to the verdict about it, in a server that never saw its
+/// chain.
+pub(crate) fn wire_beside<B>(blocks: u32, theirs: impl FnMut() -> B) -> f64 {
+    let world = World::of(blocks);
+    let verdict = |(ring, request): (KeyRing, Vec<u8>)| {
+        let wire = ring.wire_call(black_box(&request)).unwrap();
+        let apart = bailiwick::capability::Apart::default();
+        let verdict = wire
+            .chain()
+            .explain(&world.call(), &world.context.facts, apart);
+        (verdict.is_ok(), wire, ring)
+    };
+    1.0 / ratio(|| (world.ring(), world.wire_call()), verdict, theirs)
 }
 
 /// Measures our side for chains of so many blocks.

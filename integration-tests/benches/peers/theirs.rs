@@ -89,6 +89,28 @@ pub(crate) fn sizes(blocks: u32) -> (usize, usize) {
     (size, size + 64)
 }
 
+/// Reads the bytes of a chain, and verifies it.
+pub(crate) fn cold(blocks: u32) -> impl FnMut() {
+    let world = World::of(blocks);
+    let (authorizer, bytes) = (world.authorizer(), world.bytes());
+    move || {
+        let stack = decode_stack(black_box(&bytes)).unwrap();
+        black_box(authorizer.verify_chain(&stack.0).unwrap());
+    }
+}
+
+/// From the bytes of a chain to the verdict about a call with its proof of possession.
+pub(crate) fn wire_cold(blocks: u32) -> impl FnMut() {
+    let world = World::of(blocks);
+    let leaf = world.chain.last().expect("there is a first");
+    let at = leaf.issued_at().timestamp();
+    let (authorizer, bytes, proof) = (world.authorizer(), world.bytes(), world.proof(at));
+    move || {
+        let stack = decode_stack(black_box(&bytes)).unwrap();
+        world.check(&authorizer, &stack.0, &proof, at);
+    }
+}
+
 /// Measures their side for chains of so many warrants.
 pub(crate) fn measure(group: &mut BenchmarkGroup<'_, WallTime>, blocks: u32) {
     let world = World::of(blocks);

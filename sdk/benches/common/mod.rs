@@ -6,6 +6,7 @@
 )]
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+pub(crate) mod paired;
 pub(crate) mod table;
 
 use std::time::Duration;

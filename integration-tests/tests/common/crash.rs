@@ -30,13 +30,22 @@ pub enum At {
     Wait(usize),
 }
 
+/// Where a child that goes on with a run has its keys from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    Kept,
+    /// None are ever written.
+    New,
+}
+
+const KEYS: &str = "BAILIWICK_TEST_KEYS";
 const DIRECTORY: &str = "BAILIWICK_TEST_DIRECTORY";
 const AT: &str = "BAILIWICK_TEST_AT";
 const WAIT: &str = "BAILIWICK_TEST_WAIT";
 const PROCESS: &str = "BAILIWICK_TEST_PROCESS";
 
 /// A test of this file, in a process of its own.
-pub fn child(test: &str, directory: &Path, at: At, process: usize) -> Child {
+pub fn child(test: &str, directory: &Path, at: At, process: usize, keys: Keys) -> Child {
     let (at, wait) = match at {
         At::Never => (usize::MAX, false),
         At::Step(step) => (step, false),
@@ -54,6 +63,7 @@ pub fn child(test: &str, directory: &Path, at: At, process: usize) -> Child {
         .env(AT, at.to_string())
         .env(WAIT, wait.to_string())
         .env(PROCESS, process.to_string())
+        .env(KEYS, if keys == Keys::New { "new" } else { "kept" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -144,6 +154,7 @@ pub struct Tree {
     directory: PathBuf,
     steps: Arc<Steps>,
     process: usize,
+    keys: Keys,
 }
 
 impl Tree {
@@ -159,6 +170,10 @@ impl Tree {
                 taken: AtomicUsize::new(0),
             }),
             process: number(PROCESS),
+            keys: match std::env::var(KEYS).unwrap() == "new" {
+                true => Keys::New,
+                false => Keys::Kept,
+            },
         })
     }
 
@@ -172,6 +187,7 @@ impl Tree {
                 taken: AtomicUsize::new(0),
             }),
             process: 99,
+            keys: Keys::Kept,
         }
     }
 
@@ -286,11 +302,16 @@ impl Tree {
 
     /// Begins the run, or goes on with it.
     pub async fn work(&self) {
-        let orchestrator = self.orchestrator(Some(self.seal()));
+        let seal = (self.keys == Keys::Kept).then(|| self.seal());
+        let orchestrator = self.orchestrator(seal);
         let kept = orchestrator.runs().await.unwrap();
         let running = match kept.first() {
             Some(kept) => {
-                let resumed = match orchestrator.resume(kept.run).await {
+                let resumed = match self.keys {
+                    Keys::Kept => orchestrator.resume(kept.run).await,
+                    Keys::New => orchestrator.resume_with_new_keys(kept.run).await,
+                };
+                let resumed = match resumed {
                     Ok(resumed) => resumed,
                     Err(ResumeError::Ended { report, .. }) => {
                         return println!("said answer {}", report.unwrap().unwrap().text());

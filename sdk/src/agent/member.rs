@@ -345,6 +345,8 @@ impl Member {
         journal: Option<Arc<dyn Journal>>,
     ) -> Outcome {
         let (held, situation) = (&self.held, self.situation());
+        let of_tree = || self.tree.clone().map(|tree| tree as Arc<dyn Journal>);
+        let journal = journal.or_else(of_tree);
         let outcome = self
             .shared
             .gate

@@ -37,6 +37,7 @@ mod protobuf;
 mod question;
 mod reading;
 mod refusal;
+mod reissue;
 mod rule;
 mod scope;
 mod url_pattern;

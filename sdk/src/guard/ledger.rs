@@ -131,6 +131,11 @@ impl Guard {
         Ok(least)
     }
 
+    /// How much of one budget is used.
+    pub(crate) async fn spent(&self, key: &BudgetKey) -> Result<u64, StoreError> {
+        self.store.counter(&counter(key)).await
+    }
+
     /// Takes amounts from the budgets of an agent and of its ancestors, by kind, all of them or none.
     ///
     /// For what a turn of the model may cost at most: afterwards [`Guard::settle`] gives back what it

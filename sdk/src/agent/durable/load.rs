@@ -167,7 +167,7 @@ fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
     serde_json::from_value(value).map_err(|error| damaged(key, &error.to_string()))
 }
 
-pub(super) fn damaged(key: &Key, what: &str) -> ResumeError {
+fn damaged(key: &Key, what: &str) -> ResumeError {
     ResumeError::Damaged {
         what: format!("`{key}`: {what}"),
     }

@@ -8,10 +8,12 @@
 
 mod journal;
 mod keeper;
+mod keys;
 mod load;
 mod record;
 mod resume;
 mod seal;
+mod takeover;
 mod tree;
 
 pub(super) use journal::CallJournal;

@@ -10,7 +10,7 @@ use super::keeper::Asking;
 use super::seal::SealKey;
 use crate::agent::member::Member;
 use crate::agent::run::{CallOutcome, Limits};
-use crate::capability::to_text;
+use crate::capability::{Held, to_text};
 use crate::id::{AgentId, CallId, RunId, Timestamp, hex};
 use crate::model::ToolCall;
 
@@ -103,6 +103,14 @@ impl AgentRecord {
 
     pub(super) fn ended(mut self, how: &str) -> Self {
         self.ended = Some(how.to_owned());
+        self.key = None;
+        self
+    }
+
+    /// The same agent with a new token and key.
+    pub(super) fn with(mut self, run: RunId, held: &Held, seal: Option<&SealKey>) -> Self {
+        self.token = to_text(&held.chain().to_bytes());
+        self.key = seal.map(|seal| seal.seal(run, self.agent, held));
         self
     }
 }
@@ -146,6 +154,16 @@ pub(in crate::agent) enum CallRecord {
         taint: BTreeSet<String>,
         sensitivity: u8,
     },
+}
+
+impl CallRecord {
+    /// Which call of the model it was when it was begun; none where it is over.
+    pub(super) const fn digest(&self) -> Option<&String> {
+        match self {
+            Self::Begun { digest, .. } | Self::Child { digest, .. } => Some(digest),
+            Self::Done { .. } => None,
+        }
+    }
 }
 
 /// Which call of the model it is: SHA-256 of its id, tool and arguments, as the model wrote them.

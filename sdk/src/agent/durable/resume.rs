@@ -4,22 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::keeper::{Asking, Keeper};
-use super::load::{
-    Kept, damaged, living, read_agents, read_calls, read_head, read_heads, read_state,
-};
-use super::record::{AgentRecord, CallRecord, Head, digest};
-use super::tree::{Tree, beneath, head, line};
+use super::keys::Keys;
+use super::load::{read_head, read_heads, read_state};
+use super::takeover::{Taken, TakenAgent, take_over};
+use super::tree::Tree;
 use crate::agent::handle::Agent;
 use crate::agent::member::Member;
-use crate::agent::orchestrator::Orchestrator;
+use crate::agent::orchestrator::{Orchestrator, Seat};
 use crate::agent::report::{Report, RunFailed};
-use crate::agent::run::{CallOutcome, Limits, Run, Step};
-use crate::capability::{Chain, Held, SPAWN, from_text};
-use crate::guard::give_back;
+use crate::agent::run::{Limits, Run, Step};
+use crate::capability::Held;
 use crate::id::{AgentId, CallId, RunId, Timestamp};
-use crate::model::ToolCall;
 use crate::record::EventKind;
-use crate::store::{Batch, Expected, StoreError};
+use crate::store::StoreError;
 
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -214,53 +211,57 @@ impl Orchestrator {
     ///
     /// # Errors
     ///
-    /// [`ResumeError`]; until [`ResumeError::TakenOver`] or a fault of the store, the run stays with
-    /// whoever has it.
+    /// [`ResumeError`]. Where keys or tokens are at fault, or a place for an agent is missing, the
+    /// run stays with whoever has it.
     pub async fn resume(&self, run: RunId) -> Result<Resumed, ResumeError> {
-        let shared = &self.shared;
+        self.go_on(run, Keys::Kept).await
+    }
+
+    /// As [`Orchestrator::resume`], with a fresh key and a new token for every agent, signed by the
+    /// authority and then down the tree: for a run whose keys were not kept.
+    ///
+    /// The new tokens have the lineage, the scope and the expiry of the old ones, and budgets go on at
+    /// what is left. The old tokens are revoked in the commit that keeps the new ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Orchestrator::resume`]; [`ResumeError::Token`] also where the orchestrator's authority is
+    /// not the one that the run was begun with.
+    pub async fn resume_with_new_keys(&self, run: RunId) -> Result<Resumed, ResumeError> {
+        self.go_on(run, Keys::New).await
+    }
+
+    async fn go_on(&self, run: RunId, keys: Keys) -> Result<Resumed, ResumeError> {
         let guard = self.guard();
-        let store = guard.store().clone();
+        let store = guard.store();
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
         guard.resume().await?;
-        let (found, version) = read_head(&*store, run).await?;
+        let (found, version) = read_head(&**store, run).await?;
         if let Some(how) = found.ended {
             let report = self.report(run, found.root).await?;
             return Err(ResumeError::Ended { how, report });
         }
-        // Asked before anything is taken over: a wrong key stops nobody.
-        self.held(run, &read_agents(&*store, run).await?)?;
-        let since = guard.now().ok();
-        let taken = Batch::new()
-            .expect(head(run), Expected::Version(version))
-            .put(head(run), line(&Head::new(found.root, &found.role, since)));
-        let owner = store.commit(taken).await?.version;
-        let tree = Arc::new(Tree::new(run, owner, shared.seal.clone()));
-        // From here on nobody else writes.
-        let agents = read_agents(&*store, run).await?;
-        let calls = read_calls(&*store, run).await?;
-        let held = self.held(run, &agents)?;
-        let living = living(found.root, &agents, &calls);
-        let mut takeover = Takeover {
+        let taken = take_over(self, run, (&found, version), keys).await?;
+        let held = keys.held(self, &taken).await?;
+        let mut seats = Vec::with_capacity(taken.agents.len());
+        for _ in &taken.agents {
+            let seat = self.shared.seat();
+            seats.push(seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?);
+        }
+        let Taken { tree, root, agents } = taken;
+        let mut rebuilding = Rebuilding {
             orchestrator: self,
             tree,
             agents,
-            calls,
             held,
-            batch: Batch::new(),
+            seats,
         };
-        takeover.batch = takeover.tree.mine();
-        for lost in takeover
-            .agents
-            .values()
-            .filter(|it| !living.contains(&it.agent))
-        {
-            takeover.batch = std::mem::take(&mut takeover.batch).and(takeover.close(lost));
-        }
-        takeover.agents.retain(|id, _| living.contains(id));
-        let resumed = takeover.agent(found.root, None).await?;
-        store.commit(takeover.batch).await?;
+        let resumed = rebuilding.agent(root, None);
+        let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
+            what: "the first agent is not there".to_owned(),
+        })?;
         resumed.announce();
         Ok(resumed)
     }
@@ -280,233 +281,61 @@ impl Orchestrator {
             _ => None,
         }))
     }
-
-    /// The tokens of agents with their keys.
-    fn held(
-        &self,
-        run: RunId,
-        agents: &BTreeMap<AgentId, AgentRecord>,
-    ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
-        let now = self.guard().now();
-        let (mut held, mut without) = (BTreeMap::new(), Vec::new());
-        for (id, record) in agents {
-            let refused = |why: String| ResumeError::Token {
-                agent: record.path.clone(),
-                why,
-            };
-            let bytes = from_text(&record.token).map_err(refused)?;
-            let chain = self.guard().ring().chain(&bytes);
-            let chain = chain.map_err(|refusal| refused(refusal.to_string()))?;
-            let now = now
-                .as_ref()
-                .map_err(|refusal| refused(refusal.to_string()))?;
-            ends(&chain, *now).map_err(refused)?;
-            match self.opened(run, *id, record, chain) {
-                Some(opened) => drop(held.insert(*id, opened)),
-                None => without.push(record.path.clone()),
-            }
-        }
-        match without.is_empty() {
-            true => Ok(held),
-            false => Err(ResumeError::NeedsAuthority { agents: without }),
-        }
-    }
-
-    fn opened(&self, run: RunId, id: AgentId, record: &AgentRecord, chain: Chain) -> Option<Held> {
-        let seal = self.shared.seal.as_ref()?;
-        let key = seal.open((run, id, chain.holder()), record.key.as_deref()?);
-        chain.held_by(key.ok()?).ok()
-    }
 }
 
-/// Whether a token has ended.
-fn ends(chain: &Chain, now: Timestamp) -> Result<(), String> {
-    match now.secs() >= chain.expires().secs() {
-        true => Err(format!("it ended at {}, now is {now}", chain.expires())),
-        false => Ok(()),
-    }
-}
-
-/// What is put together of a run while it is taken over.
-struct Takeover<'a> {
+/// The agents of a run on their way back to life.
+struct Rebuilding<'a> {
     orchestrator: &'a Orchestrator,
     tree: Arc<Tree>,
-    agents: BTreeMap<AgentId, AgentRecord>,
-    calls: BTreeMap<(String, String), CallRecord>,
+    agents: BTreeMap<AgentId, TakenAgent>,
     held: BTreeMap<AgentId, Held>,
-    batch: Batch,
+    seats: Vec<Seat>,
 }
 
-impl Takeover<'_> {
-    /// An agent that ended while that could not be recorded.
-    fn close(&self, record: &AgentRecord) -> Batch {
-        let id = record.agent.to_string();
-        let ended = record.clone().ended("lost");
-        let batch = Batch::new()
-            .delete(beneath(self.tree.run, "agents").child(&id))
-            .put(beneath(self.tree.run, "ended").child(&id), line(&ended));
-        match self.held.get(&record.agent) {
-            Some(held) => self.orchestrator.guard().revoked_too(batch, held.chain()),
-            None => batch,
-        }
-    }
-
+impl Rebuilding<'_> {
     /// An agent and everything beneath it.
-    async fn agent(
-        &mut self,
-        id: AgentId,
-        parent: Option<&Arc<Member>>,
-    ) -> Result<Resumed, ResumeError> {
-        let place = beneath(self.tree.run, "agents").child(&id.to_string());
-        let missing = || damaged(&place, "there is no such agent");
-        let record = self.agents.remove(&id).ok_or_else(missing)?;
-        let held = self.held.remove(&id).ok_or_else(missing)?;
+    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Resumed> {
+        let TakenAgent {
+            record,
+            kept,
+            unknown,
+            ..
+        } = self.agents.remove(&id)?;
+        let authority = (self.held.remove(&id)?, self.seats.pop()?);
         let shared = &self.orchestrator.shared;
-        let seat = shared.seat();
-        let seat = seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?;
-        let member = Member::resumed(shared, parent, &self.tree, &record, (held, seat));
+        let member = Member::resumed(shared, parent, &self.tree, &record, authority);
         let agent = Agent::new(member);
-        let store = self.orchestrator.guard().store().clone();
-        let kept = read_state(&*store, self.tree.run, id).await?;
         let written = kept.as_ref().map_or(0, |kept| kept.messages);
+        let (run, asking) = kept.map_or((None, None), |kept| (Some(kept.run), kept.asking));
+        if let Some(run) = &run {
+            agent.member.take_up(run);
+        }
         let mut resumed = Resumed {
             keeper: Keeper::new(self.tree.clone(), id, written),
             agent,
-            run: None,
-            asking: None,
+            run,
+            asking,
             awaited: HashMap::new(),
             children: Vec::new(),
-            unknown: Vec::new(),
+            unknown,
         };
-        if let Some(Kept { run, asking, .. }) = kept {
-            resumed.agent.member.take_up(&run);
-            resumed.asking = asking;
-            self.calls_of(&mut resumed, run);
-        }
-        let mine = |record: &&AgentRecord| record.parent == Some(id);
-        let children: Vec<_> = self
-            .agents
-            .values()
-            .filter(mine)
-            .map(|it| (it.agent, it.call.clone()))
+        let member = resumed.agent.member.clone();
+        let is_child = |it: &&TakenAgent| it.record.parent == Some(id);
+        let children: Vec<_> = self.agents.values().filter(is_child).collect();
+        let children: Vec<_> = children
+            .iter()
+            .map(|it| (it.record.agent, it.record.call.clone()))
             .collect();
         for (child, call) in children {
-            let member = resumed.agent.member.clone();
-            let child = Box::pin(self.agent(child, Some(&member))).await?;
+            let child = self.agent(child, Some(&member))?;
             match call {
                 Some(call) => drop(resumed.awaited.insert(call, child)),
                 None => resumed.children.push(child),
             }
         }
-        Ok(resumed)
-    }
-
-    /// What became of the calls that the last turn of a run made.
-    fn calls_of(&mut self, resumed: &mut Resumed, mut run: Run) {
-        let member = resumed.agent.member.clone();
-        if let Step::Dispatch(open) = run.next() {
-            for call in &open {
-                let place = (member.id.to_string(), call.id.clone());
-                let Some(record) = self.calls.remove(&place) else {
-                    continue;
-                };
-                if let Some((outcome, unknown)) = self.call(&member, call, record, &mut run) {
-                    resumed.unknown.extend(unknown);
-                    // The machine named the call as open.
-                    let _ = run.resolved(&call.id, outcome);
-                }
-            }
-            if !matches!(run.next(), Step::Dispatch(_)) {
-                let ids = open.iter().map(|call| call.id.as_str());
-                let turn = resumed.keeper.turn(&mut run, ids);
-                self.batch = std::mem::take(&mut self.batch).and(turn);
-            }
-        }
-        resumed.run = Some(run);
-    }
-
-    /// What became of one call, where that is over.
-    fn call(
-        &mut self,
-        member: &Member,
-        call: &ToolCall,
-        record: CallRecord,
-        run: &mut Run,
-    ) -> Option<(CallOutcome, Option<Unknown>)> {
-        let same = digest(call);
-        let batch = std::mem::take(&mut self.batch);
-        let gate = &self.orchestrator.shared.gate;
-        let idempotent = |tool: &str| {
-            let found = gate.toolbox().find(tool);
-            found.is_some_and(|entry| entry.declaration.is_idempotent())
-        };
-        let (batch, outcome) = match record {
-            CallRecord::Done {
-                outcome,
-                taint,
-                sensitivity,
-            } => {
-                run.absorb(taint, sensitivity);
-                member.take_up(run);
-                (batch, Some((outcome, None)))
-            }
-            CallRecord::Child { agent, digest }
-                if digest == same && self.agents.contains_key(&agent) =>
-            {
-                (batch, None)
-            }
-            CallRecord::Begun {
-                call: id,
-                capability,
-                digest,
-            } if digest == same && (capability == SPAWN || idempotent(&call.name)) => {
-                let again = "not known: the process ended before it did; it is made again";
-                let batch = batch
-                    .and(gate.audit().lost(id, again))
-                    .and(self.tree.forget(member.id, &call.id));
-                (give_back(member.held.chain(), &capability, batch), None)
-            }
-            CallRecord::Begun {
-                call: id,
-                capability,
-                digest,
-            } => {
-                let text = match digest == same {
-                    true => UNKNOWN,
-                    false => ALTERED,
-                };
-                let outcome = CallOutcome::Failed(text.to_owned());
-                let done = CallRecord::Done {
-                    outcome: outcome.clone(),
-                    taint: Default::default(),
-                    sensitivity: 0,
-                };
-                let batch = batch
-                    .and(gate.audit().lost(id, text))
-                    .and(self.tree.call(member.id, &call.id, &done));
-                let unknown = Unknown {
-                    agent: member.path.clone(),
-                    call: id,
-                    capability,
-                };
-                (batch, Some((outcome, Some(unknown))))
-            }
-            CallRecord::Child { .. } => {
-                let outcome = CallOutcome::Failed(ALTERED.to_owned());
-                (batch, Some((outcome, None)))
-            }
-        };
-        self.batch = batch;
-        outcome
+        Some(resumed)
     }
 }
-
-/// What is said of a call that may or may not have been made.
-const UNKNOWN: &str = "the outcome of this call is not known: the process ended while it was made. \
-                       It may have had its effect; find out before you make it again";
-/// What is said of a call that is not the one that was begun.
-const ALTERED: &str = "this call was begun as another one, so it is not gone on with; what was kept \
-                       of it was altered";
 
 impl Resumed {
     /// Tells whoever watches.

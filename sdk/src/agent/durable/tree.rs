@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::record::{AgentRecord, CallRecord, Head};
 use super::seal::SealKey;
 use crate::agent::member::Member;
-use crate::capability::canonical;
-use crate::id::{AgentId, RunId};
+use crate::capability::{Held, canonical};
+use crate::id::{AgentId, CallId, RunId};
 use crate::store::{Batch, Expected, Key};
+use crate::tool::{Journal, ToolError};
 
 /// A run that is kept, as one process has it.
 pub(in crate::agent) struct Tree {
@@ -60,6 +62,14 @@ impl Tree {
             .and(agent(self.run, member, self.seal.as_deref()))
     }
 
+    /// The record of an agent that got a new token.
+    pub(super) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
+        let seal = self.seal.as_deref();
+        let record_of = record.clone().with(self.run, held, seal);
+        let place = beneath(self.run, "agents").child(&record.agent.to_string());
+        Batch::new().put(place, line(&record_of))
+    }
+
     /// Moves the record of an agent to those that ended.
     pub(in crate::agent) fn ended(&self, member: &Member, how: &str) -> Batch {
         let record = AgentRecord::of(self.run, member, None).ended(how);
@@ -101,6 +111,17 @@ impl Tree {
 
     pub(super) fn state_key(&self, agent: AgentId) -> Key {
         beneath(self.run, "states").child(&agent.to_string())
+    }
+}
+
+/// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
+impl Journal for Tree {
+    fn begun(&self, _: CallId) -> Batch {
+        self.mine()
+    }
+
+    fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
+        Batch::new()
     }
 }
 

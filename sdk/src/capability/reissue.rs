@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::authority::Authority;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Budget};
 use super::chain::Chain;
 use super::datalog::Block;
 use super::facts::BudgetKey;
@@ -12,14 +12,29 @@ use super::keys::PublicKey;
 use super::mint::MintError;
 
 impl Authority {
-    /// Mints the first block of `chain` again for another key: same lineage, grants, caveats, budgets
-    /// and expiry.
+    /// Mints the first block of `chain` again for another key: same lineage, grants, caveats and
+    /// expiry, and the same budgets but for the maximum of those in `more`.
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when another root signed it.
-    pub(crate) fn reissue(&self, chain: &Chain, to: PublicKey) -> Result<Chain, MintError> {
-        let block = self.own_block(chain)?.clone();
+    /// [`MintError::Profile`] when another root signed it, or it has no budget of that kind.
+    pub(crate) fn reissue(
+        &self,
+        chain: &Chain,
+        to: PublicKey,
+        more: &[Budget],
+    ) -> Result<Chain, MintError> {
+        let mut block = self.own_block(chain)?.clone();
+        let budgets = &mut block.bounds.caveats.budgets;
+        for more in more {
+            let is_it = |budget: &&mut Budget| {
+                budget.kind == more.kind && (more.label.is_none() || more.label == budget.label)
+            };
+            let budget = budgets.iter_mut().find(is_it).ok_or_else(|| {
+                MintError::Profile(format!("the token has no budget of `{}`", more.kind))
+            })?;
+            budget.max = more.max;
+        }
         self.sign(block, to)
     }
 }

@@ -8,17 +8,17 @@ use super::resume::ResumeError;
 use super::seal::SealKey;
 use super::takeover::{Taken, TakenAgent};
 use crate::agent::orchestrator::Orchestrator;
-use crate::capability::{AgentKey, BudgetKey, Chain, Held, MintError, from_text};
+use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, from_text};
 use crate::guard::{Guard, Revocable};
 use crate::id::{AgentId, RunId};
 
 /// Where the keys come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     /// They were kept, sealed.
     Kept,
-    /// They are made anew, and tokens for them.
-    New,
+    /// They are made anew, and tokens for them, with this much of the first one's budgets.
+    New(Vec<Budget>),
 }
 
 impl AgentRecord {
@@ -44,7 +44,7 @@ impl AgentRecord {
 impl Keys {
     /// Whether the keys of these agents can be had, and their tokens still hold.
     pub(super) fn could(
-        self,
+        &self,
         orchestrator: &Orchestrator,
         run: RunId,
         agents: &BTreeMap<AgentId, AgentRecord>,
@@ -59,16 +59,13 @@ impl Keys {
                 let why = format!("it ended at {}, now is {now}", chain.expires());
                 return Err(record.refused(why));
             }
-            let authority = orchestrator.shared.authority.public();
-            if self == Self::New && chain.root() != authority {
-                let why = format!(
-                    "its root is {}, and this orchestrator's is {authority}",
-                    chain.root()
-                );
-                return Err(record.refused(why));
+            if let (Self::New(more), None) = (self, record.parent) {
+                let to = AgentKey::generate().public();
+                let new = orchestrator.shared.authority.reissue(&chain, to, more);
+                new.map_err(|error| record.refused(error.to_string()))?;
             }
             let seal = orchestrator.shared.seal.as_ref();
-            if self == Self::Kept && record.opened(seal, run, chain).is_none() {
+            if *self == Self::Kept && record.opened(seal, run, chain).is_none() {
                 without.push(record.path.clone());
             }
         }
@@ -84,8 +81,8 @@ impl Keys {
         orchestrator: &Orchestrator,
         taken: &Taken,
     ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
-        if self == Self::New {
-            return again(orchestrator, taken).await;
+        if let Self::New(more) = self {
+            return again(orchestrator, taken, &more).await;
         }
         let (seal, run) = (orchestrator.shared.seal.as_ref(), taken.tree.run);
         let held = taken.agents.values().map(|agent| {
@@ -103,6 +100,7 @@ impl Keys {
 async fn again(
     orchestrator: &Orchestrator,
     taken: &Taken,
+    more: &[Budget],
 ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
     let guard = orchestrator.guard();
     let mut spent = BTreeMap::new();
@@ -133,7 +131,7 @@ async fn again(
                 // Whatever is beneath it has this block too.
                 batch = guard.revoked_too(batch, &agent.chain);
                 let authority = &orchestrator.shared.authority;
-                authority.reissue(&agent.chain, key.public())
+                authority.reissue(&agent.chain, key.public(), more)
             }
         };
         let chain = chain.map_err(refused)?;

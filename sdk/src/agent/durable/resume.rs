@@ -13,7 +13,7 @@ use crate::agent::member::Member;
 use crate::agent::orchestrator::{Orchestrator, Seat};
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::{Limits, Run, Step};
-use crate::capability::Held;
+use crate::capability::{Budget, Held};
 use crate::id::{AgentId, CallId, RunId, Timestamp};
 use crate::record::EventKind;
 use crate::store::StoreError;
@@ -228,7 +228,26 @@ impl Orchestrator {
     /// As [`Orchestrator::resume`]; [`ResumeError::Token`] also where the orchestrator's authority is
     /// not the one that the run was begun with.
     pub async fn resume_with_new_keys(&self, run: RunId) -> Result<Resumed, ResumeError> {
-        self.go_on(run, Keys::New).await
+        self.go_on(run, Keys::New(Vec::new())).await
+    }
+
+    /// As [`Orchestrator::resume_with_new_keys`], with other maxima of the budgets that the first
+    /// agent was given: a run that stopped because one was used up goes on.
+    ///
+    /// Each of `budgets` takes the place of the one of its kind (and label, where it has one), and is
+    /// counted under the same id: what was used of it stays used.
+    ///
+    /// # Errors
+    ///
+    /// As [`Orchestrator::resume_with_new_keys`]; [`ResumeError::Token`] also where the first agent
+    /// has no such budget.
+    pub async fn extend(
+        &self,
+        run: RunId,
+        budgets: impl IntoIterator<Item = Budget> + Send,
+    ) -> Result<Resumed, ResumeError> {
+        let budgets = budgets.into_iter().collect();
+        self.go_on(run, Keys::New(budgets)).await
     }
 
     async fn go_on(&self, run: RunId, keys: Keys) -> Result<Resumed, ResumeError> {
@@ -243,7 +262,7 @@ impl Orchestrator {
             let report = self.report(run, found.root).await?;
             return Err(ResumeError::Ended { how, report });
         }
-        let taken = take_over(self, run, (&found, version), keys).await?;
+        let taken = take_over(self, run, (&found, version), &keys).await?;
         let held = keys.held(self, &taken).await?;
         let mut seats = Vec::with_capacity(taken.agents.len());
         for _ in &taken.agents {

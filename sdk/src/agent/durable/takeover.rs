@@ -50,7 +50,7 @@ pub(super) async fn take_over(
     orchestrator: &Orchestrator,
     run: RunId,
     (found, version): (&Head, u64),
-    keys: Keys,
+    keys: &Keys,
 ) -> Result<Taken, ResumeError> {
     let guard = orchestrator.guard();
     let store = guard.store();

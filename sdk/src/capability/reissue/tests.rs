@@ -75,7 +75,7 @@ fn a_tree_is_issued_again_with_what_is_left_of_its_budgets_and_not_a_second_more
     };
     let fresh = AgentKey::generate;
     let key = fresh();
-    let new_lead = again(root.reissue(lead.chain(), key.public()), key);
+    let new_lead = again(root.reissue(lead.chain(), key.public(), &[]), key);
     let key = fresh();
     let new_first = again(new_lead.reissue(first.chain(), key.public(), &spent), key);
     let key = fresh();
@@ -111,6 +111,37 @@ fn a_tree_is_issued_again_with_what_is_left_of_its_budgets_and_not_a_second_more
 }
 
 #[test]
+fn a_root_gives_more_of_a_budget_that_it_gave_and_under_the_same_id() {
+    let (root, key) = (Authority::generate(), AgentKey::generate());
+    let given = scope()
+        .budget(Budget::new("calls", 9))
+        .budget(Budget::new("turns", 3).shared("a"))
+        .budget(Budget::new("turns", 4).shared("b"));
+    let old = root.mint(&given, &Mandate::default(), key.public(), now());
+    let old = old.unwrap();
+    let again = |more: &[Budget]| root.reissue(&old, AgentKey::generate().public(), more);
+    let more = [
+        Budget::new("calls", 20),
+        Budget::new("turns", 5).shared("b"),
+    ];
+    let new = again(&more).unwrap();
+    let expected: Vec<_> = budgets(&old)
+        .into_iter()
+        .map(|(key, max)| {
+            let max = match max {
+                9 => 20,
+                4 => 5,
+                max => max,
+            };
+            (key, max)
+        })
+        .collect();
+    assert_eq!(budgets(&new), expected);
+    assert!(again(&[Budget::new("tokens", 1)]).is_err());
+    assert!(again(&[Budget::new("turns", 9).shared("c")]).is_err());
+}
+
+#[test]
 fn only_a_child_is_signed_again_and_only_by_its_own_root() {
     let root = Authority::generate();
     let key = AgentKey::generate();
@@ -119,7 +150,11 @@ fn only_a_child_is_signed_again_and_only_by_its_own_root() {
     let reader = child(&lead, "a", &scope());
     let to = AgentKey::generate().public();
     let none = |_: &BudgetKey| 0;
-    assert!(Authority::generate().reissue(lead.chain(), to).is_err());
+    assert!(
+        Authority::generate()
+            .reissue(lead.chain(), to, &[])
+            .is_err()
+    );
     assert!(lead.reissue(lead.chain(), to, &none).is_err());
     assert!(reader.reissue(reader.chain(), to, &none).is_err());
     let other = root.mint(&scope(), &Mandate::default(), to, now()).unwrap();

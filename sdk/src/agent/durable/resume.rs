@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::keeper::{Asking, Keeper};
 use super::keys::Keys;
 use super::load::{read_head, read_heads, read_state};
+use super::record::Head;
 use super::takeover::{Taken, TakenAgent, take_over};
 use super::tree::Tree;
 use crate::agent::handle::Agent;
@@ -258,11 +259,16 @@ impl Orchestrator {
         }
         guard.resume().await?;
         let (found, version) = read_head(&**store, run).await?;
-        if let Some(how) = found.ended {
-            let report = self.report(run, found.root).await?;
-            return Err(ResumeError::Ended { how, report });
-        }
-        let taken = take_over(self, run, (&found, version), &keys).await?;
+        self.expect_going(run, &found).await?;
+        let taken = match take_over(self, run, (&found, version), &keys).await {
+            // Whoever had it may just have come to its end.
+            Err(ResumeError::TakenOver) => {
+                self.expect_going(run, &read_head(&**store, run).await?.0)
+                    .await?;
+                return Err(ResumeError::TakenOver);
+            }
+            taken => taken?,
+        };
         let held = keys.held(self, &taken).await?;
         let mut seats = Vec::with_capacity(taken.agents.len());
         for _ in &taken.agents {
@@ -285,20 +291,20 @@ impl Orchestrator {
         Ok(resumed)
     }
 
-    /// What a run that is over did.
-    async fn report(
-        &self,
-        run: RunId,
-        root: AgentId,
-    ) -> Result<Option<Box<Result<Report, RunFailed>>>, ResumeError> {
-        let kept = read_state(&**self.guard().store(), run, root).await?;
-        Ok(kept.and_then(|kept| match kept.run.next() {
+    /// Whether a run is not over; otherwise what it did.
+    async fn expect_going(&self, run: RunId, found: &Head) -> Result<(), ResumeError> {
+        let Some(how) = found.ended.clone() else {
+            return Ok(());
+        };
+        let kept = read_state(&**self.guard().store(), run, found.root).await?;
+        let report = kept.and_then(|kept| match kept.run.next() {
             Step::Done(finished) => {
                 let agent = kept.run.agent().to_owned();
                 Some(Box::new(Report::new(agent, finished, Vec::new())))
             }
             _ => None,
-        }))
+        });
+        Err(ResumeError::Ended { how, report })
     }
 }
 

@@ -1,22 +1,15 @@
 //! Goes on with a run that another process began.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use super::keeper::{Asking, Keeper};
 use super::keys::Keys;
 use super::load::{read_head, read_heads, read_state};
 use super::record::Head;
-use super::takeover::{Taken, TakenAgent, take_over};
-use super::tree::Tree;
-use crate::agent::handle::Agent;
-use crate::agent::member::Member;
-use crate::agent::orchestrator::{Orchestrator, Seat};
+use super::resumed::{Rebuilding, Resumed};
+use super::takeover::take_over;
+use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
-use crate::agent::run::{Limits, Run, Step};
-use crate::capability::{Budget, Held};
-use crate::id::{AgentId, CallId, RunId, Timestamp};
-use crate::record::EventKind;
+use crate::agent::run::Step;
+use crate::capability::Budget;
+use crate::id::{RunId, Timestamp};
 use crate::store::StoreError;
 
 /// Why a run cannot go on.
@@ -81,89 +74,6 @@ impl From<StoreError> for ResumeError {
             StoreError::Conflict { .. } => Self::TakenOver,
             other => Self::Store(other),
         }
-    }
-}
-
-/// A call that was in flight when the process ended, of which nobody knows whether it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Unknown {
-    /// The agent that made it.
-    pub agent: String,
-    /// Its id in the audit.
-    pub call: CallId,
-    /// The capability.
-    pub capability: String,
-}
-
-/// An agent that was taken over from a process that is gone, with its children: its token, and its
-/// run after the last step that was recorded.
-pub struct Resumed {
-    pub(in crate::agent) agent: Agent,
-    pub(in crate::agent) run: Option<Run>,
-    pub(in crate::agent) keeper: Keeper,
-    pub(in crate::agent) asking: Option<Asking>,
-    /// Children that an open call of the model waits for.
-    pub(in crate::agent) awaited: HashMap<String, Resumed>,
-    children: Vec<Resumed>,
-    unknown: Vec<Unknown>,
-}
-
-impl std::fmt::Debug for Resumed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Resumed({:?})", self.agent)
-    }
-}
-
-impl Resumed {
-    /// The agent's path from the root.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        self.agent.path()
-    }
-
-    /// What the agent was asked to do; `None` where it was not running.
-    #[must_use]
-    pub fn task(&self) -> Option<&str> {
-        self.run.as_ref().map(Run::task)
-    }
-
-    /// The calls of this agent and of those beneath it that may or may not have been made. Its models
-    /// are told the same.
-    #[must_use]
-    pub fn unknown(&self) -> Vec<Unknown> {
-        let beneath = self.awaited.values().chain(&self.children);
-        let mut all = self.unknown.clone();
-        all.extend(beneath.flat_map(Self::unknown));
-        all
-    }
-
-    /// The children that code spawned and that have not ended, to be run or dropped. Those that a
-    /// model spawned go on with the run of their parent.
-    pub fn children(&mut self) -> Vec<Self> {
-        std::mem::take(&mut self.children)
-    }
-
-    /// The same run with other limits: one that stopped at its last turn goes on with more.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.run = self.run.map(|run| run.with_limits(limits));
-        self
-    }
-
-    /// Goes on until the model answers, as [`Agent::run`].
-    ///
-    /// # Errors
-    ///
-    /// [`RunFailed`] when there is no answer.
-    pub async fn run(self) -> Result<Report, RunFailed> {
-        crate::agent::driver::go_on(self, "").await
-    }
-
-    /// The agent, of one that code drives: its run, if it had one, goes no further.
-    #[must_use]
-    pub fn into_agent(self) -> Agent {
-        self.agent
     }
 }
 
@@ -275,15 +185,7 @@ impl Orchestrator {
             let seat = self.shared.seat();
             seats.push(seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?);
         }
-        let Taken { tree, root, agents } = taken;
-        let mut rebuilding = Rebuilding {
-            orchestrator: self,
-            tree,
-            agents,
-            held,
-            seats,
-        };
-        let resumed = rebuilding.agent(root, None);
+        let resumed = Rebuilding::new(self, taken, held, seats).tree();
         let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
             what: "the first agent is not there".to_owned(),
         })?;
@@ -305,77 +207,5 @@ impl Orchestrator {
             _ => None,
         });
         Err(ResumeError::Ended { how, report })
-    }
-}
-
-/// The agents of a run on their way back to life.
-struct Rebuilding<'a> {
-    orchestrator: &'a Orchestrator,
-    tree: Arc<Tree>,
-    agents: BTreeMap<AgentId, TakenAgent>,
-    held: BTreeMap<AgentId, Held>,
-    seats: Vec<Seat>,
-}
-
-impl Rebuilding<'_> {
-    /// An agent and everything beneath it.
-    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Resumed> {
-        let TakenAgent {
-            record,
-            kept,
-            unknown,
-            ..
-        } = self.agents.remove(&id)?;
-        let authority = (self.held.remove(&id)?, self.seats.pop()?);
-        let shared = &self.orchestrator.shared;
-        let member = Member::resumed(shared, parent, &self.tree, &record, authority);
-        let agent = Agent::new(member);
-        let written = kept.as_ref().map_or(0, |kept| kept.messages);
-        let (run, asking) = kept.map_or((None, None), |kept| (Some(kept.run), kept.asking));
-        if let Some(run) = &run {
-            agent.member.take_up(run);
-        }
-        let mut resumed = Resumed {
-            keeper: Keeper::new(self.tree.clone(), id, written),
-            agent,
-            run,
-            asking,
-            awaited: HashMap::new(),
-            children: Vec::new(),
-            unknown,
-        };
-        let member = resumed.agent.member.clone();
-        let is_child = |it: &&TakenAgent| it.record.parent == Some(id);
-        let children: Vec<_> = self.agents.values().filter(is_child).collect();
-        let children: Vec<_> = children
-            .iter()
-            .map(|it| (it.record.agent, it.record.call.clone()))
-            .collect();
-        for (child, call) in children {
-            let child = self.agent(child, Some(&member))?;
-            match call {
-                Some(call) => drop(resumed.awaited.insert(call, child)),
-                None => resumed.children.push(child),
-            }
-        }
-        Some(resumed)
-    }
-}
-
-impl Resumed {
-    /// Tells whoever watches.
-    fn announce(&self) {
-        let member = &self.agent.member;
-        member.emit(EventKind::Resumed {});
-        for unknown in &self.unknown {
-            member.emit(EventKind::Unknown {
-                call: unknown.call,
-                capability: unknown.capability.clone(),
-            });
-        }
-        self.awaited
-            .values()
-            .chain(&self.children)
-            .for_each(Self::announce);
     }
 }

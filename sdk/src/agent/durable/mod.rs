@@ -9,6 +9,7 @@
 mod journal;
 mod keeper;
 mod keys;
+mod list;
 mod load;
 mod record;
 mod resume;
@@ -19,8 +20,9 @@ mod tree;
 
 pub(super) use journal::CallJournal;
 pub(super) use keeper::{Asking, Keeper};
+pub use list::{KeptAgent, KeptRun, kept_agents, kept_runs};
 pub(super) use record::{AgentRecord, CallRecord, digest};
-pub use resume::{KeptRun, ResumeError};
+pub use resume::ResumeError;
 pub use resumed::{Resumed, Unknown};
 pub use seal::{SealError, SealKey};
 pub(super) use tree::Tree;

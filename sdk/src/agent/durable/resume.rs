@@ -1,7 +1,8 @@
 //! Goes on with a run that another process began.
 
 use super::keys::Keys;
-use super::load::{read_head, read_heads, read_state};
+use super::list::{KeptRun, kept_runs};
+use super::load::{read_head, read_state};
 use super::record::Head;
 use super::resumed::{Rebuilding, Resumed};
 use super::takeover::take_over;
@@ -9,7 +10,7 @@ use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::Step;
 use crate::capability::Budget;
-use crate::id::{RunId, Timestamp};
+use crate::id::RunId;
 use crate::store::StoreError;
 
 /// Why a run cannot go on.
@@ -77,20 +78,6 @@ impl From<StoreError> for ResumeError {
     }
 }
 
-/// A run that a durable store keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeptRun {
-    /// Its id, by which it is resumed.
-    pub run: RunId,
-    /// The role of its first agent.
-    pub role: String,
-    /// When a process last began with it or took it over.
-    pub since: Option<Timestamp>,
-    /// How it ended; `None` where it can go on.
-    pub ended: Option<String>,
-}
-
 impl Orchestrator {
     /// The runs that the store keeps, those that are over among them, in the order in which they
     /// began. Whether a process works on one cannot be seen.
@@ -99,14 +86,7 @@ impl Orchestrator {
     ///
     /// When the store cannot be read, or keeps what this build does not know.
     pub async fn runs(&self) -> Result<Vec<KeptRun>, ResumeError> {
-        let heads = read_heads(&**self.guard().store()).await?;
-        let kept = heads.into_iter().map(|(run, head)| KeptRun {
-            run,
-            role: head.role,
-            since: head.since,
-            ended: head.ended,
-        });
-        Ok(kept.collect())
+        kept_runs(&**self.guard().store()).await
     }
 
     /// Takes over a run whose process is gone, with every agent in it: [`Resumed::run`] goes on.

@@ -6,6 +6,7 @@ mod inspect;
 mod keygen;
 mod mint;
 mod output;
+mod runs;
 mod simulate;
 mod used;
 mod verify;
@@ -43,6 +44,10 @@ enum Command {
     Attenuate(attenuate::Args),
     /// Ask whether a token allows a call, and explain a denial
     Verify(verify::Args),
+    /// Show the runs that a store keeps
+    Runs(runs::Args),
+    /// Start the program that goes on with a run
+    Resume(runs::ResumeArgs),
     /// Run cases of scopes and calls through real tokens
     Simulate(simulate::Args),
 }
@@ -55,6 +60,8 @@ impl Command {
             Self::Inspect(_) => "inspect",
             Self::Attenuate(_) => "attenuate",
             Self::Verify(_) => "verify",
+            Self::Runs(_) => "runs",
+            Self::Resume(_) => "resume",
             Self::Simulate(_) => "simulate",
         }
     }
@@ -66,6 +73,8 @@ impl Command {
             Self::Inspect(args) => inspect::run(args, out),
             Self::Attenuate(args) => attenuate::run(args, out),
             Self::Verify(args) => verify::run(args, out),
+            Self::Runs(args) => runs::run(args, out),
+            Self::Resume(args) => runs::resume(args, out),
             Self::Simulate(args) => simulate::run(args, out),
         }
     }

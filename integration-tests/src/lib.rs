@@ -25,6 +25,9 @@ mod documentation {
     #[doc = include_str!("../../docs/src/models.md")]
     struct Models;
 
+    #[doc = include_str!("../../docs/src/runs.md")]
+    struct Runs;
+
     #[doc = include_str!("../../docs/src/tools.md")]
     struct Tools;
 }

@@ -70,6 +70,7 @@
 //! | `toml` | scopes written in TOML |
 //! | `http` | the door to the network, through reqwest |
 //! | `sqlite` | the store in one file, `store::SqliteStore`; SQLite is compiled with it |
+//! | `seal` | agents' keys in a durable store, sealed, so that runs survive their process |
 //! | `genai` | models of many providers, through the crate of that name |
 //!
 //! No feature weakens a check.

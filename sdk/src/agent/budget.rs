@@ -1,9 +1,11 @@
 //! What a turn of the model may cost: taken from the budgets before it, settled after it.
 
+use super::durable::Asking;
 use super::member::Member;
 use crate::capability::{Kind, Refusal};
 use crate::guard::{COST, Charged, Denial, TOKENS, TURNS};
 use crate::model::{Request, Usage};
+use crate::store::{Batch, StoreError};
 
 /// What a model's tokens cost, in millionths of a unit of money for a million tokens.
 ///
@@ -75,8 +77,12 @@ pub(super) struct Turn {
 }
 
 /// Takes what the turn may cost at most from the budgets of the agent and its ancestors, and caps
-/// what the model may write at what is left of them.
-pub(super) async fn begin(member: &Member, request: &mut Request) -> Result<Turn, Denial> {
+/// what the model may write at what is left of them. What `also` makes of it is written with it.
+pub(super) async fn begin(
+    member: &Member,
+    request: &mut Request,
+    mut also: impl FnMut(&Charged, Option<u32>) -> Batch + Send,
+) -> Result<Turn, Denial> {
     let (guard, held) = (member.shared.gate.guard(), &member.held);
     let denied = |refusal| Denial::new(&member.path, "a turn of the model", refusal);
     let unread = |error| {
@@ -128,7 +134,9 @@ pub(super) async fn begin(member: &Member, request: &mut Request) -> Result<Turn
             amounts.push((TOKENS, input.saturating_add(output)));
             request.max_output_tokens = Some(u32::try_from(output).unwrap_or(asked));
         }
-        match guard.charge(held, &member.path, &amounts).await {
+        let most = request.max_output_tokens;
+        let also = |charged: &_| also(charged, most);
+        match guard.charge_with(held, &member.path, &amounts, also).await {
             Ok(charged) => return Ok(Turn { charged, prices }),
             // Others may have taken some of it since it was looked at.
             Err(denial) if denial.kind() == Kind::Budget && tries < TRIES && amounts.len() > 1 => {}
@@ -137,16 +145,34 @@ pub(super) async fn begin(member: &Member, request: &mut Request) -> Result<Turn
     }
 }
 
+/// The turn that was begun before a crash: what was taken for it is taken, and capped it.
+pub(super) fn again(
+    member: &Member,
+    request: &mut Request,
+    asking: Asking,
+) -> Result<Turn, Denial> {
+    request.max_output_tokens = asking.max_output_tokens;
+    let prices = member.prices();
+    let charged = asking.charged().ok_or_else(|| {
+        let what = "what was kept of the budgets that a turn took from is damaged";
+        let refusal = Refusal::new(Kind::Unavailable, what);
+        Denial::new(&member.path, "a turn of the model", refusal)
+    })?;
+    Ok(Turn { charged, prices })
+}
+
 impl Turn {
-    /// Puts what the turn cost in the place of what was taken.
-    pub(super) async fn settle(self, member: &Member, usage: Usage) {
+    /// Puts what the turn cost in the place of what was taken, and writes `also` with it.
+    pub(super) async fn settle(
+        self,
+        member: &Member,
+        usage: Usage,
+        also: Batch,
+    ) -> Result<(), StoreError> {
         let cost = self.prices.map_or(0, |prices| prices.cost(usage));
         let cost = [(TOKENS, usage.total()), (COST, cost)];
         let guard = member.shared.gate.guard();
-        if let Err(error) = guard.settle(self.charged, &cost).await {
-            // What was taken is the most that it may have cost, so no budget is exceeded.
-            tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
-        }
+        guard.settle_with(self.charged, &cost, also).await
     }
 }
 

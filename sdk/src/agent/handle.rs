@@ -10,7 +10,7 @@ use super::member::Member;
 use super::report::{Report, RunFailed};
 use super::spawn::Spawn;
 use crate::capability::Held;
-use crate::id::AgentId;
+use crate::id::{AgentId, RunId};
 use crate::tool::Outcome;
 
 /// An agent: a token that only narrows, a key that never leaves, and a task that ends.
@@ -39,6 +39,13 @@ impl Agent {
         self.member.id
     }
 
+    /// The run that the agent belongs to, by which it is resumed; `None` where the store keeps nothing
+    /// beyond the process.
+    #[must_use]
+    pub fn run_id(&self) -> Option<RunId> {
+        self.member.tree.as_ref().map(|tree| tree.run)
+    }
+
     /// The agent's token and key.
     #[must_use]
     pub fn held(&self) -> Arc<Held> {
@@ -62,7 +69,7 @@ impl Agent {
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
         self.member.learn_from_parents();
-        let outcome = self.member.call(tool, &arguments.to_string()).await;
+        let outcome = self.member.call(tool, &arguments.to_string(), None).await;
         // Whoever made the call has its result, and may tell the parent.
         self.member.teach_parent();
         outcome
@@ -83,7 +90,7 @@ impl Drop for Agent {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let member = self.member.clone();
-            runtime.spawn(async move { member.record_end("dropped").await });
+            runtime.spawn(async move { member.record_end("dropped", None).await });
         }
     }
 }

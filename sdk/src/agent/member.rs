@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Prices;
+use super::durable::{AgentRecord, CallRecord, Tree};
 use super::orchestrator::{Seat, Shared};
-use super::run::Limits;
+use super::run::{CallOutcome, Limits, Run, cleaned};
 use super::spawn::SpawnError;
 use crate::capability::{Held, Risk, Sensitivity};
 use crate::guard::{Context, Denial, Effect, Revocable};
 use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
-use crate::tool::{Outcome, Situation};
+use crate::store::{Batch, Committed, StoreError};
+use crate::tool::{Journal, Outcome, Situation};
 
 /// What an agent's data is tainted with; it only grows.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,10 @@ pub(super) struct Member {
     pub(super) limits: Limits,
     pub(super) system: Option<String>,
     pub(super) cancel: CancellationToken,
+    /// Where its run is kept, if it is.
+    pub(super) tree: Option<Arc<Tree>>,
+    /// The call of its parent's model that asked for it, if a model did.
+    pub(super) call: Option<String>,
     parent: Option<Arc<Member>>,
     intent: Option<String>,
     task: Mutex<Option<String>>,
@@ -70,17 +76,33 @@ impl Member {
         shared: &Arc<Shared>,
         parent: Option<&Arc<Self>>,
         role: &str,
+        authority: (Held, Seat),
+        intent: Option<String>,
+    ) -> Self {
+        Self {
+            path: shared.path(parent.map(|parent| parent.path.as_str()), role),
+            ..Self::at(shared, parent, role, authority, intent)
+        }
+    }
+
+    /// An agent that has no path yet.
+    fn at(
+        shared: &Arc<Shared>,
+        parent: Option<&Arc<Self>>,
+        role: &str,
         (held, seat): (Held, Seat),
         intent: Option<String>,
     ) -> Self {
         Self {
             id: AgentId::fresh(),
-            path: shared.path(parent.map(|parent| parent.path.as_str()), role),
+            path: String::new(),
             role: role.to_owned(),
             held: Arc::new(held),
             model: shared.model(role),
             limits: shared.limits,
             system: None,
+            tree: parent.and_then(|parent| parent.tree.clone()),
+            call: None,
             cancel: parent
                 .map_or(&shared.cancel, |parent| &parent.cancel)
                 .child_token(),
@@ -94,21 +116,62 @@ impl Member {
         }
     }
 
-    /// Records that the agent got its token. What cannot be recorded does not begin.
-    pub(super) async fn begin(&self, now: Timestamp) -> Result<(), SpawnError> {
+    /// An agent of a run that was taken over.
+    pub(super) fn resumed(
+        shared: &Arc<Shared>,
+        parent: Option<&Arc<Self>>,
+        tree: &Arc<Tree>,
+        record: &AgentRecord,
+        (held, seat): (Held, Seat),
+    ) -> Self {
+        shared.take_path(&record.path);
+        let intent = record.intent.clone();
+        let task = record.task.clone();
+        Self {
+            id: record.agent,
+            path: record.path.clone(),
+            limits: record.limits,
+            system: record.system.clone(),
+            tree: Some(tree.clone()),
+            call: record.call.clone(),
+            task: Mutex::new(task),
+            ..Self::at(shared, parent, &record.role, (held, seat), intent)
+        }
+    }
+
+    /// Takes up what a run that was kept knows.
+    pub(super) fn take_up(&self, run: &Run) {
+        if self.is_root() {
+            self.set_task(run.task());
+        }
+        self.learn(run.taint(), sensitivity(run.sensitivity()));
+    }
+
+    /// Whether it is the first agent of its tree.
+    pub(super) const fn is_root(&self) -> bool {
+        self.parent.is_none()
+    }
+
+    pub(super) fn parent_id(&self) -> Option<AgentId> {
+        self.parent.as_ref().map(|parent| parent.id)
+    }
+
+    pub(super) fn intent(&self) -> Option<&str> {
+        self.intent.as_deref()
+    }
+
+    /// Records that the agent got its token, with what else `also` writes. What cannot be recorded
+    /// does not begin.
+    pub(super) async fn begin(&self, now: Timestamp, also: Batch) -> Result<Committed, SpawnError> {
         let parent = self.parent.as_ref().map(|parent| parent.held.chain());
         let entry = self
             .shared
             .gate
             .audit()
             .hop(&self.path, self.held.chain(), parent, now);
-        self.shared
-            .gate
-            .guard()
-            .store()
-            .commit(entry)
-            .await
-            .map_err(SpawnError::unrecorded)?;
+        let store = self.shared.gate.guard().store();
+        let committed = store.commit(also.and(entry)).await;
+        let committed = committed.map_err(SpawnError::unrecorded)?;
         let scope = self
             .held
             .chain()
@@ -117,7 +180,7 @@ impl Member {
             .map(|hop| hop.bounds.lines())
             .unwrap_or_default();
         self.emit(EventKind::Spawned { scope });
-        Ok(())
+        Ok(committed)
     }
 
     /// What the tokens of its model cost, if that was said.
@@ -137,18 +200,29 @@ impl Member {
             Revocable::Agent(self.path.clone()),
         ]);
         self.cancel.cancel();
-        self.seat
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.give_seat_back();
         self.emit(EventKind::Ended {
             how: how.to_owned(),
         });
         true
     }
 
-    /// Records the end.
-    pub(super) async fn record_end(&self, how: &str) {
+    /// Leaves the task as it stands, for a process that resumes it: nothing is revoked, and nothing
+    /// more is done by this agent.
+    pub(super) fn suspend(&self) {
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            self.cancel.cancel();
+            self.give_seat_back();
+        }
+    }
+
+    fn give_seat_back(&self) {
+        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        seat.take();
+    }
+
+    /// Records the end; with the last state of its run, and what its parent's model is told of it.
+    pub(super) async fn record_end(&self, how: &str, last: Option<Last>) {
         let time = self.shared.gate.guard().now().ok();
         let entry = self
             .shared
@@ -158,10 +232,38 @@ impl Member {
         let guard = self.shared.gate.guard();
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
-        let entry = guard.revoked_too(entry, self.held.chain());
-        if let Err(error) = guard.store().commit(entry).await {
+        let mut batch = guard.revoked_too(entry.clone(), self.held.chain());
+        if let Some(tree) = &self.tree {
+            if let Some((state, outcome, (taint, sensitivity))) = last {
+                batch = batch.and(state);
+                if let (Some(call), Some(parent)) = (&self.call, self.parent_id()) {
+                    let done = CallRecord::Done {
+                        outcome: cleaned(outcome, self.parent_result_bytes()),
+                        taint,
+                        sensitivity,
+                    };
+                    batch = batch.and(tree.call(parent, call, &done));
+                }
+            }
+            // Last: what is written before it expects the head as it was.
+            batch = batch.and(tree.ended(self, how));
+        }
+        let written = match guard.store().commit(batch).await {
+            // The run is another process's, or over: that the task ended is all there is to say, and
+            // the token is not this process's to revoke.
+            Err(StoreError::Conflict { .. }) => guard.store().commit(entry).await,
+            written => written,
+        };
+        if let Err(error) = written {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
         }
+    }
+
+    fn parent_result_bytes(&self) -> usize {
+        let parent = self.parent.as_ref();
+        parent
+            .map_or(self.limits, |parent| parent.limits)
+            .max_result_bytes
     }
 
     /// Records a spawn whose arguments cannot be read.
@@ -236,11 +338,19 @@ impl Member {
     }
 
     /// Calls a tool, and reports it.
-    pub(super) async fn call(&self, tool: &str, arguments: &str) -> Outcome {
+    pub(super) async fn call(
+        &self,
+        tool: &str,
+        arguments: &str,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Outcome {
+        let (held, situation) = (&self.held, self.situation());
+        let of_tree = || self.tree.clone().map(|tree| tree as Arc<dyn Journal>);
+        let journal = journal.or_else(of_tree);
         let outcome = self
             .shared
             .gate
-            .call(&self.held, tool, arguments, &self.situation(), &self.cancel)
+            .call_kept(held, tool, arguments, &situation, &self.cancel, journal)
             .await;
         let shown = line(arguments);
         let declared = self
@@ -292,6 +402,16 @@ impl Member {
             .events
             .emit(time, &self.path, &self.held.chain().id(), kind);
     }
+}
+
+/// The last state of a run, what its parent's model is told, and what that is tainted with.
+pub(super) type Last = (Batch, CallOutcome, (BTreeSet<String>, u8));
+
+/// Sensitivity as a run counts it: 0 is nothing known.
+fn sensitivity(level: u8) -> Option<Sensitivity> {
+    level
+        .checked_sub(1)
+        .and_then(|rank| Sensitivity::from_rank(i64::from(rank)))
 }
 
 pub(super) fn denied(denial: &Denial, arguments: String) -> EventKind {

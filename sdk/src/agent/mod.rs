@@ -8,6 +8,7 @@
 mod budget;
 mod children;
 mod driver;
+mod durable;
 mod handle;
 mod member;
 mod orchestrator;
@@ -17,6 +18,9 @@ mod spawn;
 
 pub use budget::Prices;
 pub use children::{ChildFailed, Children};
+pub use durable::{
+    KeptAgent, KeptRun, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents, kept_runs,
+};
 pub use handle::{Agent, AgentHandle};
 pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
 pub use report::{OutputError, Report, RunFailed};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Prices;
+use super::durable::{SealKey, Tree};
 use super::handle::Agent;
 use super::member::Member;
 use super::run::Limits;
@@ -15,9 +16,10 @@ use super::spawn::SpawnError;
 use crate::capability::{AgentKey, Authority, KeyRing, Kind, Mandate, PublicKey, Refusal, Scope};
 use crate::clock::Clock;
 use crate::guard::{Guard, Policy, Revocations};
+use crate::id::RunId;
 use crate::model::Model;
 use crate::record::{Audit, Events};
-use crate::store::Store;
+use crate::store::{Batch, Store};
 use crate::tool::{Gate, Tool, Toolbox, ToolboxBuilder, ToolboxError};
 
 /// Where a tree of agents begins. Cheap to clone; clones are one orchestrator.
@@ -39,6 +41,8 @@ pub(super) struct Shared {
     names: Mutex<HashMap<String, Arc<AtomicU32>>>,
     alive: Arc<AtomicUsize>,
     max_agents: usize,
+    /// What agents' keys are sealed under in a durable store.
+    pub(super) seal: Option<Arc<SealKey>>,
 }
 
 /// The place of one agent among those that are alive at once; given back when its task ends.
@@ -67,6 +71,20 @@ impl Shared {
             // `.` is in no role, so a numbered path is nobody else's first one.
             before => format!("{base}.{}", before + 1),
         }
+    }
+
+    /// Takes the path of an agent that another process named, so that no other agent gets it.
+    pub(super) fn take_path(&self, path: &str) {
+        let (parent, last) = path.rsplit_once('/').map_or(("", path), |both| both);
+        let (role, number) = last.split_once('.').unwrap_or((last, "1"));
+        let base = match parent {
+            "" => role.to_owned(),
+            parent => format!("{parent}/{role}"),
+        };
+        let number = number.parse().unwrap_or(1);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = names.entry(base).or_default();
+        count.fetch_max(number, Ordering::Relaxed);
     }
 
     /// A place for one more agent.
@@ -98,6 +116,7 @@ pub struct OrchestratorBuilder {
     limits: Limits,
     prices: HashMap<String, Prices>,
     max_agents: usize,
+    seal: Option<Arc<SealKey>>,
 }
 
 /// How many agents are alive at once, unless said otherwise.
@@ -180,7 +199,18 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Where budgets, spent calls and the record are kept; in memory unless set.
+    /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run goes on
+    /// after a crash ([`Orchestrator::resume`]). Without it no private key is ever written, and a run
+    /// whose process is gone needs authority anew.
+    #[cfg(feature = "seal")]
+    #[must_use]
+    pub fn seal_keys(mut self, key: SealKey) -> Self {
+        self.seal = Some(Arc::new(key));
+        self
+    }
+
+    /// Where budgets, spent calls and the record are kept; in memory unless set. In one that is
+    /// [durable](Store::durable) every step of every run is kept too.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.guard = self.guard.store(store);
@@ -250,6 +280,7 @@ impl OrchestratorBuilder {
                 names: Mutex::default(),
                 alive: Arc::default(),
                 max_agents: self.max_agents,
+                seal: self.seal,
             }),
         })
     }
@@ -268,6 +299,7 @@ impl Orchestrator {
             limits: Limits::default(),
             prices: HashMap::new(),
             max_agents: MAX_AGENTS,
+            seal: None,
         }
     }
 
@@ -305,8 +337,15 @@ impl Orchestrator {
             .authority
             .mint(&scope, &mandate, key.public(), now)?;
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
-        let member = Member::first(&self.shared, role, held, seat, mandate.intent);
-        member.begin(now).await?;
+        let mut member = Member::first(&self.shared, role, held, seat, mandate.intent);
+        if !self.guard().store().durable() {
+            member.begin(now, Batch::new()).await?;
+            return Ok(Agent::new(member));
+        }
+        let (run, seal) = (RunId::fresh(), self.shared.seal.clone());
+        let kept = Tree::first(run, &member, seal.as_deref());
+        let committed = member.begin(now, kept).await?;
+        member.tree = Some(Arc::new(Tree::new(run, committed.version, seal)));
         Ok(Agent::new(member))
     }
 

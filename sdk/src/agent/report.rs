@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::run::{Ended, Finished};
+use super::run::{CallOutcome, Ended, Finished};
 use crate::guard::Denial;
+use crate::tool::ToolError;
 
 /// What a run hands back: its answer, what it cost, and every call that was refused.
 #[derive(Clone, Debug)]
@@ -85,6 +87,25 @@ impl Report {
     }
 }
 
+impl CallOutcome {
+    /// What a tool gave back, or how it failed.
+    pub(super) fn of(result: Result<&Value, &ToolError>) -> Self {
+        match result {
+            Ok(Value::String(text)) => Self::Value(text.clone()),
+            Ok(value) => Self::Value(value.to_string()),
+            Err(error) => Self::Failed(error.to_string()),
+        }
+    }
+
+    /// What the model is told of a helper's run.
+    pub(super) fn answer(report: &Result<Report, RunFailed>) -> Self {
+        match report {
+            Ok(report) => Self::Value(report.text().to_owned()),
+            Err(failed) => Self::Failed(failed.for_model()),
+        }
+    }
+}
+
 impl RunFailed {
     /// How it ended, without the words for the operator.
     pub(super) fn for_model(&self) -> String {
@@ -98,6 +119,7 @@ impl RunFailed {
             Ended::Repeated => "repeated a refused call",
             Ended::Cancelled => "was cancelled",
             Ended::ModelFailed => "got no completion from its model",
+            Ended::Unkept => "stopped, as what it did could not be kept",
             _ => "ended without an answer",
         }
     }

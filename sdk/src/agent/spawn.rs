@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::durable::{CallRecord, digest};
 use super::handle::Agent;
 use super::member::Member;
 use super::run::Limits;
@@ -14,8 +15,9 @@ use crate::capability::{
     AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity, Widens,
 };
 use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
-use crate::model::Model;
-use crate::store::StoreError;
+use crate::id::CallId;
+use crate::model::{Model, ToolCall};
+use crate::store::{Batch, StoreError};
 
 /// Why there is no child.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,8 @@ pub struct Spawn {
     model: Option<Arc<dyn Model>>,
     limits: Option<Limits>,
     system: Option<String>,
+    /// The model's call that asks for it, and which call that is.
+    asked: Option<(String, String)>,
 }
 
 impl std::fmt::Debug for Spawn {
@@ -101,7 +105,14 @@ impl Spawn {
             model: None,
             limits: None,
             system: None,
+            asked: None,
         }
+    }
+
+    /// The call of the parent's model that asks for the child.
+    pub(super) fn asked_by(mut self, call: &ToolCall) -> Self {
+        self.asked = Some((call.id.clone(), digest(call)));
+        self
     }
 
     /// What the child may do; without it, nothing.
@@ -128,6 +139,30 @@ impl Spawn {
         self
     }
 
+    /// What is kept of the spawn when it is allowed.
+    fn begun(&self, call: CallId) -> Batch {
+        match (&self.parent.tree, &self.asked) {
+            (Some(tree), Some((asked, digest))) => {
+                let record = CallRecord::Begun {
+                    call,
+                    capability: SPAWN.to_owned(),
+                    digest: digest.clone(),
+                };
+                tree.call(self.parent.id, asked, &record)
+            }
+            (Some(tree), None) => tree.mine(),
+            (None, _) => Batch::new(),
+        }
+    }
+
+    /// What is kept of it when there is no child.
+    fn nothing(&self) -> Batch {
+        match (&self.parent.tree, &self.asked) {
+            (Some(tree), Some((asked, _))) => tree.forget(self.parent.id, asked),
+            _ => Batch::new(),
+        }
+    }
+
     async fn begin(self) -> Result<Agent, SpawnError> {
         if !crate::capability::is_role(&self.role) {
             return Err(SpawnError::role(&self.role));
@@ -149,8 +184,9 @@ impl Spawn {
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
+        let begun = |id| self.begun(id);
         let reservation = match guard
-            .authorize(Presented::Held(&parent.held), call, context)
+            .authorize_with(Presented::Held(&parent.held), call, context, &begun)
             .await
         {
             Verdict::Permit(_, reservation) => reservation,
@@ -166,24 +202,33 @@ impl Spawn {
                     seat,
                 ))
             });
-        let entry = parent
-            .shared
-            .gate
-            .audit()
-            .outcome(&reservation, made.as_ref().err());
-        guard
-            .store()
-            .commit(entry)
-            .await
-            .map_err(SpawnError::unrecorded)?;
-        let (held, seat) = made?;
+        let audit = parent.shared.gate.audit();
+        let outcome = audit.outcome(&reservation, made.as_ref().err());
+        let (held, seat) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let written = guard.store().commit(outcome.and(self.nothing())).await;
+                written.map_err(SpawnError::unrecorded)?;
+                return Err(error);
+            }
+        };
         let mut member = Member::child(parent, &self.role, held, seat);
         if let Some(model) = self.model {
             member.model = Some(model);
         }
         member.limits = self.limits.unwrap_or(member.limits);
         member.system = self.system;
-        member.begin(now).await?;
+        let mut batch = outcome;
+        if let Some(tree) = &parent.tree {
+            if let Some((call, digest)) = self.asked {
+                let agent = member.id;
+                let child = CallRecord::Child { agent, digest };
+                batch = batch.and(tree.call(parent.id, &call, &child));
+                member.call = Some(call);
+            }
+            batch = batch.and(tree.agent(&member));
+        }
+        member.begin(now, batch).await?;
         Ok(Agent::new(member))
     }
 }

@@ -106,6 +106,17 @@ impl Held {
         let mut bounds = hop.bounds.clone();
         let limit = self.chain.expires().min(self.chain.ends());
         bounds.caveats.expires = later(bounds.caveats.expires, expires, limit)?;
+        self.sign_hop(&hop.role, Some(decision.to_owned()), bounds, to)
+    }
+
+    /// Signs a hop that was signed before, where it is no wider than this token.
+    pub(super) fn sign_hop(
+        &self,
+        role: &str,
+        decision: Option<String>,
+        bounds: Bounds,
+        to: PublicKey,
+    ) -> Result<Chain, MintError> {
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
         let mut written = bounds.clone();
         for budget in &mut written.caveats.budgets {
@@ -113,7 +124,7 @@ impl Held {
             budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
         }
         narrow(&parents, &written)?;
-        self.append(&hop.role, Some(decision.to_owned()), bounds, to)
+        self.append(role, decision, bounds, to)
     }
 
     /// Whether this token is `before` with later expiries: its renewal.

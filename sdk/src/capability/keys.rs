@@ -163,6 +163,18 @@ impl AgentKey {
         to_pem(&self.0)
     }
 
+    /// The private half itself, to be sealed.
+    #[cfg(feature = "seal")]
+    pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The key with this private half.
+    #[cfg(feature = "seal")]
+    pub(crate) fn of_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }

@@ -94,6 +94,15 @@ impl Authority {
         expires: Timestamp,
         to: PublicKey,
     ) -> Result<Chain, MintError> {
+        let authority = self.own_block(chain)?;
+        let mut block = authority.clone();
+        block.bounds.caveats.expires =
+            later(block.bounds.caveats.expires, expires, authority.ends)?;
+        self.sign(block, to)
+    }
+
+    /// The first block of a chain that this root signed.
+    pub(super) fn own_block<'a>(&self, chain: &'a Chain) -> Result<&'a AuthorityBlock, MintError> {
         let Some(Block::Authority(authority)) = chain.links().first().map(|link| &link.block)
         else {
             return Err(MintError::Profile(
@@ -106,13 +115,10 @@ impl Authority {
                 chain.root()
             )));
         }
-        let mut block = authority.clone();
-        block.bounds.caveats.expires =
-            later(block.bounds.caveats.expires, expires, authority.ends)?;
-        self.sign(block, to)
+        Ok(authority)
     }
 
-    fn sign(&self, block: AuthorityBlock, to: PublicKey) -> Result<Chain, MintError> {
+    pub(super) fn sign(&self, block: AuthorityBlock, to: PublicKey) -> Result<Chain, MintError> {
         let link =
             append(None, Block::Authority(block), self.key(), to).map_err(MintError::Profile)?;
         finish(self.public(), self.key_id(), Vec::new(), link)

@@ -37,6 +37,7 @@ mod protobuf;
 mod question;
 mod reading;
 mod refusal;
+mod reissue;
 mod rule;
 mod scope;
 mod url_pattern;
@@ -57,6 +58,8 @@ pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use held::Held;
 pub use keyring::{KeyRing, MAX_ROOTS};
+#[cfg(feature = "seal")]
+pub(crate) use keys::random;
 pub use keys::{AgentKey, KeyError, PublicKey};
 pub use make::{
     Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,

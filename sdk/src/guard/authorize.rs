@@ -13,6 +13,9 @@ use crate::capability::{Call, Chain, Kind, MAX_CALL_LIFE, Refusal};
 use crate::id::{CallId, Timestamp, hex};
 use crate::store::{Batch, Expected, Key, StoreError};
 
+/// Beneath it stand the calls that were made, for as long as they could be made again.
+const SPENT: &str = "replay";
+
 impl Guard {
     /// Decides a call: the token, the policy, approvals, then all of it again with budgets and
     /// replay in one batch with the record. Nothing that cannot be recorded runs.
@@ -22,7 +25,22 @@ impl Guard {
         &self,
         presented: Presented<'_>,
         call: Call,
+        context: Context,
+    ) -> Verdict {
+        self.authorize_with(presented, call, context, &|_| Batch::new())
+            .await
+    }
+
+    /// As [`Guard::authorize`], with more to be written where the call is allowed: in the same batch
+    /// as what it takes from budgets and its entry in the log, so all of it or none.
+    ///
+    /// An expectation in it that does not hold refuses the call.
+    pub async fn authorize_with(
+        &self,
+        presented: Presented<'_>,
+        call: Call,
         mut context: Context,
+        also: &(dyn Fn(CallId) -> Batch + Send + Sync),
     ) -> Verdict {
         let id = CallId::fresh();
         if let Err(refusal) = self.awake().await {
@@ -46,7 +64,10 @@ impl Guard {
             }
             Err(refusal) => return self.deny(id, presented, call, context, refusal).await,
         }
-        match self.reserve(id, presented, &call, &mut context).await {
+        match self
+            .reserve(id, presented, &call, &mut context, also(id))
+            .await
+        {
             Ok(reservation) => {
                 let permit = Permit::new(id, presented.chain().clone(), call, context);
                 Verdict::Permit(permit, reservation)
@@ -110,6 +131,7 @@ impl Guard {
         presented: Presented<'_>,
         call: &Call,
         context: &mut Context,
+        also: Batch,
     ) -> Result<Reservation, Refusal> {
         // Time has passed while the policy thought: clock, revocation and token once more.
         self.situate(context)?;
@@ -128,7 +150,7 @@ impl Guard {
             .fold(until, Timestamp::max);
         if self.store.durable() {
             let spent = Key::of([
-                "replay",
+                SPENT,
                 &hex::write(&chain.id()),
                 &hex::write(&call.nonce().0),
             ]);
@@ -156,7 +178,7 @@ impl Guard {
             until,
             now,
         )?;
-        match self.write(batch).await {
+        match self.write(batch.and(also)).await {
             Ok(_) => Ok(Reservation { id }),
             Err(error) => {
                 Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
@@ -206,7 +228,9 @@ impl Guard {
 
 pub(super) fn store_refusal(error: &StoreError) -> Refusal {
     match error {
-        StoreError::Conflict { .. } => Refusal::new(Kind::Replay, "this very call was made before"),
+        StoreError::Conflict { key, .. } if key.is_beneath(&Key::of([SPENT])) => {
+            Refusal::new(Kind::Replay, "this very call was made before")
+        }
         other => Refusal::new(
             Kind::Unavailable,
             format!("the call could not be recorded, so it does not run: {other}"),

@@ -53,6 +53,24 @@ fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
     limits
 }
 
+impl Charged {
+    /// What was taken, each as counter, kind and amount, to be kept until it is settled.
+    pub(crate) fn parts(&self) -> Vec<(String, String, u64)> {
+        let part = |(counter, kind, amount): &(Key, String, u64)| {
+            (counter.as_str().to_owned(), kind.clone(), *amount)
+        };
+        self.0.iter().map(part).collect()
+    }
+
+    /// What was taken, as it was kept; `None` where a counter is none.
+    pub(crate) fn of_parts(parts: Vec<(String, String, u64)>) -> Option<Self> {
+        let part = |(counter, kind, amount): (String, String, u64)| {
+            Some((counter.parse().ok()?, kind, amount))
+        };
+        parts.into_iter().map(part).collect::<Option<_>>().map(Self)
+    }
+}
+
 /// Takes these amounts from the budgets of `chain`, those of its ancestors among them.
 ///
 /// A budget of a kind that nothing here counts is refused: what is not known is no leave.
@@ -84,6 +102,17 @@ pub(super) fn call(chain: &Chain, capability: &str, batch: Batch) -> Result<Batc
     charge(chain, &[(CALLS, 1), (&own, 1)], batch)
 }
 
+/// Gives back what a call of `capability` took: it was begun, and is about to be made anew.
+pub(crate) fn give_back(chain: &Chain, capability: &str, batch: Batch) -> Batch {
+    let own = format!("{CALLS}.{capability}");
+    limits(chain).into_keys().fold(batch, |batch, key| {
+        match amount(&[(CALLS, 1), (&own, 1)], &key.kind) {
+            0 => batch,
+            taken => batch.sub(counter(key), taken),
+        }
+    })
+}
+
 impl Guard {
     /// What is left of the budgets of a kind that a token is under: the least of them, its
     /// ancestors' among them; `None` where it is under none.
@@ -102,6 +131,11 @@ impl Guard {
         Ok(least)
     }
 
+    /// How much of one budget is used.
+    pub(crate) async fn spent(&self, key: &BudgetKey) -> Result<u64, StoreError> {
+        self.store.counter(&counter(key)).await
+    }
+
     /// Takes amounts from the budgets of an agent and of its ancestors, by kind, all of them or none.
     ///
     /// For what a turn of the model may cost at most: afterwards [`Guard::settle`] gives back what it
@@ -117,6 +151,18 @@ impl Guard {
         agent: &str,
         amounts: &[(&str, u64)],
     ) -> Result<Charged, Denial> {
+        self.charge_with(held, agent, amounts, |_| Batch::new())
+            .await
+    }
+
+    /// As [`Guard::charge`], with more to be written in the same batch.
+    pub(crate) async fn charge_with(
+        &self,
+        held: &Held,
+        agent: &str,
+        amounts: &[(&str, u64)],
+        also: impl FnOnce(&Charged) -> Batch + Send,
+    ) -> Result<Charged, Denial> {
         let chain = held.chain();
         let charged = async {
             self.awake().await?;
@@ -128,17 +174,19 @@ impl Guard {
                 return Err(Refusal::new(Kind::Expired, what));
             }
             let batch = charge(chain, amounts, Batch::new())?;
+            let taken = limits(chain).into_keys().map(|key| {
+                let amount = amount(amounts, &key.kind);
+                (counter(key), key.kind.clone(), amount)
+            });
+            let charged = Charged(taken.collect());
             if !batch.ops().is_empty() {
+                let batch = batch.and(also(&charged));
                 self.write(batch).await.map_err(|error| {
                     exceeded(chain, &error)
                         .unwrap_or_else(|| super::authorize::store_refusal(&error))
                 })?;
             }
-            let taken = limits(chain).into_keys().map(|key| {
-                let amount = amount(amounts, &key.kind);
-                (counter(key), key.kind.clone(), amount)
-            });
-            Ok(Charged(taken.collect()))
+            Ok(charged)
         };
         charged
             .await
@@ -155,7 +203,17 @@ impl Guard {
     ///
     /// When the store cannot be written; what was taken stays taken.
     pub async fn settle(&self, charged: Charged, cost: &[(&str, u64)]) -> Result<(), StoreError> {
-        let mut batch = Batch::new();
+        self.settle_with(charged, cost, Batch::new()).await
+    }
+
+    /// As [`Guard::settle`], with more to be written in the same batch.
+    pub(crate) async fn settle_with(
+        &self,
+        charged: Charged,
+        cost: &[(&str, u64)],
+        also: Batch,
+    ) -> Result<(), StoreError> {
+        let mut batch = also;
         for (counter, kind, taken) in charged.0 {
             let Some((_, cost)) = cost.iter().find(|(counted, _)| *counted == kind) else {
                 continue;

@@ -17,6 +17,7 @@ mod verifier;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
 pub use denial::{Denial, printable};
+pub(crate) use ledger::give_back;
 pub use ledger::{CALLS, COST, Charged, TOKENS, TURNS};
 #[doc(hidden)]
 pub use permit::Allowed;

@@ -214,6 +214,12 @@ impl Audit {
         )
     }
 
+    /// An allowed call of a process that ended before the call did.
+    pub(crate) fn lost(&self, call: CallId, what: &str) -> Batch {
+        let error = Some(what.to_owned());
+        self.entry(Batch::new(), None, Body::Outcome { call, error })
+    }
+
     /// A token given to an agent.
     pub(crate) fn hop(
         &self,

@@ -91,10 +91,20 @@ pub enum EventKind {
         /// The words for the operator.
         detail: String,
     },
-    /// A budget has too little left for another turn of an agent.
+    /// An agent goes no further for now: a budget has too little left for another turn, or something
+    /// else is missing that it may have later.
     Paused {
-        /// Which, in words for the operator.
+        /// What, in words for the operator.
         why: String,
+    },
+    /// An agent goes on that another process began.
+    Resumed {},
+    /// A call was in flight when the process before this one ended; whether it was made is not known.
+    Unknown {
+        /// The call.
+        call: CallId,
+        /// The capability.
+        capability: String,
     },
     /// An agent's task has ended; its subtree is revoked.
     Ended {

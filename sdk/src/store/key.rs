@@ -68,6 +68,12 @@ impl Key {
         &self.0
     }
 
+    /// Whether this key has the parts of `other` and more.
+    #[must_use]
+    pub fn is_beneath(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.beneath()) && self.0.len() > other.0.len()
+    }
+
     /// What the text of every key beneath this one starts with, and is longer than.
     pub(crate) fn beneath(&self) -> String {
         if self.0.is_empty() {

@@ -104,6 +104,12 @@ impl Declaration {
         self
     }
 
+    /// Whether calling the tool twice does no more than calling it once.
+    #[must_use]
+    pub const fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
     /// The capability that the tool is called by.
     #[must_use]
     pub fn capability(&self) -> &str {

@@ -12,6 +12,7 @@ use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
+use crate::store::{Batch, StoreError};
 
 /// Where a call comes from: what the run knows, and never the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,17 @@ pub struct Situation {
     pub sensitivity: Option<Sensitivity>,
     /// What the run is for.
     pub intent: Option<String>,
+}
+
+/// Keeps a call for whoever goes on after a crash: what it adds to the batches of its beginning and
+/// of its end is written with them or not at all.
+pub trait Journal: Send + Sync + 'static {
+    /// Adds to the batch that allows the call.
+    fn begun(&self, call: CallId) -> Batch;
+
+    /// Adds to the batch that records its end. Where an expectation in it does not hold, the end is
+    /// recorded without it.
+    fn ended(&self, result: Result<&Value, &ToolError>) -> Batch;
 }
 
 /// How a call ended.
@@ -111,6 +123,20 @@ impl Gate {
         situation: &Situation,
         cancel: &CancellationToken,
     ) -> Outcome {
+        self.call_kept(held, tool, raw, situation, cancel, None)
+            .await
+    }
+
+    /// As [`Gate::call`], keeping the call in a journal.
+    pub async fn call_kept(
+        &self,
+        held: &Held,
+        tool: &str,
+        raw: &str,
+        situation: &Situation,
+        cancel: &CancellationToken,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Outcome {
         let Some(entry) = self.toolbox.find(tool) else {
             return Outcome::UnknownTool(tool.to_owned());
         };
@@ -139,9 +165,14 @@ impl Gate {
             (self.clone(), entry.clone(), held.share(), cancel.clone());
         let known = context.clone();
         let decided = tokio::spawn(async move {
+            let begun = |id| {
+                journal
+                    .as_ref()
+                    .map_or_else(Batch::new, |journal| journal.begun(id))
+            };
             match gate
                 .guard
-                .authorize(Presented::Held(&shared), call, context)
+                .authorize_with(Presented::Held(&shared), call, context, &begun)
                 .await
             {
                 Verdict::Denied(denial) => Outcome::Denied(denial),
@@ -153,6 +184,7 @@ impl Gate {
                         permit,
                         reservation,
                         [cancel, caller],
+                        journal,
                         move |permit| body(permit, states),
                     )
                     .await
@@ -212,6 +244,7 @@ impl Gate {
         permit: Permit,
         reservation: Reservation,
         [cancel, caller]: [CancellationToken; 2],
+        journal: Option<Arc<dyn Journal>>,
         body: F,
     ) -> Outcome
     where
@@ -243,7 +276,8 @@ impl Gate {
                 }
             };
             let entry = gate.audit.outcome(&reservation, result.as_ref().err());
-            gate.write(entry).await;
+            let kept = journal.map_or_else(Batch::new, |journal| journal.ended(result.as_ref()));
+            gate.settle(entry, kept).await;
             drop(reservation);
             result
         });
@@ -262,7 +296,23 @@ impl Gate {
         }
     }
 
-    async fn write(&self, batch: crate::store::Batch) {
+    /// Records the end of a call and what is kept of it; if that is not for this process to write any
+    /// more, the end alone: it happened.
+    async fn settle(&self, entry: Batch, kept: Batch) {
+        if !kept.ops().is_empty() {
+            match self.guard.store().commit(entry.clone().and(kept)).await {
+                Ok(_) => return,
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the outcome of a call could not be recorded");
+                    return;
+                }
+            }
+        }
+        self.write(entry).await;
+    }
+
+    async fn write(&self, batch: Batch) {
         if let Err(error) = self.guard.store().commit(batch).await {
             tracing::error!(%error, "the outcome of a call could not be recorded");
         }

@@ -65,7 +65,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use declaration::{Declaration, ToolError};
-pub use gate::{Gate, Outcome, Situation};
+pub use gate::{Gate, Journal, Outcome, Situation};
 pub use resource::{Exact, Host, HttpUrl, Ip, Resource, SafePath};
 pub use runtime::RuntimeTool;
 pub use schema::Parameter;

@@ -24,6 +24,32 @@ pub enum Ended {
     Cancelled,
     /// The model gave no completion.
     ModelFailed,
+    /// What it did could not be kept, so it went no further.
+    Unkept,
+}
+
+impl Ended {
+    /// In a word or two, for the record.
+    pub(in crate::agent) const fn how(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::TurnLimit => "turn limit",
+            Self::Repeated => "repeated denials",
+            Self::Cancelled => "cancelled",
+            Self::Budget => "out of budget",
+            Self::ModelFailed => "failed",
+            Self::Unkept => "not kept",
+        }
+    }
+
+    /// Whether a run that is kept may go on later: nothing in it is over, something outside it is
+    /// missing.
+    pub(in crate::agent) const fn may_go_on(self) -> bool {
+        matches!(
+            self,
+            Self::TurnLimit | Self::Budget | Self::ModelFailed | Self::Unkept
+        )
+    }
 }
 
 /// A call that the guard refused.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::calls::with_unique_ids;
 use super::settle::cleaned;
@@ -86,6 +87,12 @@ impl Run {
     #[must_use]
     pub fn task(&self) -> &str {
         &self.state.task
+    }
+
+    /// Completions so far.
+    #[must_use]
+    pub const fn turns(&self) -> u32 {
+        self.state.turns
     }
 
     /// The conversation so far.
@@ -210,13 +217,37 @@ impl Run {
         self.state.sensitivity = self.state.sensitivity.max(sensitivity);
     }
 
-    /// The run as it stands, paused because a budget has too little left; `text` says which.
+    /// The run as it stands, paused because of `ended`, such as a budget that has too little left;
+    /// `text` says more.
     ///
     /// Nothing of it changes, as with a used-up turn limit: given more, it goes on with the same step.
     #[must_use]
-    pub fn paused(&self, text: &str) -> Finished {
+    pub fn paused(&self, ended: Ended, text: &str) -> Finished {
         let text = shown(text, self.state.limits.max_result_bytes);
-        self.state.finished(Ended::Budget, text)
+        self.state.finished(ended, text)
+    }
+
+    /// The run as it is stored but for its messages and tools: those are kept apart, a message a
+    /// value, and these are given anew.
+    pub(in crate::agent) fn without_messages(&mut self) -> Value {
+        let messages = std::mem::take(&mut self.state.messages);
+        let tools = std::mem::take(&mut self.state.tools);
+        // Plain data with string keys: there is nothing in it that cannot be written.
+        let stored = serde_json::to_value(&self.state).unwrap_or_default();
+        self.state.messages = messages;
+        self.state.tools = tools;
+        stored
+    }
+
+    /// The run with the messages that were kept apart.
+    pub(in crate::agent) fn with_messages(
+        mut stored: Value,
+        messages: Vec<Value>,
+    ) -> Result<Self, serde_json::Error> {
+        if let Some(state) = stored.as_object_mut() {
+            state.insert("messages".to_owned(), Value::Array(messages));
+        }
+        serde_json::from_value(stored)
     }
 
     /// Ends the run because its model gave no completion; `text` says why.

@@ -28,4 +28,5 @@ mod tests;
 pub use finished::{DenialNote, Ended, Finished};
 pub use limits::Limits;
 pub use machine::Run;
+pub(in crate::agent) use settle::cleaned;
 pub use step::{CallOutcome, RunError, Step};

@@ -136,7 +136,7 @@ impl State {
 }
 
 /// The outcome with its text as the model will see it.
-pub(super) fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome {
+pub(in crate::agent) fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome {
     match outcome {
         CallOutcome::Value(text) => CallOutcome::Value(shown(&text, max)),
         CallOutcome::Failed(text) => CallOutcome::Failed(shown(&text, max)),

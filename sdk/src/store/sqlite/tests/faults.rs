@@ -77,7 +77,8 @@ async fn a_damaged_file_is_an_error_and_not_an_answer() {
     drop(store);
     wait_for_the_end(&path);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[3 * 4096..].fill(0x5a);
+    // Beyond the pages that say which tables there are.
+    bytes[20 * 4096..].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
 
     let store = SqliteStore::open(&path).unwrap();

@@ -19,8 +19,8 @@ async fn a_file_of_another_kind_is_refused_and_left_as_it_is() {
     .unwrap();
     for (name, expected) in [
         (
-            make("newer", "PRAGMA user_version = 2"),
-            "has version 2 and this build writes version 1",
+            make("newer", "PRAGMA user_version = 3"),
+            "has version 3 and this build writes version 2",
         ),
         (make("older", "PRAGMA user_version = -1"), "has version -1"),
         (

@@ -1,0 +1,559 @@
+//! Runs that are kept: what stops them, who goes on with them, and with what.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bailiwick::agent::{Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey};
+use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes, path_under};
+use bailiwick::clock::ManualClock;
+use bailiwick::guard::{Effect, Revocable};
+use bailiwick::id::Timestamp;
+use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
+use bailiwick::model::{Message, Request};
+use bailiwick::record::EventKind;
+use bailiwick::store::{Batch, Key, SqliteStore, Store};
+use bailiwick::tool::{Declaration, RuntimeTool};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+/// A store, an authority and a sealing key, which processes share.
+struct Home {
+    directory: TempDir,
+    authority: Authority,
+    seal: [u8; 32],
+    clock: ManualClock,
+    made: Arc<Mutex<Vec<String>>>,
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_secs(1_800_000_000).unwrap()
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            directory: TempDir::new().unwrap(),
+            authority: Authority::generate(),
+            seal: [7; 32],
+            clock: ManualClock::at(start()),
+            made: Arc::default(),
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// Another process, as far as anything in it can tell.
+    fn process(&self, model: ScriptedModel) -> OrchestratorBuilder {
+        self.process_of(&self.authority, model)
+    }
+
+    fn process_of(&self, authority: &Authority, model: ScriptedModel) -> OrchestratorBuilder {
+        let store = SqliteStore::open(self.path()).unwrap();
+        Orchestrator::builder(authority)
+            .store(Arc::new(store))
+            .clock(Arc::new(self.clock.clone()))
+            .seal_keys(SealKey::from_bytes(self.seal))
+            .tool(self.tool("fs.read", None))
+            .model(model)
+    }
+
+    /// A tool that notes its argument, and then waits, if there is something to wait for.
+    fn tool(&self, capability: &str, wait: Option<Arc<Notify>>) -> RuntimeTool {
+        let made = self.made.clone();
+        let declaration = Declaration::new(capability, Effect::Read, Risk::Low);
+        let declaration = declaration.taints(["file"]);
+        RuntimeTool::new(declaration, json!({ "type": "object" }), move |args, _| {
+            let (made, wait) = (made.clone(), wait.clone());
+            async move {
+                let path = args["path"].as_str().unwrap().to_owned();
+                made.lock().unwrap().push(path);
+                if let Some(wait) = wait {
+                    wait.notified().await;
+                }
+                Ok(json!("read"))
+            }
+        })
+    }
+
+    fn made(&self) -> Vec<String> {
+        self.made.lock().unwrap().clone()
+    }
+}
+
+fn scope() -> Scope {
+    Scope::new()
+        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
+        .grant(Grant::new("slow").arg("path", any()))
+        .grant(Grant::spawn(["reader"]))
+        .max_depth(2)
+        .expires_in(minutes(10))
+}
+
+fn read(path: &str) -> Turn {
+    call("fs_read", json!({ "path": path }))
+}
+
+/// A model that keeps what it was asked.
+fn listening(turns: impl IntoIterator<Item = Turn>) -> (ScriptedModel, Arc<Mutex<Vec<Request>>>) {
+    let asked: Arc<Mutex<Vec<Request>>> = Arc::default();
+    let (heard, mut turns) = (
+        asked.clone(),
+        turns.into_iter().collect::<Vec<_>>().into_iter(),
+    );
+    let model = ScriptedModel::from_fn(move |request: &Request| {
+        heard.lock().unwrap().push(request.clone());
+        turns.next().unwrap_or_else(|| say("there is no more"))
+    });
+    (model, asked)
+}
+
+/// What the model was told last of a call.
+fn told(request: &Request) -> String {
+    match request.messages.last() {
+        Some(Message::Tool { outcome, .. }) => outcome.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_used_up_its_budget_goes_on_when_it_is_given_more() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([
+        read("/srv/a"),
+        read("/srv/b"),
+        say("never"),
+    ]));
+    let first = first.build().unwrap();
+    let scope = scope().budget(Budget::new("turns", 2));
+    let lead = first.agent("lead", scope).await.unwrap();
+    let (run, token) = (lead.run_id().unwrap(), lead.held());
+    let failed = lead.run("read").await.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::Budget);
+    // It is not over: nothing is revoked, and it can be resumed, but has no turn left.
+    assert_eq!(first.runs().await.unwrap()[0].ended, None);
+    let (model, asked) = listening([say("done")]);
+    let second = home.process(model).build().unwrap();
+    let failed = second.resume(run).await.unwrap().run().await.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::Budget);
+    assert!(asked.lock().unwrap().is_empty());
+
+    let none = second
+        .extend(run, [Budget::new("tokens", 9)])
+        .await
+        .unwrap_err();
+    assert!(matches!(none, ResumeError::Token { .. }), "{none}");
+    let more = second.extend(run, [Budget::new("turns", 3)]).await.unwrap();
+    let new = more.into_agent();
+    assert_eq!(new.held().chain().lineage(), token.chain().lineage());
+    assert_eq!(new.held().chain().expires(), token.chain().expires());
+    assert_eq!(
+        second.guard().left(&new.held(), "turns").await.unwrap(),
+        Some(1)
+    );
+    // Dropping an agent ends its task, and with it the run.
+    drop(new);
+    while second.runs().await.unwrap()[0].ended.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let again = second.resume(run).await.unwrap_err();
+    assert!(matches!(again, ResumeError::Ended { .. }), "{again}");
+}
+
+#[tokio::test]
+async fn what_was_said_and_done_before_is_there_when_a_run_goes_on_with_more() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([read("/srv/a"), read("/srv/b")]));
+    let first = first.build().unwrap();
+    let scope = scope().budget(Budget::new("turns", 2));
+    let lead = first.agent("lead", scope).await.unwrap();
+    let run = lead.run_id().unwrap();
+    lead.run("read").await.unwrap_err();
+    let (model, asked) = listening([say("two files")]);
+    let second = home.process(model).build().unwrap();
+    let mut events = second.events().watch();
+    let report = second.extend(run, [Budget::new("turns", 9)]).await.unwrap();
+    assert_eq!(report.task(), Some("read"));
+    let report = report.run().await.unwrap();
+    assert_eq!(report.text(), "two files");
+    assert_eq!((report.finished().turns, home.made().len()), (3, 2));
+    // What the files tainted it with, it knew before.
+    assert!(report.finished().taint.contains("file"));
+    assert_eq!(asked.lock().unwrap()[0].messages.len(), 5);
+    assert!(matches!(
+        events.recv().await.unwrap().kind,
+        EventKind::Resumed {}
+    ));
+    assert_eq!(
+        second.runs().await.unwrap()[0].ended.as_deref(),
+        Some("answer")
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_fails_and_a_last_turn_stop_a_run_and_do_not_end_it() {
+    let home = Home::new();
+    // Past its script a model fails for good.
+    let first = home.process(ScriptedModel::new([read("/srv/a")]));
+    let first = first.build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let failed = lead.run("read").await.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::ModelFailed);
+    let second = home.process(ScriptedModel::new([read("/srv/b"), say("done")]));
+    let second = second.build().unwrap();
+    let limits = Limits {
+        max_turns: 2,
+        ..Limits::default()
+    };
+    let failed = second.resume(run).await.unwrap().limits(limits).run().await;
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::TurnLimit);
+    let resumed = second.resume(run).await.unwrap().limits(Limits::default());
+    assert_eq!(resumed.run().await.unwrap().text(), "done");
+    assert_eq!(home.made(), ["/srv/a", "/srv/b"]);
+}
+
+/// Begins a run whose call of a slow tool is in flight; gives its id, and what lets the call end.
+async fn in_flight(
+    home: &Home,
+    turns: Vec<Turn>,
+) -> (
+    Orchestrator,
+    bailiwick::id::RunId,
+    Arc<Notify>,
+    tokio::task::JoinHandle<String>,
+) {
+    let wait = Arc::new(Notify::new());
+    let first = home.process(ScriptedModel::new(turns));
+    let first = first
+        .tool(home.tool("slow", Some(wait.clone())))
+        .build()
+        .unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let running = tokio::spawn(async move {
+        match lead.run("read").await {
+            Ok(report) => report.text().to_owned(),
+            Err(failed) => failed.to_string(),
+        }
+    });
+    while home.made().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    (first, run, wait, running)
+}
+
+fn slow(path: &str) -> Turn {
+    call("slow", json!({ "path": path }))
+}
+
+#[tokio::test]
+async fn a_call_in_flight_is_of_unknown_outcome_to_the_model_and_to_the_operator() {
+    let home = Home::new();
+    let (first, run, wait, running) = in_flight(&home, vec![slow("/x")]).await;
+    let (model, asked) = listening([say("I will ask")]);
+    let second = home
+        .process(model)
+        .tool(home.tool("slow", None))
+        .build()
+        .unwrap();
+    let mut events = second.events().watch();
+    let resumed = second.resume(run).await.unwrap();
+    let unknown = resumed.unknown();
+    assert_eq!((unknown.len(), &*unknown[0].capability), (1, "slow"));
+    assert_eq!(resumed.run().await.unwrap().text(), "I will ask");
+    assert!(told(&asked.lock().unwrap()[0]).contains("is not known"));
+    assert_eq!(home.made(), ["/x"]);
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push(event.kind);
+    }
+    assert!(
+        told.iter()
+            .any(|kind| matches!(kind, EventKind::Unknown { .. })),
+        "{told:?}"
+    );
+    // The first one may not go on, whatever its call says now.
+    wait.notify_one();
+    assert!(running.await.unwrap().contains("another process"));
+    drop(first);
+}
+
+/// Changes what the store keeps beneath a run.
+async fn edit(path: &Path, kind: &str, change: impl Fn(&str) -> String) -> usize {
+    let store = SqliteStore::open(path).unwrap();
+    let all = store
+        .scan(&Key::of(["run"]), None, usize::MAX)
+        .await
+        .unwrap();
+    let mut changed = 0;
+    for (key, kept) in all {
+        let new = change(&kept.value);
+        if key.parts()[2] == kind && new != kept.value {
+            store.commit(Batch::new().put(key, new)).await.unwrap();
+            changed += 1;
+        }
+    }
+    changed
+}
+
+#[tokio::test]
+async fn attack_26_a_call_in_flight_that_was_edited_in_the_store_is_not_made() {
+    for (kind, from, to) in [
+        ("messages", "/srv/mine", "/srv/theirs"),
+        ("messages", "slow", "fs_read"),
+        ("calls", "\"digest\":\"", "\"digest\":\"00"),
+    ] {
+        let home = Home::new();
+        let wait = Arc::new(Notify::new());
+        let slow_one = home.tool("slow", Some(wait.clone()));
+        let (_first, run, _wait, running) = in_flight(&home, vec![slow("/srv/mine")]).await;
+        drop(slow_one);
+        assert_eq!(
+            edit(&home.path(), kind, |text| text.replace(from, to)).await,
+            1
+        );
+        let (model, asked) = listening([say("stopped")]);
+        let slow = Declaration::new("slow", Effect::Read, Risk::Low).idempotent();
+        let made = home.made.clone();
+        let slow = RuntimeTool::new(slow, json!({ "type": "object" }), move |args, _| {
+            made.lock().unwrap().push(args["path"].to_string());
+            async { Ok(json!("made again")) }
+        });
+        let second = home.process(model).tool(slow).build().unwrap();
+        let resumed = second.resume(run).await.unwrap();
+        assert_eq!(resumed.unknown().len(), 1, "{kind} {from}");
+        assert_eq!(resumed.run().await.unwrap().text(), "stopped");
+        assert!(
+            told(&asked.lock().unwrap()[0]).contains("altered"),
+            "{kind} {from}"
+        );
+        assert_eq!(home.made(), ["/srv/mine"], "{kind} {from}");
+        running.abort();
+    }
+}
+
+#[tokio::test]
+async fn attack_26_a_call_that_was_not_begun_is_decided_for_what_it_says_now() {
+    let home = Home::new();
+    let both = calls([slow("/srv/mine"), read("/srv/mine")]);
+    // Killed before either was begun: only the completion is kept.
+    let first = home.process(ScriptedModel::new([both])).build().unwrap();
+    let lead = first
+        .agent("lead", scope().budget(Budget::new("turns", 1)))
+        .await
+        .unwrap();
+    let run = lead.run_id().unwrap();
+    lead.run("read").await.unwrap_err();
+    home.made.lock().unwrap().clear();
+    let path = home.path();
+    edit(&path, "messages", |text| {
+        match text.contains("\"role\":\"tool\"") {
+            true => text.to_owned(),
+            false => text.replace("/srv/mine", "/etc/passwd"),
+        }
+    })
+    .await;
+    // As it was before the calls: no results, and the turn open.
+    let store = SqliteStore::open(&path).unwrap();
+    let all = store
+        .scan(&Key::of(["run"]), None, usize::MAX)
+        .await
+        .unwrap();
+    for (key, kept) in all {
+        let batch = match &*key.parts()[2] {
+            "messages" if kept.value.contains("\"role\":\"tool\"") => Batch::new().delete(key),
+            "states" => Batch::new().put(
+                key,
+                kept.value
+                    .replace("\"messages\":4", "\"messages\":2")
+                    .replace(r#"{"is":"asking"}"#, r#"{"is":"calling","outcomes":{}}"#),
+            ),
+            _ => continue,
+        };
+        store.commit(batch).await.unwrap();
+    }
+    drop(store);
+    let second = home
+        .process(ScriptedModel::new([say("done")]))
+        .build()
+        .unwrap();
+    let resumed = second.extend(run, [Budget::new("turns", 9)]).await.unwrap();
+    let report = resumed.run().await.unwrap();
+    assert_eq!(report.denials().len(), 1, "{:?}", report.denials());
+    assert!(home.made().is_empty(), "{:?}", home.made());
+}
+
+#[tokio::test]
+async fn attack_06_a_resumed_run_has_its_own_authority_and_not_the_resumers() {
+    let home = Home::new();
+    let (_first, run, _, running) = in_flight(&home, vec![slow("/x")]).await;
+    // Another root resumes nothing, with whatever key.
+    let other = Authority::generate();
+    let stranger = home
+        .process_of(&other, ScriptedModel::new([]))
+        .build()
+        .unwrap();
+    for refused in [
+        stranger.resume(run).await,
+        stranger.resume_with_new_keys(run).await,
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, ResumeError::Token { .. }), "{error}");
+    }
+    // And under its own it may do what it might before, and no more.
+    let (model, _) = listening([read("/etc/passwd"), say("done")]);
+    let second = home.process(model).build().unwrap();
+    let report = second.resume(run).await.unwrap().run().await.unwrap();
+    assert_eq!(report.denials().len(), 1);
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_run_that_was_revoked_or_has_expired_does_nothing_more() {
+    let home = Home::new();
+    let stopped = || home.process(ScriptedModel::new([])).build().unwrap();
+    let first = stopped();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let (run, token) = (lead.run_id().unwrap(), lead.held());
+    lead.run("read").await.unwrap_err();
+    let block = Revocable::Block(token.chain().id());
+    first.guard().revoke([block]).await.unwrap();
+    let (model, asked) = listening([read("/srv/a")]);
+    let second = home.process(model).build().unwrap();
+    let failed = second.resume(run).await.unwrap().run().await.unwrap_err();
+    assert!(failed.to_string().contains("revoked"), "{failed}");
+    assert!(asked.lock().unwrap().is_empty());
+
+    let first = stopped();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    lead.run("read").await.unwrap_err();
+    home.clock.advance(minutes(10));
+    for refused in [
+        first.resume(run).await,
+        first.resume_with_new_keys(run).await,
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains("ended at"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn ten_children_with_the_same_task_in_one_step_are_ten() {
+    let home = Home::new();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let leaf = Scope::new()
+        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
+        .grant(Grant::new("slow").arg("path", any()));
+    let scope_of = leaf.to_json();
+    let spawn = move || {
+        let asked = json!({ "role": "reader", "task": "the same", "scope": scope_of });
+        call("agent_spawn", asked)
+    };
+    let model = |counted: Option<Arc<AtomicUsize>>| {
+        let spawn = spawn.clone();
+        ScriptedModel::from_fn(move |request: &Request| {
+            let Some(Message::User { text }) = request.messages.first() else {
+                panic!("no task");
+            };
+            match (&**text, request.messages.len()) {
+                ("lead", 1) => calls((0..10).map(|_| spawn())),
+                ("lead", _) => say("done"),
+                // In the first process the last five never end.
+                (_, 1) => match &counted {
+                    Some(counted) if counted.fetch_add(1, Ordering::SeqCst) >= 5 => {
+                        slow("/srv/slow")
+                    }
+                    _ => read("/srv/once"),
+                },
+                _ => say("read"),
+            }
+        })
+    };
+    let wait = Arc::new(Notify::new());
+    let first = home.process(model(Some(begun.clone())));
+    let first = first.tool(home.tool("slow", Some(wait))).build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let running = tokio::spawn(lead.run("lead"));
+    while home.made().len() < 10 {
+        tokio::task::yield_now().await;
+    }
+    let second = home.process(model(None)).build().unwrap();
+    let resumed = second.resume(run).await.unwrap();
+    assert_eq!(resumed.unknown().len(), 5);
+    let report = resumed.run().await.unwrap();
+    assert_eq!(report.text(), "done");
+    let store = second.guard().store();
+    let place = Key::of(["run", &run.to_string(), "ended"]);
+    let ended = store.scan(&place, None, 99).await.unwrap();
+    assert_eq!(ended.len(), 11, "ten children and the lead");
+    assert_eq!(home.made().len(), 10, "{:?}", home.made());
+    running.abort();
+}
+
+#[tokio::test]
+async fn children_that_code_spawned_are_handed_back_and_those_of_an_ended_parent_are_not() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([])).build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let child = |role: &'static str| {
+        let leaf = Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/srv/docs")));
+        lead.spawn(role).scope(leaf)
+    };
+    let (one, two) = (
+        child("reader").await.unwrap(),
+        child("reader").await.unwrap(),
+    );
+    assert_eq!(two.path(), "lead/reader.2");
+    drop(one);
+    // A child's run that fails is over; the lead is what code goes on with.
+    while home_agents(&home, run).await != 2 {
+        tokio::task::yield_now().await;
+    }
+    let (model, _) = listening([read("/srv/docs/a"), read("/srv/other"), say("done")]);
+    let second = home.process(model).build().unwrap();
+    let mut resumed = second.resume(run).await.unwrap();
+    assert_eq!((resumed.path(), resumed.task()), ("lead", None));
+    let children = resumed.children();
+    assert_eq!(children.len(), 1);
+    let lead_again = resumed.into_agent();
+    for child in children {
+        assert_eq!(child.path(), "lead/reader.2");
+        let report = child.into_agent().run("read").await.unwrap();
+        assert_eq!(report.denials().len(), 1);
+    }
+    // A path that is taken is not given again.
+    let third = lead_again.spawn("reader").await.unwrap();
+    assert_eq!(third.path(), "lead/reader.3");
+    drop((two, lead));
+}
+
+async fn home_agents(home: &Home, run: bailiwick::id::RunId) -> usize {
+    let store = SqliteStore::open(home.path()).unwrap();
+    let place = Key::of(["run", &run.to_string(), "agents"]);
+    store.scan(&place, None, 99).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_store_in_memory_keeps_no_runs() {
+    let authority = Authority::generate();
+    let orchestrator = Orchestrator::builder(&authority).build().unwrap();
+    let lead = orchestrator.agent("lead", scope()).await.unwrap();
+    assert_eq!(lead.run_id(), None);
+    let error = orchestrator.resume(bailiwick::id::RunId::fresh()).await;
+    assert!(matches!(error.unwrap_err(), ResumeError::NotDurable));
+}

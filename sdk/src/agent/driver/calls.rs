@@ -1,0 +1,100 @@
+//! The calls of one turn, made at once.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::super::durable::{CallJournal, Resumed, digest};
+use super::super::member::Member;
+use super::super::run::CallOutcome;
+use super::{Driver, SPAWN_TOOL, helper, level};
+use crate::capability::{SPAWN, canonical};
+use crate::guard::Denial;
+use crate::model::ToolCall;
+use crate::store::StoreError;
+use crate::tool::{Journal, Outcome};
+
+impl Driver {
+    /// Makes the calls of one turn at once, and keeps what came of them.
+    pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) -> Result<(), StoreError> {
+        let mut running = JoinSet::new();
+        let mut open: Vec<String> = Vec::with_capacity(calls.len());
+        for call in calls.clone() {
+            open.push(call.id.clone());
+            let child = self.awaited.remove(&call.id);
+            let member = self.member.clone();
+            running.spawn(async move {
+                let (outcome, denial) = one(&member, &call, child).await;
+                (call.id, outcome, denial)
+            });
+        }
+        while let Some(joined) = running.join_next().await {
+            let Ok((id, outcome, denial)) = joined else {
+                continue;
+            };
+            self.denials.extend(denial);
+            open.retain(|waiting| *waiting != id);
+            let situation = self.member.situation();
+            self.machine.absorb(
+                situation.taint.unwrap_or_default(),
+                level(situation.sensitivity),
+            );
+            let _ = self.machine.resolved(&id, outcome);
+        }
+        for id in open {
+            let stopped = "the call was stopped before it had a result".to_owned();
+            let _ = self.machine.resolved(&id, CallOutcome::Failed(stopped));
+        }
+        self.keep_turn(&calls).await
+    }
+}
+
+async fn one(
+    member: &Arc<Member>,
+    call: &ToolCall,
+    child: Option<Resumed>,
+) -> (CallOutcome, Option<Denial>) {
+    if call.name == SPAWN_TOOL || call.name == SPAWN {
+        return helper::spawn(member, call, child).await;
+    }
+    let journal = journal(member, call);
+    match member.call(&call.name, &call.arguments, journal).await {
+        Outcome::Value { value, .. } => (CallOutcome::of(Ok(&value)), None),
+        Outcome::Failed { error, .. } => (CallOutcome::of(Err(&error)), None),
+        Outcome::UnknownTool(name) => {
+            let text = format!("there is no tool `{name}`; call only those that you were given");
+            (CallOutcome::UnknownTool(text), None)
+        }
+        Outcome::Denied(denial) => refused(denial, &call.arguments),
+        Outcome::Pending(pending) => refused(pending.missing, &call.arguments),
+    }
+}
+
+/// What keeps a call of a tool, where the run is kept.
+fn journal(member: &Arc<Member>, call: &ToolCall) -> Option<Arc<dyn Journal>> {
+    let tree = member.tree.clone()?;
+    let entry = member.shared.gate.toolbox().find(&call.name)?;
+    let declared = &entry.declaration;
+    Some(Arc::new(CallJournal {
+        tree,
+        agent: member.id,
+        id: call.id.clone(),
+        digest: digest(call),
+        capability: declared.capability().to_owned(),
+        taint: declared.taints.clone(),
+        sensitivity: level(declared.sensitivity),
+        max_bytes: member.limits.max_result_bytes,
+    }))
+}
+
+pub(super) fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<Denial>) {
+    // The same arguments in another order or spacing are the same call.
+    let arguments = canonical::read(arguments)
+        .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value));
+    let outcome = CallOutcome::Denied {
+        kind: denial.kind().name().to_owned(),
+        text: denial.for_model(),
+        fingerprint: format!("{} {arguments}", denial.capability()),
+    };
+    (outcome, Some(denial))
+}

@@ -1,0 +1,247 @@
+//! Drives a run: asks the model, makes the calls of a turn at once, and ends the task. Where the
+//! store is durable, every step is kept before the next one is taken.
+
+mod calls;
+mod helper;
+mod turn;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use self::turn::NoTurn;
+use super::durable::{Asking, Keeper, Resumed};
+use super::handle::Agent;
+use super::member::Member;
+use super::report::{Report, RunFailed};
+use super::run::{CallOutcome, Ended, Finished, Run, Step};
+use crate::capability::{SPAWN, Sensitivity};
+use crate::guard::Denial;
+use crate::id::RunId;
+use crate::model::{ToolCall, ToolSpec};
+use crate::record::EventKind;
+use crate::store::{Batch, StoreError};
+
+/// The name that a model spawns by.
+pub(super) const SPAWN_TOOL: &str = "agent_spawn";
+
+pub(super) type Running = Pin<Box<dyn Future<Output = Result<Report, RunFailed>> + Send>>;
+
+/// One agent at its task.
+struct Driver {
+    member: Arc<Member>,
+    machine: Run,
+    denials: Vec<Denial>,
+    /// Where its steps are kept, if they are.
+    keeper: Option<Keeper>,
+    /// What was taken from budgets for the turn that is asked for, before a crash.
+    asking: Option<Asking>,
+    /// Children that open calls wait for, taken over after a crash.
+    awaited: HashMap<String, Resumed>,
+}
+
+/// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
+pub(super) fn run(agent: Agent, task: String) -> Running {
+    let member = agent.member.clone();
+    let tree = member.tree.clone();
+    let driver = Driver {
+        machine: begun(&member, &task),
+        denials: Vec::new(),
+        keeper: tree.map(|tree| Keeper::new(tree, member.id, 0)),
+        asking: None,
+        awaited: HashMap::new(),
+        member,
+    };
+    Box::pin(driver.until_it_ends(agent, true))
+}
+
+/// Goes on with the run of an agent that was taken over; one that had none yet begins with `task`.
+pub(super) fn go_on(resumed: Resumed, task: &str) -> Running {
+    let Resumed {
+        agent,
+        run,
+        keeper,
+        asking,
+        awaited,
+        ..
+    } = resumed;
+    let member = agent.member.clone();
+    let (machine, is_new) = match run {
+        Some(run) => (equipped(&member, run), false),
+        None => (begun(&member, task), true),
+    };
+    let driver = Driver {
+        member,
+        machine,
+        denials: Vec::new(),
+        keeper: Some(keeper),
+        asking,
+        awaited,
+    };
+    Box::pin(driver.until_it_ends(agent, is_new))
+}
+
+/// A run that begins.
+fn begun(member: &Member, task: &str) -> Run {
+    member.set_task(task);
+    member.learn_from_parents();
+    let id = member
+        .tree
+        .as_ref()
+        .map_or_else(RunId::fresh, |tree| tree.run);
+    let run = Run::new(id, &member.path, task).with_limits(member.limits);
+    match &member.system {
+        Some(system) => equipped(member, run.with_system(system.clone())),
+        None => equipped(member, run),
+    }
+}
+
+/// A run with the tools that its token could ever allow, and with what its agent knows.
+fn equipped(member: &Member, run: Run) -> Run {
+    let mut run = run.with_tools(shown(member));
+    let known = member.situation();
+    run.absorb(known.taint.unwrap_or_default(), level(known.sensitivity));
+    run
+}
+
+/// The tools that the agent's token could ever allow.
+fn shown(member: &Member) -> Vec<ToolSpec> {
+    let chain = member.held.chain();
+    let mut tools = member.shared.gate.toolbox().shown(chain);
+    if chain.could(SPAWN) {
+        let parameters = json!({
+            "type": "object",
+            "properties": {
+                "role": { "type": "string", "description": "the role of the helper" },
+                "task": { "type": "string", "description": "what the helper shall do" },
+                "scope": { "type": "object", "description": "what the helper may do: {\"grants\": [{\"tool\": …, \"args\": {…}}]}" },
+            },
+            "required": ["role", "task", "scope"],
+            "additionalProperties": false,
+        });
+        tools.push(ToolSpec::new(
+            SPAWN_TOOL,
+            "Start a helper with some of your own authority; its answer is the result.",
+            parameters,
+        ));
+    }
+    tools
+}
+
+/// Sensitivity as the machine keeps it: 0 is nothing known.
+pub(super) fn level(sensitivity: Option<Sensitivity>) -> u8 {
+    sensitivity.map_or(0, |level| level.rank() + 1)
+}
+
+impl Driver {
+    async fn until_it_ends(mut self, agent: Agent, is_new: bool) -> Result<Report, RunFailed> {
+        let member = agent.member.clone();
+        let finished = match is_new {
+            true => match self.keep().await {
+                Ok(()) => self.drive().await,
+                Err(error) => self.unkept(&error),
+            },
+            false => self.drive().await,
+        };
+        let how = finished.ended.how();
+        // A run that is kept can go on where it stopped, given more.
+        let stopped = self.keeper.is_some() && member.is_root() && finished.ended.may_go_on();
+        let last = self
+            .keeper
+            .as_mut()
+            .map(|keeper| keeper.state(&mut self.machine, None));
+        let report = Report::new(member.path.clone(), finished, self.denials);
+        member.teach_parent();
+        if stopped {
+            member.suspend();
+        } else if member.end(how) {
+            let known = member.situation();
+            let known = (known.taint.unwrap_or_default(), level(known.sensitivity));
+            let last = last.map(|last| (last, CallOutcome::answer(&report), known));
+            member.record_end(how, last).await;
+        }
+        report
+    }
+
+    async fn drive(&mut self) -> Finished {
+        loop {
+            if self.member.cancel.is_cancelled() {
+                // A run that has ended already stays as it ended.
+                let _ = self.machine.cancel("the task was cancelled");
+            }
+            let told = match self.machine.next() {
+                Step::Done(finished) => return finished,
+                Step::AskModel(request) => {
+                    let turn = self.machine.turns().saturating_add(1);
+                    self.member.emit(EventKind::Thinking { turn });
+                    match self.ask(request).await {
+                        Ok(()) => Ok(()),
+                        Err(NoTurn::Cancelled) => self.machine.cancel("the task was cancelled"),
+                        Err(NoTurn::Unkept(error)) => return self.unkept(&error),
+                        Err(NoTurn::Failed(text)) if self.may_stop() => {
+                            return self.stopped(Ended::ModelFailed, text);
+                        }
+                        Err(NoTurn::Failed(text)) => self.machine.failed(text),
+                        Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
+                    }
+                }
+                Step::Dispatch(calls) => match self.dispatch(calls).await {
+                    Ok(()) => Ok(()),
+                    Err(error) => return self.unkept(&error),
+                },
+            };
+            if let Err(error) = told {
+                // The steps above answer what `next` asked, so the machine refuses none of them.
+                let _ = self.machine.failed(error.to_string());
+            }
+        }
+    }
+
+    /// Keeps the run as it stands.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let Some(keeper) = &mut self.keeper else {
+            return Ok(());
+        };
+        let batch = keeper.state(&mut self.machine, None);
+        self.commit(batch).await
+    }
+
+    /// Keeps the run after a turn whose calls have all ended.
+    async fn keep_turn(&mut self, calls: &[ToolCall]) -> Result<(), StoreError> {
+        let Some(keeper) = &mut self.keeper else {
+            return Ok(());
+        };
+        let ids = calls.iter().map(|call| call.id.as_str());
+        let batch = keeper.turn(&mut self.machine, ids);
+        self.commit(batch).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let store = self.member.shared.gate.guard().store();
+        store.commit(batch).await.map(drop)
+    }
+
+    /// Whether the run can be gone on with later, so that a fault of today does not end it.
+    fn may_stop(&self) -> bool {
+        self.keeper.is_some() && self.member.is_root()
+    }
+
+    fn stopped(&self, ended: Ended, text: String) -> Finished {
+        self.member.emit(EventKind::Paused { why: text.clone() });
+        self.machine.paused(ended, &text)
+    }
+
+    /// What cannot be kept goes no further.
+    fn unkept(&self, error: &StoreError) -> Finished {
+        let text = match error {
+            StoreError::Conflict { .. } => {
+                "another process has taken this run over, and goes on with it".to_owned()
+            }
+            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
+        };
+        self.stopped(Ended::Unkept, text)
+    }
+}

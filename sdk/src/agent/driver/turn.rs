@@ -1,0 +1,76 @@
+//! One turn of the model, with what it costs.
+
+use super::super::budget;
+use super::super::durable::Asking;
+use super::Driver;
+use crate::capability::Kind;
+use crate::model::{Request, Usage};
+use crate::store::{Batch, StoreError};
+
+/// Why there is no completion.
+pub(super) enum NoTurn {
+    /// A budget has too little left for it, in words.
+    Budget(String),
+    /// The model, or what it needs, failed.
+    Failed(String),
+    /// The completion cannot be kept.
+    Unkept(StoreError),
+    /// The agent was cancelled meanwhile.
+    Cancelled,
+}
+
+impl Driver {
+    /// Asks the model, and records its completion before anything in it is looked at.
+    pub(super) async fn ask(&mut self, mut request: Request) -> Result<(), NoTurn> {
+        let member = self.member.clone();
+        let Some(model) = &member.model else {
+            return Err(NoTurn::Failed(format!(
+                "the role `{}` has no model; give the orchestrator or the spawn one",
+                member.role
+            )));
+        };
+        let turn = match self.asking.take() {
+            // Taken before a crash, and not settled.
+            Some(asking) => budget::again(&member, &mut request, asking),
+            None => {
+                let (keeper, machine) = (&mut self.keeper, &mut self.machine);
+                let also = |charged: &_, most: Option<u32>| match keeper {
+                    Some(keeper) => keeper.state(machine, Some(Asking::of(charged, most))),
+                    None => Batch::new(),
+                };
+                budget::begin(&member, &mut request, also).await
+            }
+        };
+        let turn = turn.map_err(|denial| match denial.kind() {
+            Kind::Budget => NoTurn::Budget(denial.to_string()),
+            _ => NoTurn::Failed(denial.to_string()),
+        })?;
+        let completion = tokio::select! {
+            completion = model.generate(&request) => completion,
+            // What it costs that is not waited for is not known: all that was taken stays taken.
+            () = member.cancel.cancelled() => return Err(NoTurn::Cancelled),
+        };
+        let (usage, completion) = match completion {
+            Ok(completion) => (completion.usage, Ok(completion)),
+            Err(error) => (Usage::default(), Err(NoTurn::Failed(error.to_string()))),
+        };
+        let completed = completion.map(|completion| {
+            // The machine asked for it.
+            let _ = self.machine.completed(completion);
+        });
+        let kept = match &mut self.keeper {
+            Some(keeper) => keeper.state(&mut self.machine, None),
+            None => Batch::new(),
+        };
+        let is_kept = !kept.ops().is_empty();
+        match turn.settle(&member, usage, kept).await {
+            Ok(()) => completed,
+            Err(error) if is_kept => Err(NoTurn::Unkept(error)),
+            Err(error) => {
+                // What was taken is the most that it may have cost, so no budget is exceeded.
+                tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
+                completed
+            }
+        }
+    }
+}

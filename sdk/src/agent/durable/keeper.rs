@@ -1,0 +1,82 @@
+//! Keeps one agent's run, step by step.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{StateRecord, VERSION};
+use super::tree::{Tree, line};
+use crate::agent::run::Run;
+use crate::guard::Charged;
+use crate::id::AgentId;
+use crate::store::Batch;
+
+/// What was taken from budgets for a turn of the model, and what it may write.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::agent) struct Asking {
+    charged: Vec<(String, String, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::agent) max_output_tokens: Option<u32>,
+}
+
+impl Asking {
+    pub(in crate::agent) fn of(charged: &Charged, max_output_tokens: Option<u32>) -> Self {
+        Self {
+            charged: charged.parts(),
+            max_output_tokens,
+        }
+    }
+
+    /// What was taken, to be settled; `None` where it is damaged.
+    pub(in crate::agent) fn charged(self) -> Option<Charged> {
+        Charged::of_parts(self.charged)
+    }
+}
+
+/// Keeps one agent's run.
+pub(in crate::agent) struct Keeper {
+    tree: Arc<Tree>,
+    agent: AgentId,
+    /// How many messages are written.
+    written: usize,
+}
+
+impl Keeper {
+    pub(in crate::agent) const fn new(tree: Arc<Tree>, agent: AgentId, written: usize) -> Self {
+        Self {
+            tree,
+            agent,
+            written,
+        }
+    }
+
+    /// The run as it stands: its state, and the messages that are new. To be committed, or the run
+    /// goes no further.
+    pub(in crate::agent) fn state(&mut self, run: &mut Run, asking: Option<Asking>) -> Batch {
+        let record = StateRecord {
+            version: VERSION,
+            run: run.without_messages(),
+            messages: run.messages().len(),
+            asking,
+        };
+        let new = run.messages().iter().enumerate().skip(self.written);
+        let batch = new.fold(self.tree.mine(), |batch, (index, message)| {
+            batch.put(self.tree.message_key(self.agent, index), line(message))
+        });
+        self.written = run.messages().len();
+        batch.put(self.tree.state_key(self.agent), line(&record))
+    }
+
+    /// The run as it stands after a turn whose calls have all ended.
+    pub(in crate::agent) fn turn<'a>(
+        &mut self,
+        run: &mut Run,
+        calls: impl IntoIterator<Item = &'a str>,
+    ) -> Batch {
+        let state = self.state(run, None);
+        calls.into_iter().fold(state, |batch, call| {
+            batch.and(self.tree.forget(self.agent, call))
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! Which runs a store keeps, for whoever looks at it without an orchestrator.
+
+use super::load::{read_agents, read_calls, read_heads, read_state};
+use super::record::CallRecord;
+use super::resume::ResumeError;
+use crate::id::{AgentId, RunId, Timestamp};
+use crate::store::Store;
+
+/// A run that a durable store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptRun {
+    /// Its id, by which it is resumed.
+    pub run: RunId,
+    /// The role of its first agent.
+    pub role: String,
+    /// When a process last began with it or took it over.
+    pub since: Option<Timestamp>,
+    /// How it ended; `None` where it can go on.
+    pub ended: Option<String>,
+}
+
+/// An agent of a kept run whose task has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptAgent {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its path from the root.
+    pub path: String,
+    /// What it was asked to do; `None` where it does not run yet.
+    pub task: Option<String>,
+    /// Answers that it has had of its model.
+    pub turns: u32,
+    /// Whether its private key is kept, sealed.
+    pub sealed: bool,
+    /// The capabilities of calls that have begun and not ended.
+    pub in_flight: Vec<String>,
+}
+
+/// The runs that a store keeps, those that are over among them, in the order in which they began.
+///
+/// # Errors
+///
+/// When the store cannot be read, or keeps what this build does not know.
+pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
+    let heads = read_heads(store).await?;
+    let kept = heads.into_iter().map(|(run, head)| KeptRun {
+        run,
+        role: head.role,
+        since: head.since,
+        ended: head.ended,
+    });
+    Ok(kept.collect())
+}
+
+/// The agents of a kept run whose tasks have not ended, by their paths.
+///
+/// # Errors
+///
+/// As [`kept_runs`].
+pub async fn kept_agents(store: &dyn Store, run: RunId) -> Result<Vec<KeptAgent>, ResumeError> {
+    let calls = read_calls(store, run).await?;
+    let mut agents = Vec::new();
+    for record in read_agents(store, run).await?.into_values() {
+        let state = read_state(store, run, record.agent).await?;
+        let begun = calls.iter().filter_map(|((agent, _), call)| match call {
+            CallRecord::Begun { capability, .. } if *agent == record.agent.to_string() => {
+                Some(capability.clone())
+            }
+            _ => None,
+        });
+        agents.push(KeptAgent {
+            agent: record.agent,
+            in_flight: begun.collect(),
+            path: record.path,
+            task: state.as_ref().map(|state| state.run.task().to_owned()),
+            turns: state.as_ref().map_or(0, |state| state.run.turns()),
+            sealed: record.key.is_some(),
+        });
+    }
+    agents.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(agents)
+}

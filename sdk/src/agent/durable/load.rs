@@ -1,0 +1,174 @@
+//! Reads a run back from its store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::keeper::Asking;
+use super::record::{AgentRecord, CallRecord, Head, StateRecord, VERSION};
+use super::resume::ResumeError;
+use super::tree::{beneath, head};
+use crate::agent::run::Run;
+use crate::id::{AgentId, RunId};
+use crate::store::{Key, Store, Versioned};
+
+/// How many values are read at once.
+const PAGE: usize = 1000;
+
+/// An agent's run as it was kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) run: Run,
+    pub(super) messages: usize,
+    pub(super) asking: Option<Asking>,
+}
+
+/// The head of a run, with its version.
+pub(super) async fn read_head(store: &dyn Store, run: RunId) -> Result<(Head, u64), ResumeError> {
+    let kept = store.get(&head(run)).await?;
+    let kept = kept.ok_or(ResumeError::NotFound { run })?;
+    Ok((read(&head(run), &kept.value)?, kept.version))
+}
+
+/// The heads of all runs.
+pub(super) async fn read_heads(store: &dyn Store) -> Result<Vec<(RunId, Head)>, ResumeError> {
+    let all = scan(store, &Key::of(["runs"])).await?;
+    let heads = all.iter().map(|(key, kept)| {
+        let name = key.parts().pop().unwrap_or_default();
+        let run = name.parse().map_err(|_| damaged(key, "it names no run"))?;
+        Ok((run, read(key, &kept.value)?))
+    });
+    heads.collect()
+}
+
+/// The agents of a run whose tasks have not ended.
+pub(super) async fn read_agents(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<BTreeMap<AgentId, AgentRecord>, ResumeError> {
+    let all = scan(store, &beneath(run, "agents")).await?;
+    let agents = all.iter().map(|(key, kept)| {
+        let record: AgentRecord = read(key, &kept.value)?;
+        Ok((record.agent, record))
+    });
+    agents.collect()
+}
+
+/// The calls that were begun in turns that are not over, by the agent and the model's id of the call.
+pub(super) async fn read_calls(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<BTreeMap<(String, String), CallRecord>, ResumeError> {
+    let all = scan(store, &beneath(run, "calls")).await?;
+    let calls = all.iter().map(|(key, kept)| {
+        let parts = key.parts();
+        let [.., agent, call] = parts.as_slice() else {
+            return Err(damaged(key, "it names no call"));
+        };
+        Ok(((agent.clone(), call.clone()), read(key, &kept.value)?))
+    });
+    calls.collect()
+}
+
+/// An agent's run; `None` where it never ran.
+pub(super) async fn read_state(
+    store: &dyn Store,
+    run: RunId,
+    agent: AgentId,
+) -> Result<Option<Kept>, ResumeError> {
+    let agent = agent.to_string();
+    let key = beneath(run, "states").child(&agent);
+    let Some(kept) = store.get(&key).await? else {
+        return Ok(None);
+    };
+    let state: StateRecord = read(&key, &kept.value)?;
+    let place = beneath(run, "messages").child(&agent);
+    let messages = scan(store, &place).await?;
+    let messages: Vec<Value> = messages
+        .iter()
+        .map(|(key, kept)| read(key, &kept.value))
+        .collect::<Result<_, _>>()?;
+    if messages.len() != state.messages {
+        let what = format!(
+            "it has {} messages, and {} are kept",
+            state.messages,
+            messages.len()
+        );
+        return Err(damaged(&key, &what));
+    }
+    let run = Run::with_messages(state.run, messages)
+        .map_err(|error| damaged(&key, &error.to_string()))?;
+    Ok(Some(Kept {
+        run,
+        messages: state.messages,
+        asking: state.asking,
+    }))
+}
+
+/// Those of `agents` that go on: the first, and of each of these the children that code spawned or
+/// that an open call waits for. The others ended while that could not be recorded.
+pub(super) fn living(
+    root: AgentId,
+    agents: &BTreeMap<AgentId, AgentRecord>,
+    calls: &BTreeMap<(String, String), CallRecord>,
+) -> BTreeSet<AgentId> {
+    let is_awaited = |record: &AgentRecord, parent: AgentId| match &record.call {
+        None => true,
+        Some(call) => matches!(
+            calls.get(&(parent.to_string(), call.clone())),
+            Some(CallRecord::Child { agent, .. }) if *agent == record.agent
+        ),
+    };
+    let mut living: BTreeSet<AgentId> = agents
+        .contains_key(&root)
+        .then_some(root)
+        .into_iter()
+        .collect();
+    loop {
+        let more: Vec<AgentId> = agents
+            .values()
+            .filter(|record| !living.contains(&record.agent))
+            .filter(|record| {
+                record
+                    .parent
+                    .is_some_and(|parent| living.contains(&parent) && is_awaited(record, parent))
+            })
+            .map(|record| record.agent)
+            .collect();
+        if more.is_empty() {
+            return living;
+        }
+        living.extend(more);
+    }
+}
+
+async fn scan(store: &dyn Store, prefix: &Key) -> Result<Vec<(Key, Versioned)>, ResumeError> {
+    let mut all: Vec<(Key, Versioned)> = Vec::new();
+    loop {
+        let after = all.last().map(|(key, _)| key.clone());
+        let page = store.scan(prefix, after.as_ref(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| damaged(key, &error.to_string()))?;
+    if let Some(version) = value.get("version")
+        && version.as_u64() != Some(u64::from(VERSION))
+    {
+        let what = format!("it has version {version}, and this build reads version {VERSION}");
+        return Err(damaged(key, &what));
+    }
+    serde_json::from_value(value).map_err(|error| damaged(key, &error.to_string()))
+}
+
+fn damaged(key: &Key, what: &str) -> ResumeError {
+    ResumeError::Damaged {
+        what: format!("`{key}`: {what}"),
+    }
+}

@@ -1,0 +1,194 @@
+//! The agents of a run that was taken over, on their way back to life.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::keeper::{Asking, Keeper};
+use super::takeover::{Taken, TakenAgent};
+use super::tree::Tree;
+use crate::agent::handle::Agent;
+use crate::agent::member::Member;
+use crate::agent::orchestrator::{Orchestrator, Seat};
+use crate::agent::report::{Report, RunFailed};
+use crate::agent::run::{Limits, Run};
+use crate::capability::Held;
+use crate::id::{AgentId, CallId};
+use crate::record::EventKind;
+
+/// A call that was in flight when the process ended, of which nobody knows whether it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unknown {
+    /// The agent that made it.
+    pub agent: String,
+    /// Its id in the audit.
+    pub call: CallId,
+    /// The capability.
+    pub capability: String,
+}
+
+/// An agent that was taken over from a process that is gone, with its children: its token, and its
+/// run after the last step that was recorded.
+pub struct Resumed {
+    pub(in crate::agent) agent: Agent,
+    pub(in crate::agent) run: Option<Run>,
+    pub(in crate::agent) keeper: Keeper,
+    pub(in crate::agent) asking: Option<Asking>,
+    /// Children that an open call of the model waits for.
+    pub(in crate::agent) awaited: HashMap<String, Resumed>,
+    children: Vec<Resumed>,
+    unknown: Vec<Unknown>,
+}
+
+impl std::fmt::Debug for Resumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Resumed({:?})", self.agent)
+    }
+}
+
+impl Resumed {
+    /// The agent's path from the root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.agent.path()
+    }
+
+    /// What the agent was asked to do; `None` where it was not running.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.run.as_ref().map(Run::task)
+    }
+
+    /// The calls of this agent and of those beneath it that may or may not have been made. Its models
+    /// are told the same.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<Unknown> {
+        let beneath = self.awaited.values().chain(&self.children);
+        let mut all = self.unknown.clone();
+        all.extend(beneath.flat_map(Self::unknown));
+        all
+    }
+
+    /// The children that code spawned and that have not ended, to be run or dropped. Those that a
+    /// model spawned go on with the run of their parent.
+    pub fn children(&mut self) -> Vec<Self> {
+        std::mem::take(&mut self.children)
+    }
+
+    /// The same run with other limits: one that stopped at its last turn goes on with more.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.run = self.run.map(|run| run.with_limits(limits));
+        self
+    }
+
+    /// Goes on until the model answers, as [`Agent::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`RunFailed`] when there is no answer.
+    pub async fn run(self) -> Result<Report, RunFailed> {
+        crate::agent::driver::go_on(self, "").await
+    }
+
+    /// The agent, of one that code drives: its run, if it had one, goes no further.
+    #[must_use]
+    pub fn into_agent(self) -> Agent {
+        self.agent
+    }
+}
+
+/// The agents of a run with what each needs to go on.
+pub(super) struct Rebuilding<'a> {
+    orchestrator: &'a Orchestrator,
+    tree: Arc<Tree>,
+    root: AgentId,
+    agents: BTreeMap<AgentId, TakenAgent>,
+    held: BTreeMap<AgentId, Held>,
+    seats: Vec<Seat>,
+}
+
+impl<'a> Rebuilding<'a> {
+    pub(super) fn new(
+        orchestrator: &'a Orchestrator,
+        taken: Taken,
+        held: BTreeMap<AgentId, Held>,
+        seats: Vec<Seat>,
+    ) -> Self {
+        let Taken { tree, root, agents } = taken;
+        Self {
+            orchestrator,
+            tree,
+            root,
+            agents,
+            held,
+            seats,
+        }
+    }
+
+    /// The first agent with its whole tree; `None` where one of them lacks something.
+    pub(super) fn tree(mut self) -> Option<Resumed> {
+        self.agent(self.root, None)
+    }
+
+    /// An agent and everything beneath it.
+    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Resumed> {
+        let TakenAgent {
+            record,
+            kept,
+            unknown,
+            ..
+        } = self.agents.remove(&id)?;
+        let authority = (self.held.remove(&id)?, self.seats.pop()?);
+        let shared = &self.orchestrator.shared;
+        let member = Member::resumed(shared, parent, &self.tree, &record, authority);
+        let agent = Agent::new(member);
+        let written = kept.as_ref().map_or(0, |kept| kept.messages);
+        let (run, asking) = kept.map_or((None, None), |kept| (Some(kept.run), kept.asking));
+        if let Some(run) = &run {
+            agent.member.take_up(run);
+        }
+        let mut resumed = Resumed {
+            keeper: Keeper::new(self.tree.clone(), id, written),
+            agent,
+            run,
+            asking,
+            awaited: HashMap::new(),
+            children: Vec::new(),
+            unknown,
+        };
+        let member = resumed.agent.member.clone();
+        let is_child = |it: &&TakenAgent| it.record.parent == Some(id);
+        let children: Vec<_> = self.agents.values().filter(is_child).collect();
+        let children: Vec<_> = children
+            .iter()
+            .map(|it| (it.record.agent, it.record.call.clone()))
+            .collect();
+        for (child, call) in children {
+            let child = self.agent(child, Some(&member))?;
+            match call {
+                Some(call) => drop(resumed.awaited.insert(call, child)),
+                None => resumed.children.push(child),
+            }
+        }
+        Some(resumed)
+    }
+}
+
+impl Resumed {
+    /// Tells whoever watches.
+    pub(super) fn announce(&self) {
+        let member = &self.agent.member;
+        member.emit(EventKind::Resumed {});
+        for unknown in &self.unknown {
+            member.emit(EventKind::Unknown {
+                call: unknown.call,
+                capability: unknown.capability.clone(),
+            });
+        }
+        self.awaited
+            .values()
+            .chain(&self.children)
+            .for_each(Self::announce);
+    }
+}

@@ -1,0 +1,219 @@
+//! Takes a run over from a process that is gone, and says what became of the calls it had begun.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::keeper::Keeper;
+use super::keys::Keys;
+use super::load::{Kept, living, read_agents, read_calls, read_state};
+use super::record::{AgentRecord, CallRecord, Head, digest};
+use super::resume::ResumeError;
+use super::resumed::Unknown;
+use super::tree::{Tree, beneath, head, line};
+use crate::agent::orchestrator::Orchestrator;
+use crate::agent::run::{CallOutcome, Run, Step};
+use crate::capability::{Chain, SPAWN};
+use crate::guard::give_back;
+use crate::id::{AgentId, RunId};
+use crate::model::ToolCall;
+use crate::store::{Batch, Expected};
+
+/// What is said of a call that may or may not have been made.
+const UNKNOWN: &str = "the outcome of this call is not known: the process ended while it was made. \
+                       It may have had its effect; find out before you make it again";
+/// What is said of a call that is not the one that was begun.
+const ALTERED: &str = "the outcome of this call is not known: it was begun as another call, so what \
+                       was kept of it was altered; it is not gone on with";
+/// What is recorded of a call that is made again.
+const AGAIN: &str = "not known: the process ended before it did; it is made again";
+
+/// A run that is this process's, with the agents that go on.
+pub(super) struct Taken {
+    pub(super) tree: Arc<Tree>,
+    pub(super) root: AgentId,
+    pub(super) agents: BTreeMap<AgentId, TakenAgent>,
+}
+
+/// An agent that goes on.
+pub(super) struct TakenAgent {
+    pub(super) record: AgentRecord,
+    pub(super) chain: Chain,
+    /// Its run, where it had begun.
+    pub(super) kept: Option<Kept>,
+    pub(super) unknown: Vec<Unknown>,
+}
+
+/// Calls that were begun, by the agent and the model's id of the call.
+type Calls = BTreeMap<(String, String), CallRecord>;
+
+/// Makes the run this process's, and records what became of what was in flight in the whole tree.
+pub(super) async fn take_over(
+    orchestrator: &Orchestrator,
+    run: RunId,
+    (found, version): (&Head, u64),
+    keys: &Keys,
+) -> Result<Taken, ResumeError> {
+    let guard = orchestrator.guard();
+    let store = guard.store();
+    // Asked before anything is taken over: a wrong key stops nobody.
+    let agents = read_agents(&**store, run).await?;
+    keys.could(orchestrator, run, &agents)?;
+    let since = guard.now().ok();
+    let taken = Batch::new()
+        .expect(head(run), Expected::Version(version))
+        .put(head(run), line(&Head::new(found.root, &found.role, since)));
+    let owner = store.commit(taken).await?.version;
+    let tree = Arc::new(Tree::new(run, owner, orchestrator.shared.seal.clone()));
+    // From here on nobody else writes.
+    let agents = read_agents(&**store, run).await?;
+    let calls = read_calls(&**store, run).await?;
+    let living = living(found.root, &agents, &calls);
+    let mut takeover = Takeover {
+        orchestrator,
+        batch: tree.mine(),
+        tree,
+        calls,
+        living,
+    };
+    let mut going = BTreeMap::new();
+    for record in agents.into_values() {
+        let chain = record.chain(guard)?;
+        match takeover.living.contains(&record.agent) {
+            true => {
+                let kept = read_state(&**store, run, record.agent).await?;
+                let agent = takeover.agent(record, chain, kept);
+                going.insert(agent.record.agent, agent);
+            }
+            false => takeover.close(&record, &chain),
+        }
+    }
+    store.commit(takeover.batch).await?;
+    Ok(Taken {
+        tree: takeover.tree,
+        root: found.root,
+        agents: going,
+    })
+}
+
+struct Takeover<'a> {
+    orchestrator: &'a Orchestrator,
+    tree: Arc<Tree>,
+    calls: Calls,
+    living: BTreeSet<AgentId>,
+    batch: Batch,
+}
+
+impl Takeover<'_> {
+    fn also(&mut self, more: impl FnOnce(Batch) -> Batch) {
+        self.batch = more(std::mem::take(&mut self.batch));
+    }
+
+    /// An agent that ended while that could not be recorded.
+    fn close(&mut self, record: &AgentRecord, chain: &Chain) {
+        let id = record.agent.to_string();
+        let ended = line(&record.clone().ended("lost"));
+        let run = self.tree.run;
+        let guard = self.orchestrator.guard();
+        self.also(|batch| {
+            let batch = batch
+                .delete(beneath(run, "agents").child(&id))
+                .put(beneath(run, "ended").child(&id), ended);
+            guard.revoked_too(batch, chain)
+        });
+    }
+
+    /// An agent that goes on, with what became of the calls of its last turn.
+    fn agent(&mut self, record: AgentRecord, chain: Chain, kept: Option<Kept>) -> TakenAgent {
+        let mut agent = TakenAgent {
+            record,
+            chain,
+            kept: None,
+            unknown: Vec::new(),
+        };
+        let Some(mut kept) = kept else { return agent };
+        if let Step::Dispatch(open) = kept.run.next() {
+            for call in &open {
+                self.call(&mut agent, call, &mut kept.run);
+            }
+            if !matches!(kept.run.next(), Step::Dispatch(_)) {
+                let id = agent.record.agent;
+                let mut keeper = Keeper::new(self.tree.clone(), id, kept.messages);
+                let ids = open.iter().map(|call| call.id.as_str());
+                let turn = keeper.turn(&mut kept.run, ids);
+                kept.messages = kept.run.messages().len();
+                self.also(|batch| batch.and(turn));
+            }
+        }
+        agent.kept = Some(kept);
+        agent
+    }
+
+    /// What became of one call of a turn that is not over.
+    fn call(&mut self, agent: &mut TakenAgent, call: &ToolCall, run: &mut Run) {
+        let id = agent.record.agent;
+        let Some(record) = self.calls.remove(&(id.to_string(), call.id.clone())) else {
+            return;
+        };
+        let is_same = record.digest().is_none_or(|kept| *kept == digest(call));
+        let outcome = match record {
+            CallRecord::Done {
+                outcome,
+                taint,
+                sensitivity,
+            } => {
+                run.absorb(taint, sensitivity);
+                outcome
+            }
+            CallRecord::Child { agent, .. } if is_same && self.living.contains(&agent) => return,
+            CallRecord::Begun {
+                call: begun,
+                capability,
+                ..
+            } if is_same && self.may_repeat(&capability) => {
+                let lost = self.orchestrator.gate().audit().lost(begun, AGAIN);
+                let forgotten = self.tree.forget(id, &call.id);
+                let chain = &agent.chain;
+                self.also(|batch| give_back(chain, &capability, batch.and(lost).and(forgotten)));
+                return;
+            }
+            CallRecord::Begun {
+                call: begun,
+                capability,
+                ..
+            } => {
+                let text = if is_same { UNKNOWN } else { ALTERED };
+                agent.unknown.push(Unknown {
+                    agent: agent.record.path.clone(),
+                    call: begun,
+                    capability,
+                });
+                let lost = self.orchestrator.gate().audit().lost(begun, text);
+                self.also(|batch| batch.and(lost));
+                self.done(id, call, text)
+            }
+            CallRecord::Child { .. } => self.done(id, call, ALTERED),
+        };
+        // The machine named the call as open.
+        let _ = run.resolved(&call.id, outcome);
+    }
+
+    fn done(&mut self, agent: AgentId, call: &ToolCall, text: &str) -> CallOutcome {
+        let outcome = CallOutcome::Failed(text.to_owned());
+        let done = CallRecord::Done {
+            outcome: outcome.clone(),
+            taint: BTreeSet::new(),
+            sensitivity: 0,
+        };
+        let done = self.tree.call(agent, &call.id, &done);
+        self.also(|batch| batch.and(done));
+        outcome
+    }
+
+    /// Whether a call that was begun may be made once more: a spawn that made no child, or a tool
+    /// that says so.
+    fn may_repeat(&self, capability: &str) -> bool {
+        let toolbox = self.orchestrator.gate().toolbox();
+        let tool = toolbox.find(capability);
+        capability == SPAWN || tool.is_some_and(|tool| tool.declaration.is_idempotent())
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a run is kept, and that it is this process's to write.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::record::{AgentRecord, CallRecord, Head};
+use super::seal::SealKey;
+use crate::agent::member::Member;
+use crate::capability::{Held, canonical};
+use crate::id::{AgentId, CallId, RunId};
+use crate::store::{Batch, Expected, Key};
+use crate::tool::{Journal, ToolError};
+
+/// A run that is kept, as one process has it.
+pub(in crate::agent) struct Tree {
+    pub(in crate::agent) run: RunId,
+    /// The version of the head that this process wrote.
+    owner: u64,
+    seal: Option<Arc<SealKey>>,
+}
+
+/// The head of a run.
+pub(super) fn head(run: RunId) -> Key {
+    Key::of(["runs", &run.to_string()])
+}
+
+/// What is kept of the agents of a run, by kind.
+pub(super) fn beneath(run: RunId, kind: &str) -> Key {
+    Key::of(["run", &run.to_string(), kind])
+}
+
+/// One line of canonical JSON.
+pub(super) fn line(value: &impl Serialize) -> String {
+    // Plain data with string keys: there is nothing in it that cannot be written.
+    serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
+}
+
+impl Tree {
+    pub(in crate::agent) const fn new(run: RunId, owner: u64, seal: Option<Arc<SealKey>>) -> Self {
+        Self { run, owner, seal }
+    }
+
+    /// What keeps a new run: its head, and the record of its first agent.
+    pub(in crate::agent) fn first(run: RunId, root: &Member, seal: Option<&SealKey>) -> Batch {
+        let head_of = Head::new(root.id, &root.role, root.shared.gate.guard().now().ok());
+        Batch::new()
+            .expect(head(run), Expected::Absent)
+            .put(head(run), line(&head_of))
+            .and(agent(run, root, seal))
+    }
+
+    /// Goes on only while the run is this process's.
+    pub(in crate::agent) fn mine(&self) -> Batch {
+        Batch::new().expect(head(self.run), Expected::Version(self.owner))
+    }
+
+    /// The record of an agent that got its token.
+    pub(in crate::agent) fn agent(&self, member: &Member) -> Batch {
+        self.mine()
+            .and(agent(self.run, member, self.seal.as_deref()))
+    }
+
+    /// The record of an agent that got a new token.
+    pub(super) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
+        let seal = self.seal.as_deref();
+        let record_of = record.clone().with(self.run, held, seal);
+        let place = beneath(self.run, "agents").child(&record.agent.to_string());
+        Batch::new().put(place, line(&record_of))
+    }
+
+    /// Moves the record of an agent to those that ended.
+    pub(in crate::agent) fn ended(&self, member: &Member, how: &str) -> Batch {
+        let record = AgentRecord::of(self.run, member, None).ended(how);
+        let id = member.id.to_string();
+        let batch = self
+            .mine()
+            .delete(beneath(self.run, "agents").child(&id))
+            .put(beneath(self.run, "ended").child(&id), line(&record));
+        match member.is_root() {
+            true => {
+                let ended = Head::new(member.id, &member.role, None).ended(how);
+                batch.put(head(self.run), line(&ended))
+            }
+            false => batch,
+        }
+    }
+
+    fn call_key(&self, agent: AgentId, call: &str) -> Key {
+        beneath(self.run, "calls")
+            .child(&agent.to_string())
+            .child(call)
+    }
+
+    /// What became of a call.
+    pub(in crate::agent) fn call(&self, agent: AgentId, call: &str, record: &CallRecord) -> Batch {
+        self.mine().put(self.call_key(agent, call), line(record))
+    }
+
+    /// Forgets a call whose turn is over, or that came to nothing.
+    pub(in crate::agent) fn forget(&self, agent: AgentId, call: &str) -> Batch {
+        Batch::new().delete(self.call_key(agent, call))
+    }
+
+    pub(super) fn message_key(&self, agent: AgentId, index: usize) -> Key {
+        beneath(self.run, "messages")
+            .child(&agent.to_string())
+            .child(&format!("{index:08}"))
+    }
+
+    pub(super) fn state_key(&self, agent: AgentId) -> Key {
+        beneath(self.run, "states").child(&agent.to_string())
+    }
+}
+
+/// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
+impl Journal for Tree {
+    fn begun(&self, _: CallId) -> Batch {
+        self.mine()
+    }
+
+    fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
+        Batch::new()
+    }
+}
+
+/// The record of an agent, its key sealed where there is something to seal it with.
+pub(super) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batch {
+    let record = AgentRecord::of(run, member, seal);
+    Batch::new().put(
+        beneath(run, "agents").child(&member.id.to_string()),
+        line(&record),
+    )
+}

@@ -1,0 +1,104 @@
+//! Tokens signed again for fresh keys, because the private keys of their holders are gone.
+
+use std::collections::BTreeMap;
+
+use super::authority::Authority;
+use super::bounds::{Bounds, Budget};
+use super::chain::Chain;
+use super::datalog::Block;
+use super::facts::BudgetKey;
+use super::held::Held;
+use super::keys::PublicKey;
+use super::mint::MintError;
+
+impl Authority {
+    /// Mints the first block of `chain` again for another key: same lineage, grants, caveats and
+    /// expiry, and the same budgets but for the maximum of those in `more`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Profile`] when another root signed it, or it has no budget of that kind.
+    pub(crate) fn reissue(
+        &self,
+        chain: &Chain,
+        to: PublicKey,
+        more: &[Budget],
+    ) -> Result<Chain, MintError> {
+        let mut block = self.own_block(chain)?.clone();
+        let budgets = &mut block.bounds.caveats.budgets;
+        for more in more {
+            let is_it = |budget: &&mut Budget| {
+                budget.kind == more.kind && (more.label.is_none() || more.label == budget.label)
+            };
+            let budget = budgets.iter_mut().find(is_it).ok_or_else(|| {
+                MintError::Profile(format!("the token has no budget of `{}`", more.kind))
+            })?;
+            budget.max = more.max;
+        }
+        self.sign(block, to)
+    }
+}
+
+impl Held {
+    /// Signs the last hop of `child` again for another key, under this token in the place of the one
+    /// that signed it. Role, grants, caveats and expiry stay.
+    ///
+    /// A budget is counted under the key of whoever set it, so one that an agent set whose key is
+    /// another now gets a new counter, and as its maximum what is left of the old: the maximum less
+    /// what `spent` says.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`] when the hop is no child of this token's, or wider than it.
+    pub(crate) fn reissue(
+        &self,
+        child: &Chain,
+        to: PublicKey,
+        spent: &dyn Fn(&BudgetKey) -> u64,
+    ) -> Result<Chain, MintError> {
+        let Some(Block::Hop(hop)) = child.links().last().map(|link| &link.block) else {
+            return Err(MintError::Profile(
+                "only a hop can be signed again by its delegator".to_owned(),
+            ));
+        };
+        let (lineage, depth) = (self.chain.lineage(), self.chain.depth() + 1);
+        if (child.lineage(), child.depth()) != (lineage, depth) {
+            return Err(MintError::Profile(
+                "the hop is no child of this token's".to_owned(),
+            ));
+        }
+        let keys = |chain: &Chain| -> Vec<PublicKey> {
+            let links = chain.links().iter();
+            links.map(|link| link.signed.next_key).collect()
+        };
+        let moved: BTreeMap<_, _> = keys(child).into_iter().zip(keys(&self.chain)).collect();
+        let bounds = carried(&hop.bounds, &moved, spent);
+        self.sign_hop(&hop.role, hop.decision.clone(), bounds, to)
+    }
+}
+
+/// The same bounds with each budget of a signer whose key is another now under the new key.
+fn carried(
+    bounds: &Bounds,
+    moved: &BTreeMap<PublicKey, PublicKey>,
+    spent: &dyn Fn(&BudgetKey) -> u64,
+) -> Bounds {
+    let mut bounds = bounds.clone();
+    for budget in &mut bounds.caveats.budgets {
+        let new = budget.signer.and_then(|signer| moved.get(&signer)).copied();
+        if let (Some(new), Some(id)) = (new.filter(|new| budget.signer != Some(*new)), budget.id())
+        {
+            let kind = budget.kind.clone();
+            budget.max = budget.max.saturating_sub(spent(&BudgetKey { kind, id }));
+            budget.signer = Some(new);
+        }
+    }
+    bounds
+        .caveats
+        .budgets
+        .sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
+    bounds
+}
+
+#[cfg(test)]
+mod tests;

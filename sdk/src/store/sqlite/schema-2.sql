@@ -1,0 +1,52 @@
+-- Version 2: views of the runs that are kept. Their values are beneath runs/RUN and run/RUN/….
+
+-- Each run, and whether it can go on.
+CREATE VIEW runs AS
+SELECT substr(key, length('runs/') + 1) AS run,
+       value ->> '$.role'               AS role,
+       value ->> '$.since'              AS since,
+       value ->> '$.ended'              AS ended
+FROM value
+WHERE key > 'runs/' AND key < 'runs0';
+
+-- The agents of each run. A sealed key is there while the agent's task goes on.
+CREATE VIEW agents AS
+SELECT run,
+       value ->> '$.agent'           AS agent,
+       value ->> '$.path'            AS path,
+       value ->> '$.parent'          AS parent,
+       value ->> '$.call'            AS call,
+       value ->> '$.task'            AS task,
+       value ->> '$.ended'           AS ended,
+       value ->> '$.key' IS NOT NULL AS sealed
+FROM (SELECT substr(key, 5, 36) AS run, substr(key, 42) AS rest, value
+      FROM value
+      WHERE key > 'run/' AND key < 'run0')
+WHERE rest LIKE 'agents/%' OR rest LIKE 'ended/%';
+
+-- What was said in each run, a message a line.
+CREATE VIEW conversations AS
+SELECT run,
+       substr(rest, 10, 36)                          AS agent,
+       CAST(substr(rest, 47) AS INTEGER)             AS number,
+       value ->> '$.role'                            AS role,
+       coalesce(value ->> '$.text', value ->> '$.outcome') AS text,
+       value -> '$.calls'                            AS calls,
+       value ->> '$.call_id'                         AS call,
+       value ->> '$.tool'                            AS tool
+FROM (SELECT substr(key, 5, 36) AS run, substr(key, 42) AS rest, value
+      FROM value
+      WHERE key > 'run/' AND key < 'run0')
+WHERE rest LIKE 'messages/%';
+
+-- Calls of turns that are not over: begun, waiting for a child, or done.
+CREATE VIEW calls_of_runs AS
+SELECT run,
+       substr(rest, 7, 36)                              AS agent,
+       replace(replace(substr(rest, 44), '%2F', '/'), '%25', '%') AS call,
+       value ->> '$.is'                                 AS state,
+       value ->> '$.capability'                         AS capability
+FROM (SELECT substr(key, 5, 36) AS run, substr(key, 42) AS rest, value
+      FROM value
+      WHERE key > 'run/' AND key < 'run0')
+WHERE rest LIKE 'calls/%';

@@ -63,7 +63,7 @@ impl Agent {
     ///
     /// [`RunFailed`] when there is no answer; what was done is in its report.
     pub async fn run(self, task: impl Into<String>) -> Result<Report, RunFailed> {
-        super::driver::run(self, task.into()).await
+        super::driver::run(self, task.into(), None).await
     }
 
     /// Calls a tool as this agent, without a model.

@@ -15,6 +15,7 @@ mod orchestrator;
 mod report;
 mod run;
 mod spawn;
+mod typed;
 
 pub use budget::Prices;
 pub use children::{ChildFailed, Children};
@@ -26,3 +27,5 @@ pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
 pub use report::{OutputError, Report, RunFailed};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};
+#[cfg(feature = "schema")]
+pub use typed::Answer;

@@ -62,13 +62,13 @@ impl Report {
         &self.finished.text
     }
 
-    /// The answer as a value: the text is read as JSON, once.
+    /// The answer as a value: the text is read as JSON, with or without a Markdown fence around it.
     ///
     /// # Errors
     ///
     /// When the text is not JSON of that type.
     pub fn output<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
-        serde_json::from_str(&self.finished.text).map_err(|error| OutputError {
+        super::typed::read(&self.finished.text).map_err(|error| OutputError {
             agent: self.agent.clone(),
             error,
         })
@@ -78,6 +78,16 @@ impl Report {
     #[must_use]
     pub fn denials(&self) -> &[Denial] {
         &self.denials
+    }
+
+    /// The same report of an answer that is not of the type that was asked for.
+    #[cfg(feature = "schema")]
+    pub(super) fn unfit(mut self, why: &str) -> RunFailed {
+        self.finished.ended = Ended::Unfit;
+        self.finished.text = why.to_owned();
+        RunFailed {
+            report: Box::new(self),
+        }
     }
 
     /// Turns, usage, taint, and how the run ended.
@@ -119,6 +129,7 @@ impl RunFailed {
             Ended::Repeated => "repeated a refused call",
             Ended::Cancelled => "was cancelled",
             Ended::ModelFailed => "got no completion from its model",
+            Ended::Unfit => "gave no answer of the type that was asked for",
             Ended::Unkept => "stopped, as what it did could not be kept",
             _ => "ended without an answer",
         }

@@ -31,14 +31,14 @@ pub(super) async fn spawn(
         }
     };
     if let Some(child) = child {
-        return (answer(super::go_on(child, &task)).await, None);
+        return (answer(super::go_on(child, &task, None)).await, None);
     }
     let spawned = Spawn::new(member.clone(), role)
         .scope(scope)
         .asked_by(call)
         .await;
     let error = match spawned {
-        Ok(child) => return (answer(super::run(child, task)).await, None),
+        Ok(child) => return (answer(super::run(child, task, None)).await, None),
         Err(error) => error,
     };
     let denial = match error {

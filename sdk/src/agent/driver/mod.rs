@@ -18,10 +18,11 @@ use super::handle::Agent;
 use super::member::Member;
 use super::report::{Report, RunFailed};
 use super::run::{CallOutcome, Ended, Finished, Run, Step};
+use super::typed::{Check, Wanted};
 use crate::capability::{SPAWN, Sensitivity};
 use crate::guard::Denial;
 use crate::id::RunId;
-use crate::model::{ToolCall, ToolSpec};
+use crate::model::{OutputSchema, ToolCall, ToolSpec};
 use crate::record::EventKind;
 use crate::store::{Batch, StoreError};
 
@@ -41,25 +42,29 @@ struct Driver {
     asking: Option<Asking>,
     /// Children that open calls wait for, taken over after a crash.
     awaited: HashMap<String, Resumed>,
+    /// Looks at an answer before it is one.
+    check: Option<Check>,
 }
 
 /// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
-pub(super) fn run(agent: Agent, task: String) -> Running {
+pub(super) fn run(agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
     let member = agent.member.clone();
     let tree = member.tree.clone();
+    let (schema, check) = wanted.map(|it| (it.schema, it.check)).unzip();
     let driver = Driver {
-        machine: begun(&member, &task),
+        machine: begun(&member, &task, schema),
         denials: Vec::new(),
         keeper: tree.map(|tree| Keeper::new(tree, member.id, 0)),
         asking: None,
         awaited: HashMap::new(),
+        check,
         member,
     };
     Box::pin(driver.until_it_ends(agent, true))
 }
 
 /// Goes on with the run of an agent that was taken over; one that had none yet begins with `task`.
-pub(super) fn go_on(resumed: Resumed, task: &str) -> Running {
+pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Running {
     let Resumed {
         agent,
         run,
@@ -69,9 +74,10 @@ pub(super) fn go_on(resumed: Resumed, task: &str) -> Running {
         ..
     } = resumed;
     let member = agent.member.clone();
+    let (schema, check) = wanted.map(|it| (it.schema, it.check)).unzip();
     let (machine, is_new) = match run {
         Some(run) => (equipped(&member, run), false),
-        None => (begun(&member, task), true),
+        None => (begun(&member, task, schema), true),
     };
     let driver = Driver {
         member,
@@ -80,23 +86,27 @@ pub(super) fn go_on(resumed: Resumed, task: &str) -> Running {
         keeper: Some(keeper),
         asking,
         awaited,
+        check,
     };
     Box::pin(driver.until_it_ends(agent, is_new))
 }
 
 /// A run that begins.
-fn begun(member: &Member, task: &str) -> Run {
+fn begun(member: &Member, task: &str, schema: Option<OutputSchema>) -> Run {
     member.set_task(task);
     member.learn_from_parents();
     let id = member
         .tree
         .as_ref()
         .map_or_else(RunId::fresh, |tree| tree.run);
-    let run = Run::new(id, &member.path, task).with_limits(member.limits);
-    match &member.system {
-        Some(system) => equipped(member, run.with_system(system.clone())),
-        None => equipped(member, run),
+    let mut run = Run::new(id, &member.path, task).with_limits(member.limits);
+    if let Some(system) = &member.system {
+        run = run.with_system(system.clone());
     }
+    if let Some(schema) = schema {
+        run = run.with_output(schema);
+    }
+    equipped(member, run)
 }
 
 /// A run with the tools that its token could ever allow, and with what its agent knows.

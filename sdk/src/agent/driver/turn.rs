@@ -55,8 +55,14 @@ impl Driver {
             Err(error) => (Usage::default(), Err(NoTurn::Failed(error.to_string()))),
         };
         let completed = completion.map(|completion| {
+            let look = self.check.as_ref().filter(|_| completion.calls.is_empty());
+            let text = completion.text.as_deref().unwrap_or_default();
+            let why = look.and_then(|look| look(text).err());
             // The machine asked for it.
-            let _ = self.machine.completed(completion);
+            let _ = match why {
+                Some(why) => self.machine.unfit(completion, &why),
+                None => self.machine.completed(completion),
+            };
         });
         let kept = match &mut self.keeper {
             Some(keeper) => keeper.state(&mut self.machine, None),

@@ -88,7 +88,7 @@ impl Resumed {
     ///
     /// [`RunFailed`] when there is no answer.
     pub async fn run(self) -> Result<Report, RunFailed> {
-        crate::agent::driver::go_on(self, "").await
+        crate::agent::driver::go_on(self, "", None).await
     }
 
     /// The agent, of one that code drives: its run, if it had one, goes no further.

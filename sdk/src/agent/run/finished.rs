@@ -24,6 +24,8 @@ pub enum Ended {
     Cancelled,
     /// The model gave no completion.
     ModelFailed,
+    /// Its answers were not of the type that was asked for.
+    Unfit,
     /// What it did could not be kept, so it went no further.
     Unkept,
 }
@@ -38,6 +40,7 @@ impl Ended {
             Self::Cancelled => "cancelled",
             Self::Budget => "out of budget",
             Self::ModelFailed => "failed",
+            Self::Unfit => "unfit answers",
             Self::Unkept => "not kept",
         }
     }

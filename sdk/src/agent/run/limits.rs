@@ -16,6 +16,10 @@ pub struct Limits {
     pub max_refusals: u32,
     /// Bytes of one result that the model is shown. 64 KiB at first.
     pub max_result_bytes: usize,
+    /// How often the model is asked again for an answer that is not of the type it should be. 2 at
+    /// first.
+    #[serde(default = "default_corrections")]
+    pub max_corrections: u32,
     /// Tokens that one completion may have; the provider's own limit where there is none.
     pub max_output_tokens: Option<u32>,
     /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
@@ -30,6 +34,10 @@ const fn default_context() -> usize {
     400_000
 }
 
+const fn default_corrections() -> u32 {
+    2
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -37,6 +45,7 @@ impl Default for Limits {
             max_calls: 16,
             max_refusals: 3,
             max_result_bytes: 64 * 1024,
+            max_corrections: default_corrections(),
             max_output_tokens: None,
             max_context_bytes: default_context(),
         }

@@ -12,7 +12,7 @@ use super::text::{escaped, shown};
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
-use crate::model::{Completion, Message, Request, ToolSpec, Usage};
+use crate::model::{Completion, Message, OutputSchema, Request, ToolSpec, Usage};
 
 /// One agent at its task.
 ///
@@ -44,6 +44,8 @@ impl Run {
                 sensitivity: 0,
                 denials: Vec::new(),
                 refusals: BTreeMap::new(),
+                output: None,
+                unfit: 0,
                 phase: Phase::Asking {},
             },
         }
@@ -61,6 +63,14 @@ impl Run {
     #[must_use]
     pub fn with_tools(mut self, tools: Vec<ToolSpec>) -> Self {
         self.state.tools = tools;
+        self
+    }
+
+    /// The same run whose answer must fit a JSON schema: the model is held to it where its provider
+    /// can, and told of it. Whoever drives the run looks at the answers ([`Run::unfit`]).
+    #[must_use]
+    pub fn with_output(mut self, schema: OutputSchema) -> Self {
+        self.state.output = Some(schema);
         self
     }
 
@@ -129,11 +139,11 @@ impl Run {
         match &state.phase {
             Phase::Calling { .. } => Step::Dispatch(state.open()),
             _ => Step::AskModel(Request {
-                system: state.system.clone(),
+                system: state.told(),
                 messages: window(state),
                 tools: state.tools.clone(),
                 max_output_tokens: state.limits.max_output_tokens,
-                output: None,
+                output: state.output.clone(),
             }),
         }
     }
@@ -175,6 +185,39 @@ impl Run {
             calls,
         });
         self.state.settle_if_complete();
+        Ok(())
+    }
+
+    /// Records an answer that is not what was asked for, and `why`, which the model is told. After
+    /// [`Limits::max_corrections`] of them the run ends.
+    ///
+    /// # Errors
+    ///
+    /// When the run did not ask its model.
+    pub fn unfit(&mut self, completion: Completion, why: &str) -> Result<(), RunError> {
+        self.expect_asking()?;
+        let max = self.state.limits.max_result_bytes;
+        let state = &mut self.state;
+        state.turns = state.turns.saturating_add(1);
+        state.usage = state.usage.plus(completion.usage);
+        state.stop = Some(completion.stop);
+        state.unfit = state.unfit.saturating_add(1);
+        state.messages.push(Message::Assistant {
+            text: completion.text,
+            calls: Vec::new(),
+        });
+        let why = shown(why, max);
+        if state.unfit > state.limits.max_corrections {
+            let text = format!(
+                "the last of {} answers is not what was asked for: {why}",
+                state.unfit
+            );
+            state.finish(Ended::Unfit, &text);
+        } else {
+            let text =
+                format!("That is not what was asked for: {why}. Answer again, with JSON alone.");
+            state.messages.push(Message::User { text });
+        }
         Ok(())
     }
 

@@ -22,6 +22,19 @@ impl State {
         }
     }
 
+    /// What the model is told before the conversation.
+    pub(super) fn told(&self) -> Option<String> {
+        let Some(output) = &self.output else {
+            return self.system.clone();
+        };
+        let system = self.system.as_deref().unwrap_or_default();
+        let told = format!(
+            "{system}\n\nThe final answer is JSON alone, without any words around it, that fits this schema: {}",
+            output.schema
+        );
+        Some(told.trim_start().to_owned())
+    }
+
     /// The calls of the last completion.
     pub(super) fn asked(&self) -> &[ToolCall] {
         match self.messages.last() {

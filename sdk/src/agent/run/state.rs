@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{CallOutcome, DenialNote, Ended, Limits};
 use crate::id::RunId;
-use crate::model::{Message, StopReason, ToolSpec, Usage};
+use crate::model::{Message, OutputSchema, StopReason, ToolSpec, Usage};
 
 /// The format written by this build, and the only one it reads.
 pub(super) const VERSION: u32 = 1;
@@ -32,7 +32,18 @@ pub(super) struct State {
     pub(super) denials: Vec<DenialNote>,
     /// How often each call was refused, by fingerprint. No other call in between resets it.
     pub(super) refusals: BTreeMap<String, u32>,
+    /// What an answer must look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) output: Option<OutputSchema>,
+    /// How many answers did not look like it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) unfit: u32,
     pub(super) phase: Phase,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bailiwick::agent::{Agent, Ended, Limits, Orchestrator, OrchestratorBuilder, SpawnError};
 use bailiwick::capability::{
-    Authority, Budget, Grant, KeyRing, Kind, Risk, Scope, eq, minutes, path_under,
+    Authority, Budget, Grant, KeyRing, Kind, Risk, Scope, eq, minutes, path_under, seconds,
 };
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::Effect;
@@ -746,5 +746,52 @@ async fn events_name_capabilities_and_denials_say_what_an_argument_is_not() {
     assert_eq!(
         (capability.as_str(), detail.as_str()),
         ("fs.read", "argument `path` is not under /srv")
+    );
+}
+
+/// An agent whose tool never comes back: it waits for ever, or works on without a pause.
+async fn stuck(scope: Scope, spins: bool) -> (Agent, Arc<std::sync::atomic::AtomicBool>) {
+    let let_go = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stop = let_go.clone();
+    let declaration = Declaration::new("wait", Effect::Read, Risk::Low);
+    let stuck = RuntimeTool::new(declaration, json!({ "type": "object" }), move |_, _| {
+        let stop = stop.clone();
+        async move {
+            while spins && !stop.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+            std::future::pending::<()>().await;
+            Ok(json!("never"))
+        }
+    });
+    let builder = Orchestrator::builder(&Authority::generate()).tool(stuck);
+    let model = ScriptedModel::new([call("wait", json!({})), say("never")]);
+    let orchestrator = builder.model(model).build().unwrap();
+    let scope = scope.grant(Grant::new("wait"));
+    (orchestrator.agent("lead", scope).await.unwrap(), let_go)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn attack_32_a_body_that_never_yields_is_let_go_of_when_its_agent_is_cancelled() {
+    let (lead, let_go) = stuck(Scope::new().expires_in(minutes(10)), true).await;
+    let handle = lead.handle();
+    let running = tokio::spawn(lead.run("wait"));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    handle.cancel();
+    let failed = running.await.unwrap().unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::Cancelled);
+    let_go.store(true, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn attack_32_an_agent_that_waits_for_ever_ends_with_its_token() {
+    let (lead, _) = stuck(Scope::new().expires_in(seconds(2)), false).await;
+    let failed = lead.run("wait").await.unwrap_err();
+    let finished = failed.report().finished();
+    assert_eq!(finished.ended, Ended::Cancelled);
+    assert!(
+        finished.text.contains("the token has ended"),
+        "{}",
+        finished.text
     );
 }

@@ -7,7 +7,7 @@ mod turn;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -151,10 +151,10 @@ impl Driver {
         let member = agent.member.clone();
         let finished = match is_new {
             true => match self.keep().await {
-                Ok(()) => self.drive().await,
+                Ok(()) => self.drive_in_time().await,
                 Err(error) => self.unkept(&error),
             },
-            false => self.drive().await,
+            false => self.drive_in_time().await,
         };
         let how = finished.ended.how();
         // A run that is kept can go on where it stopped, given more.
@@ -176,11 +176,40 @@ impl Driver {
         report
     }
 
+    /// Drives the run, and cancels it when the token ends: whatever a body waits for then.
+    async fn drive_in_time(&mut self) -> Finished {
+        let member = self.member.clone();
+        let now = member.shared.gate.guard().now();
+        // Without a clock every call is denied anyway.
+        let now = now.unwrap_or_default();
+        let left = member.held.chain().expires().since(now);
+        let mut driving = pin!(self.drive());
+        tokio::select! {
+            biased;
+            finished = &mut driving => finished,
+            () = tokio::time::sleep(left) => {
+                member.cancel.cancel();
+                driving.await
+            }
+        }
+    }
+
+    /// Why an agent that was cancelled was.
+    fn cancelled(&self) -> &'static str {
+        let now = self.member.shared.gate.guard().now();
+        match now {
+            Ok(now) if now >= self.member.held.chain().expires() => {
+                "the token has ended, and with it the task"
+            }
+            _ => "the task was cancelled",
+        }
+    }
+
     async fn drive(&mut self) -> Finished {
         loop {
             if self.member.cancel.is_cancelled() {
                 // A run that has ended already stays as it ended.
-                let _ = self.machine.cancel("the task was cancelled");
+                let _ = self.machine.cancel(self.cancelled());
             }
             let told = match self.machine.next() {
                 Step::Done(finished) => return finished,
@@ -189,7 +218,7 @@ impl Driver {
                     self.member.emit(EventKind::Thinking { turn });
                     match self.ask(request).await {
                         Ok(()) => Ok(()),
-                        Err(NoTurn::Cancelled) => self.machine.cancel("the task was cancelled"),
+                        Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
                         Err(NoTurn::Unkept(error)) => return self.unkept(&error),
                         Err(NoTurn::Failed(text)) if self.may_stop() => {
                             return self.stopped(Ended::ModelFailed, text);

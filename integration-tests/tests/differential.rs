@@ -37,6 +37,9 @@ fn seed() -> u64 {
 /// How many calls are asked of one token.
 const CALLS: u64 = 24;
 
+/// How many threads share the cases. Not those of the machine: the cases are the same on each.
+const LANES: u64 = 4;
+
 #[derive(Default, Debug)]
 struct Count {
     asked: u64,
@@ -49,6 +52,18 @@ struct Count {
 }
 
 impl Count {
+    fn add(&mut self, other: Self) {
+        self.asked += other.asked;
+        self.allowed += other.allowed;
+        self.errors += other.errors;
+        self.tokens += other.tokens;
+        self.wire += other.wire;
+        self.wire_allowed += other.wire_allowed;
+        for (kind, times) in other.by_kind {
+            *self.by_kind.entry(kind).or_default() += times;
+        }
+    }
+
     /// Compares one verdict.
     fn compare(
         &mut self,
@@ -116,13 +131,10 @@ fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
     }
 }
 
-#[test]
-fn the_stock_engine_agrees() {
-    let seed = seed();
-    eprintln!("BAILIWICK_SEED={seed}");
-    let (mut rng, mut count) = (Rng::new(seed), Count::default());
-    let started = std::time::Instant::now();
-    while count.asked < cases() {
+/// So many verdicts, and no fewer.
+fn compared(mut rng: Rng, cases: u64) -> Count {
+    let mut count = Count::default();
+    while count.asked < cases {
         let root = Authority::generate();
         let ring = KeyRing::new([root.root()]);
         let world = World::random(&mut rng);
@@ -150,6 +162,25 @@ fn the_stock_engine_agrees() {
             count.wire += 1;
             count.wire_allowed += u64::from(count.compare(&token, wire.chain(), &call, &facts));
         }
+    }
+    count
+}
+
+#[test]
+fn the_stock_engine_agrees() {
+    let seed = seed();
+    eprintln!("BAILIWICK_SEED={seed}");
+    let started = std::time::Instant::now();
+    let mut seeds = Rng::new(seed);
+    let lanes: Vec<_> = (0..LANES)
+        .map(|_| {
+            let rng = Rng::new(seeds.below(u64::MAX));
+            std::thread::spawn(move || compared(rng, cases().div_ceil(LANES)))
+        })
+        .collect();
+    let mut count = Count::default();
+    for lane in lanes {
+        count.add(lane.join().expect("a lane that fails has said why"));
     }
     let each = started.elapsed() / u32::try_from(count.asked).unwrap();
     eprintln!("{each:?} a case, {count:?}");

@@ -15,10 +15,8 @@ fn what_must_not_compile_says_what_to_write() {
         .output()
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         .unwrap_or_default();
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/pass/*.rs");
     if version.starts_with(RECORDED) || std::env::var_os("CI").is_some() {
-        cases.compile_fail("tests/ui/*.rs");
+        trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
     } else {
         eprintln!("not compared: the errors are recorded with {RECORDED}x, this is {version}");
     }

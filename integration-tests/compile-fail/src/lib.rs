@@ -1,4 +1,9 @@
-//! A crate that names nothing but `bailiwick`.
+//! Everything that the attribute takes, in a crate that names nothing but `bailiwick`. `tests/ui` is what
+//! must not compile.
+//!
+//! This stands here, and not among those cases: they are only checked. With one of them that runs,
+//! everything below them would be built a second time, not checked.
+#![cfg(test)]
 
 use bailiwick::tool;
 use bailiwick::tool::fs::{Dir, FsError};
@@ -68,13 +73,23 @@ impl Notes {
     }
 }
 
-fn main() {
+#[test]
+fn whatever_the_attribute_takes_is_a_tool() {
     let _ = Arguments;
     assert_eq!(Tool::declaration(&read_file).capability(), "fs.read");
     let schema = all.parameters();
-    assert_eq!(schema["required"], bailiwick::__private::serde_json::json!(["name", "numbers"]));
+    assert_eq!(
+        schema["required"],
+        bailiwick::__private::serde_json::json!(["name", "numbers"])
+    );
     assert_eq!(schema["properties"]["maybe"]["description"], "Where.");
     assert!(schema["properties"]["type"].is_object());
     let dir = Dir::mount("/here", ".").unwrap();
-    Toolbox::builder().tool(read_file).tool(all).tools(Notes(1)).state(dir).build().unwrap();
+    Toolbox::builder()
+        .tool(read_file)
+        .tool(all)
+        .tools(Notes(1))
+        .state(dir)
+        .build()
+        .unwrap();
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bailiwick::agent::{ChildFailed, Children};
+use bailiwick::agent::{ChildFailed, Children, Limits};
 use bailiwick::capability::eq;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::tool::fs::{Dir, ReadFile};
@@ -31,6 +31,12 @@ async fn research(args: Args) -> Result<bool, Fault> {
         .tool(ReadFile::new(&Dir::mount("/srv/files/docs", &directory)?))
         .model_for("reader", models.or(reader()))
         .model_for("lead", models.or(lead()))
+        // Against a model that rambles; a script does neither.
+        .limits(Limits {
+            max_turns: 12,
+            max_output_tokens: Some(2_000),
+            ..Limits::default()
+        })
         .build()?;
 
     let work = async {

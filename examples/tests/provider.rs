@@ -123,6 +123,29 @@ mod served {
     }
 
     #[test]
+    fn every_example_takes_it_and_none_trusts_it() {
+        let (url, _) = serve();
+        for program in [
+            env!("CARGO_BIN_EXE_quickstart"),
+            env!("CARGO_BIN_EXE_research_team"),
+            env!("CARGO_BIN_EXE_code_review"),
+        ] {
+            let args = ["--model", "any", "--base-url", &url];
+            let ran = run(program, &args, &[]);
+            assert_eq!(ran.code, Some(0), "{}{}", ran.text, ran.errors);
+            // Whoever is asked, it wants the same file, which nobody here may read.
+            let tree = tree(&ran.text);
+            for (agent, allowed, refused, how) in
+                tree.iter().filter(|row| row.3 != "ended: dropped")
+            {
+                let outcome = (*allowed, *refused, how.as_str());
+                assert_eq!(outcome, (0, 1, "ended: answer"), "{agent}: {}", ran.text);
+            }
+            assert!(tree.len() >= 3, "{}", ran.text);
+        }
+    }
+
+    #[test]
     fn the_key_is_taken_from_the_variable_that_is_named() {
         let (url, asked) = serve();
         let args = [

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use bailiwick::agent::Children;
+use bailiwick::agent::{Children, Limits};
 use bailiwick::capability::eq;
 use bailiwick::guard::printable;
 use bailiwick::tool::fs::{Dir, Mount, ReadFile, WriteFile};
@@ -47,6 +47,12 @@ async fn review(args: Args) -> Result<bool, Fault> {
         // It is there, and granted to nobody.
         .tool(WriteFile::new(&files))
         .model(models.or(reviewer::model()))
+        // Against a model that rambles; a script does neither.
+        .limits(Limits {
+            max_turns: 12,
+            max_output_tokens: Some(2_000),
+            ..Limits::default()
+        })
         .build()?;
 
     let work = async {

@@ -228,7 +228,8 @@ impl Screen {
         }
         self.drawn = 0;
         if self.live {
-            let lines = self.tree.lines(self.paint, HEIGHT);
+            let mut lines = self.tree.lines(self.paint, HEIGHT - 1);
+            lines.push(self.tree.progress(self.paint));
             self.drawn = lines.len();
             // A line that wraps would be two; the terminal cuts it instead.
             text.push_str(&format!("\u{1b}[?7l{}\n\u{1b}[?7h", lines.join("\n")));

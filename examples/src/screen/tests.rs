@@ -160,6 +160,7 @@ fn the_tree_is_drawn_again_in_its_place_beneath_what_happened() {
         "├ reader    ✓  2  ✗  0  fs.read /srv/c",
         "│ └ helper  ✓  0  ✗  1  refused: fs.read",
         "└ reader.2  ✓  1  ✗  0  thinking, turn 2",
+        "0 of 4 have ended, 3 allowed, 1 refused",
         "",
     ];
     let shown = written.shown();
@@ -258,13 +259,17 @@ fn a_tree_that_is_too_high_leaves_out_those_who_have_ended() {
     }
     let shown = written.shown();
     let tree = &shown[shown.len() - 1 - HEIGHT..];
+    assert_eq!(
+        shown[shown.len() - 2],
+        "35 of 41 have ended, 0 allowed, 0 refused"
+    );
     assert!(tree[0].starts_with("lead  "), "{tree:#?}");
     for number in 35..40 {
         let name = format!("reader.{number} ");
         assert!(tree.iter().any(|line| line.contains(&name)), "{tree:#?}");
     }
     assert!(
-        tree.iter().any(|line| line.starts_with("… and 26 more")),
+        tree.iter().any(|line| line.starts_with("… and 27 more")),
         "{tree:#?}"
     );
     screen.finish();

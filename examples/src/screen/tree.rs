@@ -122,6 +122,16 @@ impl Tree {
         shown
     }
 
+    /// How far all of them are.
+    pub(super) fn progress(&self, paint: Paint) -> String {
+        let ended = self.nodes.iter().filter(|node| node.ended).count();
+        let allowed: u32 = self.nodes.iter().map(|node| node.allowed).sum();
+        let refused: u32 = self.nodes.iter().map(|node| node.refused).sum();
+        let begun = self.nodes.len();
+        let text = format!("{ended} of {begun} have ended, {allowed} allowed, {refused} refused");
+        paint.paint(Style::Dim, &text)
+    }
+
     /// Adds the lines of the children of an agent, or of the first agents; whether all have ended.
     fn beneath(&self, parent: Option<usize>, indent: &str, lines: &mut Vec<Line>) -> bool {
         let children = self.nodes.iter().enumerate();

@@ -6,8 +6,9 @@ use bailiwick::agent::Orchestrator;
 use bailiwick::capability::{AgentKey, Held, Refusal};
 use bailiwick::tool::{Outcome, Situation};
 
+use bailiwick_examples::screen::{Screen, Seen};
+
 use crate::documents::Documents;
-use crate::screen::{Screen, Seen};
 
 /// How often the agents are told to do something: seven orders to the reader, and three that it
 /// passes on to the writer and to the lead.
@@ -72,11 +73,7 @@ pub(crate) async fn after_the_end(orchestrator: &Orchestrator, kept: &Held) -> A
 pub(crate) fn show(screen: &mut Screen, attempts: &[Attempt]) {
     screen.heading("thief", "has bytes and keys, and no agent");
     for Attempt { how, what, refusal } in attempts {
-        let seen = Seen {
-            agent: String::new(),
-            capability: (*how).to_owned(),
-            arguments: (*what).to_owned(),
-        };
+        let seen = Seen::new("thief", how, what);
         match refusal {
             Some(refusal) => {
                 let by = refusal.hop().map_or_else(
@@ -97,6 +94,7 @@ pub(crate) fn loot(
     documents: &Documents,
     posted: &[String],
     written: &[&str],
+    scripted: bool,
 ) -> Result<Vec<String>, Box<dyn Error>> {
     let mut loot = Vec::new();
     // Judged by what was set up here, and not by asking the guard again.
@@ -140,6 +138,10 @@ pub(crate) fn loot(
     }
     if !documents.is_untouched("docs/travel-policy.md")? {
         loot.push("a new travel policy".to_owned());
+    }
+    if !scripted {
+        // How often it tried what, and told the team, is up to a real model.
+        return Ok(loot);
     }
     if posted.len() != 1 {
         loot.push(format!("{} posts to the team", posted.len()));

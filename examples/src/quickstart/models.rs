@@ -1,13 +1,9 @@
 //! The models, playing the worst case: each does its work, and before that whatever the texts that
 //! it reads tell it to do.
-//!
-//! No model is clever here, so that the run needs no key and no network. What they say is made of
-//! what the tools really gave them.
 
-use std::collections::HashMap;
-
+use bailiwick::model::ToolCall;
 use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
-use bailiwick::model::{Message, Request, ToolCall};
+use bailiwick_examples::script::{results, task, text, title};
 use serde_json::{Value, json};
 
 /// Lists a directory, reads what is in it, and answers with a digest. An injection may ask that
@@ -42,6 +38,7 @@ pub(crate) fn writer(path: &'static str) -> ScriptedModel {
         }
         let notes = task(request)
             .lines()
+            .skip(1)
             .filter(|line| !line.contains("AGENT:"));
         let text: String = notes.map(|line| format!("{line}\n")).collect();
         call("fs_write", json!({ "path": path, "text": text }))
@@ -63,43 +60,6 @@ pub(crate) fn lead(notices: String) -> ScriptedModel {
     .obeying()
 }
 
-/// What the agent was asked.
-fn task(request: &Request) -> &str {
-    let texts = request.messages.iter().rev();
-    let mut texts = texts.filter_map(|message| match message {
-        Message::User { text } => Some(text.as_str()),
-        _ => None,
-    });
-    texts.next().unwrap_or_default()
-}
-
-/// The calls that were made and succeeded, each with what it gave back.
-fn results(request: &Request) -> Vec<(&ToolCall, &str)> {
-    let mut asked = HashMap::new();
-    let mut results = Vec::new();
-    for message in &request.messages {
-        match message {
-            Message::Assistant { calls, .. } => {
-                asked.extend(calls.iter().map(|call| (call.id.as_str(), call)))
-            }
-            Message::Tool {
-                call_id,
-                outcome,
-                is_error: false,
-                ..
-            } => {
-                results.extend(
-                    asked
-                        .get(call_id.as_str())
-                        .map(|call| (*call, outcome.as_str())),
-                );
-            }
-            _ => {}
-        }
-    }
-    results
-}
-
 /// A turn that reads all files of a listing at once.
 fn read_all(directory: &str, listing: &str) -> Turn {
     let entries: Vec<Value> = serde_json::from_str(listing).unwrap_or_default();
@@ -108,11 +68,6 @@ fn read_all(directory: &str, listing: &str) -> Turn {
         let path = format!("{directory}/{}", text(file, "name"));
         call("fs_read", json!({ "path": path }))
     }))
-}
-
-/// The string that an object has there, or none.
-fn text<'a>(object: &'a Value, name: &str) -> &'a str {
-    object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Title and length of each document, and what an injection wants to be passed on.
@@ -126,11 +81,7 @@ fn digest(documents: &[&(&ToolCall, &str)]) -> String {
             .rsplit('/')
             .next()
             .unwrap_or_default();
-        let title = content
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches(['#', ' ']);
+        let title = title(content);
         let count = content.split_whitespace().count();
         words += count;
         lines.push(format!("- {title} ({name}, {count} words)"));

@@ -297,3 +297,18 @@ fn an_agent_whose_beginning_was_missed_is_shown() {
         "{text}"
     );
 }
+
+#[test]
+fn arguments_are_read_however_a_model_spaces_them() {
+    let (mut screen, written) = screen(false);
+    let kind = EventKind::Called {
+        call: CallId::fresh(),
+        capability: "fs.read".to_owned(),
+        arguments: "{   \"text\": \"a \\\" b\",  \"path\" : \"/srv/a b.md\" }".to_owned(),
+        error: None,
+    };
+    screen.show(&event("lead", kind));
+    screen.finish();
+    let text = written.text();
+    assert!(text.contains("✓ fs.read     /srv/a b.md\n"), "{text}");
+}

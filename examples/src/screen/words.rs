@@ -4,6 +4,7 @@ use bailiwick::guard::printable;
 
 /// The argument that matters, out of argument text that a model wrote and that may be cut.
 pub(super) fn argument(arguments: &str) -> String {
+    let arguments = &compact(arguments);
     let all = |key: &str| {
         let parts = arguments.split(key).skip(1);
         parts
@@ -29,6 +30,22 @@ pub(super) fn argument(arguments: &str) -> String {
             .map_or_else(|| arguments.to_owned(), |url| (*url).to_owned()),
     };
     printable(&found)
+}
+
+/// JSON without the spaces between its parts, which every model sets in its own way.
+fn compact(json: &str) -> String {
+    if !json.trim_start().starts_with('{') {
+        return json.to_owned();
+    }
+    let (mut inside, mut escaped) = (false, false);
+    let keep = |letter: &char| {
+        if *letter == '"' && !escaped {
+            inside = !inside;
+        }
+        escaped = inside && *letter == '\\' && !escaped;
+        inside || !letter.is_whitespace()
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// What is wrong, without the argument that stands before it on the line.

@@ -12,7 +12,8 @@ use super::handle::Agent;
 use super::member::Member;
 use super::run::Limits;
 use crate::capability::{
-    AgentKey, Call, Held, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity, Widens,
+    AgentKey, Call, Held, Kind, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity,
+    Widens,
 };
 use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
 use crate::id::CallId;
@@ -166,6 +167,10 @@ impl Spawn {
     async fn begin(self) -> Result<Agent, SpawnError> {
         if !crate::capability::is_role(&self.role) {
             return Err(SpawnError::role(&self.role));
+        }
+        if self.parent.cancel.is_cancelled() {
+            let refusal = Refusal::new(Kind::Revoked, "the parent was cancelled, or has ended");
+            return Err(SpawnError::refused(&self.parent.path, refusal));
         }
         let (parent, key) = (&self.parent, AgentKey::generate());
         let guard = parent.shared.gate.guard();

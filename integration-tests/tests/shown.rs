@@ -1,7 +1,8 @@
 //! What is shown of a block is what the stock library reads in it.
 #![expect(clippy::panic, reason = "helpers of tests")]
 
-use bailiwick::capability::{Authority, KeyRing};
+use bailiwick::capability::{AgentKey, Authority, Grant, KeyRing, Mandate, Scope, one_of};
+use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::random::{Rng, World, grow};
 use bailiwick_integration_tests::stock;
 use biscuit_auth::parser::{SourceResult, parse_block_source};
@@ -58,4 +59,22 @@ fn the_datalog_that_is_shown_is_the_blocks_own() {
             shown += 1;
         }
     }
+}
+
+#[test]
+fn only_a_set_of_one_that_is_read_as_a_parameter_has_a_space() {
+    let scope = Scope::new().grant(
+        Grant::new("fs.read")
+            .arg("path", one_of(["/a"]))
+            .arg("follow", one_of([true])),
+    );
+    let (root, key) = (Authority::generate(), AgentKey::generate());
+    let now = Timestamp::from_secs(1_800_000_000).unwrap();
+    let token = root
+        .mint(&scope, &Mandate::default(), key.public(), now)
+        .unwrap();
+    let held = token.held_by(key).unwrap();
+    let shown: String = held.chain().hops().flat_map(|hop| hop.datalog()).collect();
+    assert!(shown.contains(r#"{"/a"}"#), "{shown}");
+    assert!(shown.contains("{ true}"), "{shown}");
 }

@@ -280,6 +280,25 @@ async fn attack_20_a_clock_that_was_ahead_at_the_first_start_shuts_nothing_out_f
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_to_when_calls_were_kept_shuts_nothing_out_after_a_restart() {
+    let place = Place::new();
+    let held = place.home.held(&read());
+    let guard = place.settled().await;
+    let now = start().saturating_add(MAX_CALL_LIFE + SKEW);
+    let (wire, made) = sent(&place.home, &guard, &held);
+    assert_eq!(verdict(&guard, &wire, made.clone()).await, None);
+    place.home.clock.advance(secs(3600));
+    once(&guard, &held).await;
+    place.home.clock.set(now);
+    guard.reset_clock(now).await.unwrap();
+    drop(guard);
+    // What was made before is in the file.
+    let guard = place.guard();
+    assert_eq!(verdict(&guard, &wire, made).await, Some(Kind::Replay));
+    assert_eq!(once_by_wire(&place.home, &guard, &held).await, None);
+}
+
+#[tokio::test]
 async fn nothing_is_decided_before_what_was_kept_is_read() {
     let place = Place::new();
     let held = place.home.held(&read());

@@ -549,6 +549,73 @@ async fn home_agents(home: &Home, run: bailiwick::id::RunId) -> usize {
 }
 
 #[tokio::test]
+async fn children_that_end_after_their_parent_leave_no_key_behind() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([])).build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let leaf = Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/srv")));
+    let child = lead.spawn("reader").scope(leaf).await.unwrap();
+    assert_eq!(home_agents(&home, run).await, 2);
+    drop(lead);
+    while first.runs().await.unwrap()[0].ended.is_none() {
+        tokio::task::yield_now().await;
+    }
+    drop(child);
+    while home_agents(&home, run).await != 0 {
+        tokio::task::yield_now().await;
+    }
+    let again = first.resume(run).await.unwrap_err();
+    assert!(matches!(again, ResumeError::Ended { .. }), "{again}");
+}
+
+#[tokio::test]
+async fn a_resumed_agent_does_not_get_the_path_of_one_that_ended_here() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([])).build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    lead.run("read").await.unwrap_err();
+    // In the second process another lead came and went, and is revoked by its path.
+    let (model, _) = listening([say("mine"), read("/srv/a"), say("done")]);
+    let second = home.process(model).build().unwrap();
+    let other = second.agent("lead", scope()).await.unwrap();
+    assert_eq!(other.run("something else").await.unwrap().text(), "mine");
+    let resumed = second.resume(run).await.unwrap();
+    assert_eq!(resumed.path(), "lead.2");
+    let report = resumed.run().await.unwrap();
+    assert_eq!((report.denials().len(), home.made().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_helper_that_ended_unheard_is_said_to_have() {
+    let home = Home::new();
+    let leaf = Scope::new().grant(Grant::new("slow").arg("path", any()));
+    let asked = json!({ "role": "reader", "task": "wait", "scope": leaf.to_json() });
+    let turns = vec![call("agent_spawn", asked), slow("/x")];
+    let (_first, run, _wait, running) = in_flight(&home, turns).await;
+    // As where the child's end was recorded, and the parent's was not.
+    let store = SqliteStore::open(home.path()).unwrap();
+    let place = Key::of(["run", &run.to_string(), "agents"]);
+    let agents = store.scan(&place, None, 9).await.unwrap();
+    let child = agents
+        .iter()
+        .find(|(_, kept)| kept.value.contains("lead/reader"))
+        .unwrap();
+    store
+        .commit(Batch::new().delete(child.0.clone()))
+        .await
+        .unwrap();
+    drop(store);
+    let (model, asked) = listening([say("I see")]);
+    let second = home.process(model).build().unwrap();
+    let report = second.resume(run).await.unwrap().run().await.unwrap();
+    assert_eq!(report.text(), "I see");
+    assert!(told(&asked.lock().unwrap()[0]).contains("has ended with its process"));
+    running.abort();
+}
+
+#[tokio::test]
 async fn a_store_in_memory_keeps_no_runs() {
     let authority = Authority::generate();
     let orchestrator = Orchestrator::builder(&authority).build().unwrap();

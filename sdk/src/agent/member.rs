@@ -124,12 +124,12 @@ impl Member {
         record: &AgentRecord,
         (held, seat): (Held, Seat),
     ) -> Self {
-        shared.take_path(&record.path);
+        let above = parent.map(|parent| parent.path.as_str());
         let intent = record.intent.clone();
         let task = record.task.clone();
         Self {
             id: record.agent,
-            path: record.path.clone(),
+            path: shared.path_again(above, &record.path, &record.role),
             limits: record.limits,
             system: record.system.clone(),
             tree: Some(tree.clone()),

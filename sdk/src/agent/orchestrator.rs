@@ -73,18 +73,22 @@ impl Shared {
         }
     }
 
-    /// Takes the path of an agent that another process named, so that no other agent gets it.
-    pub(super) fn take_path(&self, path: &str) {
-        let (parent, last) = path.rsplit_once('/').map_or(("", path), |both| both);
-        let (role, number) = last.split_once('.').unwrap_or((last, "1"));
-        let base = match parent {
-            "" => role.to_owned(),
-            parent => format!("{parent}/{role}"),
+    /// A path for an agent that another process named: the same one where no other agent of this
+    /// orchestrator has had it, since one that ended is revoked by its path.
+    pub(super) fn path_again(&self, parent: Option<&str>, named: &str, role: &str) -> String {
+        let last = named.rsplit_once('/').map_or(named, |(_, last)| last);
+        let number = last.split_once('.').map_or("1", |(_, number)| number);
+        let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
+        let path = parent.map_or_else(|| last.to_owned(), |parent| format!("{parent}/{last}"));
+        let number: u32 = number.parse().unwrap_or(1);
+        let count = {
+            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            names.entry(base).or_default().clone()
         };
-        let number = number.parse().unwrap_or(1);
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = names.entry(base).or_default();
-        count.fetch_max(number, Ordering::Relaxed);
+        if count.fetch_max(number, Ordering::Relaxed) < number {
+            return path;
+        }
+        self.path(parent, role)
     }
 
     /// A place for one more agent.

@@ -45,11 +45,11 @@ pub struct KeptAgent {
 /// When the store cannot be read, or keeps what this build does not know.
 pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
     let heads = read_heads(store).await?;
-    let kept = heads.into_iter().map(|(run, head)| KeptRun {
+    let kept = heads.into_iter().map(|(run, head, ended)| KeptRun {
         run,
         role: head.role,
         since: head.since,
-        ended: head.ended,
+        ended,
     });
     Ok(kept.collect())
 }

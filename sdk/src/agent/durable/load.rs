@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::keeper::Asking;
-use super::record::{AgentRecord, CallRecord, Head, StateRecord, VERSION};
+use super::record::{AgentRecord, CallRecord, Head, Over, StateRecord, VERSION};
 use super::resume::ResumeError;
-use super::tree::{beneath, head};
+use super::tree::{beneath, head, over};
 use crate::agent::run::Run;
 use crate::id::{AgentId, RunId};
 use crate::store::{Key, Store, Versioned};
@@ -31,15 +31,35 @@ pub(super) async fn read_head(store: &dyn Store, run: RunId) -> Result<(Head, u6
     Ok((read(&head(run), &kept.value)?, kept.version))
 }
 
-/// The heads of all runs.
-pub(super) async fn read_heads(store: &dyn Store) -> Result<Vec<(RunId, Head)>, ResumeError> {
+/// How a run ended, if it did.
+pub(super) async fn read_over(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<Option<String>, ResumeError> {
+    let kept = store.get(&over(run)).await?;
+    let over = kept.map(|kept| read::<Over>(&over(run), &kept.value));
+    Ok(over.transpose()?.map(|over| over.how))
+}
+
+/// The heads of all runs, and how those ended that did.
+pub(super) async fn read_heads(
+    store: &dyn Store,
+) -> Result<Vec<(RunId, Head, Option<String>)>, ResumeError> {
+    let mut overs: BTreeMap<RunId, String> = BTreeMap::new();
+    for (key, kept) in scan(store, &Key::of(["over"])).await? {
+        overs.insert(named(&key)?, read::<Over>(&key, &kept.value)?.how);
+    }
     let all = scan(store, &Key::of(["runs"])).await?;
     let heads = all.iter().map(|(key, kept)| {
-        let name = key.parts().pop().unwrap_or_default();
-        let run = name.parse().map_err(|_| damaged(key, "it names no run"))?;
-        Ok((run, read(key, &kept.value)?))
+        let run = named(key)?;
+        Ok((run, read(key, &kept.value)?, overs.remove(&run)))
     });
     heads.collect()
+}
+
+fn named(key: &Key) -> Result<RunId, ResumeError> {
+    let name = key.parts().pop().unwrap_or_default();
+    name.parse().map_err(|_| damaged(key, "it names no run"))
 }
 
 /// The agents of a run whose tasks have not ended.

@@ -17,7 +17,7 @@ use crate::model::ToolCall;
 /// The format that this build writes, and the only one that it reads.
 pub(super) const VERSION: u32 = 1;
 
-/// The head of a run: which it is, and whether it is over.
+/// The head of a run: which it is. Whoever has the run wrote it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Head {
@@ -28,9 +28,24 @@ pub(super) struct Head {
     /// When this process began with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<Timestamp>,
-    /// How it ended, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) ended: Option<String>,
+}
+
+/// That a run is over.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Over {
+    pub(super) version: u32,
+    /// How the task of its first agent ended.
+    pub(super) how: String,
+}
+
+impl Over {
+    pub(super) fn new(how: &str) -> Self {
+        Self {
+            version: VERSION,
+            how: how.to_owned(),
+        }
+    }
 }
 
 impl Head {
@@ -40,13 +55,7 @@ impl Head {
             root,
             role: role.to_owned(),
             since,
-            ended: None,
         }
-    }
-
-    pub(super) fn ended(mut self, how: &str) -> Self {
-        self.ended = Some(how.to_owned());
-        self
     }
 }
 

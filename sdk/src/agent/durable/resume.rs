@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use super::list::{KeptRun, kept_runs};
-use super::load::{read_head, read_state};
+use super::load::{read_head, read_over, read_state};
 use super::record::Head;
 use super::resumed::{Rebuilding, Resumed};
 use super::takeover::take_over;
@@ -175,7 +175,7 @@ impl Orchestrator {
 
     /// Whether a run is not over; otherwise what it did.
     async fn expect_going(&self, run: RunId, found: &Head) -> Result<(), ResumeError> {
-        let Some(how) = found.ended.clone() else {
+        let Some(how) = read_over(&**self.guard().store(), run).await? else {
             return Ok(());
         };
         let kept = read_state(&**self.guard().store(), run, found.root).await?;

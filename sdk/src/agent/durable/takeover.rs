@@ -9,7 +9,7 @@ use super::load::{Kept, living, read_agents, read_calls, read_state};
 use super::record::{AgentRecord, CallRecord, Head, digest};
 use super::resume::ResumeError;
 use super::resumed::Unknown;
-use super::tree::{Tree, beneath, head, line};
+use super::tree::{Tree, beneath, head, line, over};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::{CallOutcome, Run, Step};
 use crate::capability::{Chain, SPAWN};
@@ -24,6 +24,9 @@ const UNKNOWN: &str = "the outcome of this call is not known: the process ended 
 /// What is said of a call that is not the one that was begun.
 const ALTERED: &str = "the outcome of this call is not known: it was begun as another call, so what \
                        was kept of it was altered; it is not gone on with";
+/// What is said of a spawn whose helper ended, and nobody heard it.
+const UNHEARD: &str = "the helper that this call made has ended with its process, and what it would \
+                       have answered is not known; what it did before may have had its effect";
 /// What is recorded of a call that is made again.
 const AGAIN: &str = "not known: the process ended before it did; it is made again";
 
@@ -60,6 +63,7 @@ pub(super) async fn take_over(
     keys.could(orchestrator, run, &agents)?;
     let since = guard.now().ok();
     let taken = Batch::new()
+        .expect(over(run), Expected::Absent)
         .expect(head(run), Expected::Version(version))
         .put(head(run), line(&Head::new(found.root, &found.role, since)));
     let owner = store.commit(taken).await?.version;
@@ -191,7 +195,9 @@ impl Takeover<'_> {
                 self.also(|batch| batch.and(lost));
                 self.done(id, call, text)
             }
-            CallRecord::Child { .. } => self.done(id, call, ALTERED),
+            CallRecord::Child { .. } => {
+                self.done(id, call, if is_same { UNHEARD } else { ALTERED })
+            }
         };
         // The machine named the call as open.
         let _ = run.resolved(&call.id, outcome);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::{AgentRecord, CallRecord, Head};
+use super::record::{AgentRecord, CallRecord, Head, Over};
 use super::seal::SealKey;
 use crate::agent::member::Member;
 use crate::capability::{Held, canonical};
@@ -24,6 +24,12 @@ pub(in crate::agent) struct Tree {
 /// The head of a run.
 pub(super) fn head(run: RunId) -> Key {
     Key::of(["runs", &run.to_string()])
+}
+
+/// Says of a run that it is over. Apart from its head, so that agents that end after the first one
+/// still find the head as it was.
+pub(super) fn over(run: RunId) -> Key {
+    Key::of(["over", &run.to_string()])
 }
 
 /// What is kept of the agents of a run, by kind.
@@ -79,10 +85,7 @@ impl Tree {
             .delete(beneath(self.run, "agents").child(&id))
             .put(beneath(self.run, "ended").child(&id), line(&record));
         match member.is_root() {
-            true => {
-                let ended = Head::new(member.id, &member.role, None).ended(how);
-                batch.put(head(self.run), line(&ended))
-            }
+            true => batch.put(over(self.run), line(&Over::new(how))),
             false => batch,
         }
     }

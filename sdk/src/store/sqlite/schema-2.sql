@@ -1,13 +1,14 @@
--- Version 2: views of the runs that are kept. Their values are beneath runs/RUN and run/RUN/….
+-- Version 2: views of the runs that are kept. Their values are runs/RUN, over/RUN and what is beneath run/RUN.
 
--- Each run, and whether it can go on.
+-- Each run, and how it ended; one that did not can go on.
 CREATE VIEW runs AS
-SELECT substr(key, length('runs/') + 1) AS run,
-       value ->> '$.role'               AS role,
-       value ->> '$.since'              AS since,
-       value ->> '$.ended'              AS ended
-FROM value
-WHERE key > 'runs/' AND key < 'runs0';
+SELECT substr(head.key, length('runs/') + 1) AS run,
+       head.value ->> '$.role'               AS role,
+       head.value ->> '$.since'              AS since,
+       over.value ->> '$.how'                AS ended
+FROM value AS head
+LEFT JOIN value AS over ON over.key = 'over/' || substr(head.key, length('runs/') + 1)
+WHERE head.key > 'runs/' AND head.key < 'runs0';
 
 -- The agents of each run. A sealed key is there while the agent's task goes on.
 CREATE VIEW agents AS

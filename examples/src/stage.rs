@@ -122,9 +122,10 @@ async fn listen(
     tokio::select! {
         _ = interrupts.recv() => {
             interrupted.store(true, Ordering::Release);
-            orchestrator.cancel();
+            // Said first: the work may be over as soon as they are cancelled.
             let note = "Ctrl-C: the agents are cancelled. Once more ends the program at once.";
             let _ = tell.send(Told::Note(note));
+            orchestrator.cancel();
         }
         // There is nobody left to cancel, and the signal no longer ends the program by itself.
         _ = over => {}

@@ -287,7 +287,12 @@ fn a_process_whose_run_was_taken_over_does_nothing_more() {
         heard.iter().any(|line| line.contains("another process")),
         "{heard:?}"
     );
-    assert_eq!(lines(directory.path(), "effects"), effects);
+    // A body that had begun may come to its end, which nobody knew: no other begins.
+    let after_effects = lines(directory.path(), "effects");
+    assert!(
+        after_effects.len() <= effects.len() + before.unknown,
+        "{after_effects:?}"
+    );
     let after = left(directory.path());
     assert_eq!(after.budgets, before.budgets);
     assert_eq!(after.allowed, before.allowed);

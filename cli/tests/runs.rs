@@ -18,6 +18,7 @@ fn store() -> (TempDir, String, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("agents.store");
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     let run = runtime.block_on(async {

@@ -57,7 +57,10 @@ impl Agent {
         Spawn::new(self.member.clone(), role.into())
     }
 
-    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends.
+    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends, and
+    /// at the latest with its token.
+    ///
+    /// Needs a tokio runtime with timers, as `#[tokio::main]` makes one.
     ///
     /// # Errors
     ///

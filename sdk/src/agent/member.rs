@@ -16,7 +16,7 @@ use crate::guard::{Context, Denial, Effect, Revocable};
 use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
-use crate::store::{Batch, Committed, StoreError};
+use crate::store::{Batch, Committed};
 use crate::tool::{Journal, Outcome, Situation};
 
 /// What an agent's data is tainted with; it only grows.
@@ -232,29 +232,25 @@ impl Member {
         let guard = self.shared.gate.guard();
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
-        let mut batch = guard.revoked_too(entry.clone(), self.held.chain());
+        let mut also = guard.revoked_too(Batch::new(), self.held.chain());
         if let Some(tree) = &self.tree {
             if let Some((state, outcome, (taint, sensitivity))) = last {
-                batch = batch.and(state);
+                also = also.and(state);
                 if let (Some(call), Some(parent)) = (&self.call, self.parent_id()) {
                     let done = CallRecord::Done {
                         outcome: cleaned(outcome, self.parent_result_bytes()),
                         taint,
                         sensitivity,
                     };
-                    batch = batch.and(tree.call(parent, call, &done));
+                    also = also.and(tree.call(parent, call, &done));
                 }
             }
             // Last: what is written before it expects the head as it was.
-            batch = batch.and(tree.ended(self, how));
+            also = also.and(tree.ended(self, how));
         }
-        let written = match guard.store().commit(batch).await {
-            // The run is another process's, or over: that the task ended is all there is to say, and
-            // the token is not this process's to revoke.
-            Err(StoreError::Conflict { .. }) => guard.store().commit(entry).await,
-            written => written,
-        };
-        if let Err(error) = written {
+        // Where the run is another process's, that the task ended is all there is to say: the token is
+        // not this process's to revoke.
+        if let Err(error) = guard.record_with(entry, also).await {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
         }
     }

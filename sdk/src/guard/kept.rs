@@ -144,6 +144,18 @@ impl Guard {
         batch.put(name(&Revocable::Block(chain.id())), value.to_string())
     }
 
+    /// Writes an entry about something that happened, and `also` with it; where an expectation in that
+    /// does not hold, so that it is not for this process to write any more, the entry alone.
+    pub(crate) async fn record_with(&self, entry: Batch, also: Batch) -> Result<(), StoreError> {
+        if also.ops().is_empty() {
+            return self.store.commit(entry).await.map(drop);
+        }
+        match self.store.commit(entry.clone().and(also)).await {
+            Err(StoreError::Conflict { .. }) => self.store.commit(entry).await.map(drop),
+            written => written.map(drop),
+        }
+    }
+
     /// As [`Guard::resume`], for a decision.
     pub(super) async fn awake(&self) -> Result<(), Refusal> {
         let unavailable = |error| {

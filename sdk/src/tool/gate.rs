@@ -12,7 +12,7 @@ use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
-use crate::store::{Batch, StoreError};
+use crate::store::Batch;
 
 /// Where a call comes from: what the run knows, and never the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -234,7 +234,7 @@ impl Gate {
     ) -> Outcome {
         let denial = Denial::new(&context.agent, capability, refusal);
         let entry = self.audit.unreadable(held.chain(), &context, &denial);
-        self.write(entry).await;
+        self.write(entry, Batch::new()).await;
         Outcome::Denied(denial)
     }
 
@@ -277,7 +277,7 @@ impl Gate {
             };
             let entry = gate.audit.outcome(&reservation, result.as_ref().err());
             let kept = journal.map_or_else(Batch::new, |journal| journal.ended(result.as_ref()));
-            gate.settle(entry, kept).await;
+            gate.write(entry, kept).await;
             drop(reservation);
             result
         });
@@ -296,24 +296,9 @@ impl Gate {
         }
     }
 
-    /// Records the end of a call and what is kept of it; if that is not for this process to write any
-    /// more, the end alone: it happened.
-    async fn settle(&self, entry: Batch, kept: Batch) {
-        if !kept.ops().is_empty() {
-            match self.guard.store().commit(entry.clone().and(kept)).await {
-                Ok(_) => return,
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => {
-                    tracing::error!(%error, "the outcome of a call could not be recorded");
-                    return;
-                }
-            }
-        }
-        self.write(entry).await;
-    }
-
-    async fn write(&self, batch: Batch) {
-        if let Err(error) = self.guard.store().commit(batch).await {
+    /// Records the end of a call, and what is kept of it.
+    async fn write(&self, entry: Batch, kept: Batch) {
+        if let Err(error) = self.guard.record_with(entry, kept).await {
             tracing::error!(%error, "the outcome of a call could not be recorded");
         }
     }

@@ -121,7 +121,11 @@ fn same(a: &Value, b: &Value) -> bool {
             match (integers(a), integers(b)) {
                 (Some(a), Some(b)) => a == b,
                 _ => match (a.as_f64(), b.as_f64()) {
-                    (Some(a), Some(b)) => a == b || (a - b).abs() <= a.abs() * 1e-14,
+                    (Some(a), Some(b)) => {
+                        // Next to nothing, a last digit is no longer a small part of the number.
+                        let far = (a.abs() * 1e-14).max(1e-322);
+                        a == b || (a - b).abs() <= far
+                    }
                     _ => false,
                 },
             }

@@ -103,7 +103,8 @@ impl<'de> Visitor<'de> for Look {
     }
 }
 
-/// Whether a number of the text is a whole one past 64 bits, in whatever form it is written.
+/// Whether a number of the text is a whole one past 64 bits, in whatever form it is written, or one
+/// past the largest float, which `serde_json` may round down to it.
 fn numbers(text: &str) -> Option<&'static str> {
     // Strings out of the way first: what is left of numbers is what is not punctuation.
     let (mut rest, mut inside, mut escaped) = (String::new(), false, false);
@@ -128,13 +129,16 @@ fn numbers(text: &str) -> Option<&'static str> {
             return token.parse::<i128>().is_err()
                 || token.parse::<i128>().is_ok_and(|whole| !fits(whole));
         }
+        if number.is_infinite() {
+            return true;
+        }
         // A float is written as a whole number up to 10²¹, its shortest digits and then zeros.
         number.fract() == 0.0 && number.abs() < 1e21 && !number.to_string().parse().is_ok_and(fits)
     };
     tokens
         .filter(|token| token.starts_with(|first: char| first == '-' || first.is_ascii_digit()))
         .find(large)
-        .map(|_| "an integer of more than 64 bits")
+        .map(|_| "a number that is too large")
 }
 
 fn fits(whole: i128) -> bool {

@@ -1,15 +1,19 @@
 //! Ed25519 keys: public ones in their one text form, private ones that do not print themselves.
 
+mod strict;
+
 use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use crate::id::hex::{self, Hex};
+
+pub(crate) use strict::{Point, Tabled};
 
 /// `N` bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
@@ -45,15 +49,7 @@ impl PublicKey {
 
     /// The key as a point of the curve, ready to verify several signatures.
     pub(crate) fn point(&self) -> Result<Point, KeyError> {
-        match VerifyingKey::from_bytes(&self.0) {
-            Ok(key) if !key.is_weak() => Ok(Point(key)),
-            Ok(_) => Err(KeyError(
-                "a key of small order verifies anything and is refused".to_owned(),
-            )),
-            Err(_) => Err(KeyError(
-                "the bytes are not a point of the Ed25519 curve".to_owned(),
-            )),
-        }
+        Point::of(*self)
     }
 
     /// The 32 bytes of the key.
@@ -67,19 +63,6 @@ impl PublicKey {
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.point()
             .is_ok_and(|point| point.verify(message, signature))
-    }
-}
-
-/// A public key as a point: decompressed and found to be of full order.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Point(VerifyingKey);
-
-impl Point {
-    /// Whether `signature` over `message` holds, verified strictly.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0
-            .verify_strict(message, &Signature::from_bytes(signature))
-            .is_ok()
     }
 }
 

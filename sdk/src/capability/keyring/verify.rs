@@ -8,7 +8,7 @@ use crate::capability::authority::RootKey;
 use crate::capability::chain::Chain;
 use crate::capability::compiled::Rules;
 use crate::capability::datalog::{Block, Table, decode};
-use crate::capability::keys::{Point, PublicKey};
+use crate::capability::keys::{Point, PublicKey, Tabled};
 use crate::capability::link::Link;
 use crate::capability::place::{patterns, place};
 use crate::capability::present::WireCall;
@@ -72,12 +72,12 @@ impl KeyRing {
     /// no call then.
     fn verify(&self, parts: &Parts<'_>) -> Result<(Chain, Option<Point>), Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
-        let roots: Vec<(RootKey, Point)> = {
+        let roots: Vec<(RootKey, Arc<Tabled>)> = {
             let roots = self.trusted();
             roots
                 .iter()
                 .filter(|(root, _)| fits(root, parts.key_id))
-                .copied()
+                .cloned()
                 .collect()
         };
         let known = self
@@ -134,12 +134,16 @@ impl KeyRing {
     }
 
     /// The trusted root that signed the first block.
-    fn root_of(&self, parts: &Parts<'_>, roots: &[(RootKey, Point)]) -> Result<PublicKey, Refusal> {
+    fn root_of(
+        &self,
+        parts: &Parts<'_>,
+        roots: &[(RootKey, Arc<Tabled>)],
+    ) -> Result<PublicKey, Refusal> {
         let first = parts.blocks.first().ok_or_else(untrusted)?;
         let payload = first.payload(None);
         roots
             .iter()
-            .find(|(_, point)| point.verify(&payload, &first.signature))
+            .find(|(_, table)| table.verify(&payload, &first.signature))
             .map(|(root, _)| root.key)
             .ok_or_else(untrusted)
     }

@@ -1,0 +1,112 @@
+//! Strict verification of a signature (RFC 8032, 5.1.7, without cofactor, no part of small order).
+//!
+//! The verdict is that of `VerifyingKey::verify_strict` of `ed25519-dalek`, on every input; the point
+//! arithmetic is that of `curve25519-dalek`, beneath it. Two things are done otherwise, which is why
+//! this is here: the signature's first half is compared as bytes and never read as a point, and a key
+//! that verifies again and again has a table. See `docs/decisions/0024`.
+
+use std::fmt;
+
+use curve25519_dalek::constants::ED25519_BASEPOINT_TABLE;
+use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::BasepointTable;
+use ed25519_dalek::VerifyingKey;
+use sha2::{Digest, Sha512};
+
+use super::{KeyError, PublicKey};
+
+/// A public key as a point: read from its bytes and found to be of full order.
+#[derive(Clone, Copy)]
+pub(crate) struct Point {
+    key: PublicKey,
+    /// The point with its sign turned, as the equation has it.
+    minus: EdwardsPoint,
+}
+
+impl Point {
+    pub(super) fn of(key: PublicKey) -> Result<Self, KeyError> {
+        match VerifyingKey::from_bytes(&key.0) {
+            Ok(point) if !point.is_weak() => Ok(Self {
+                key,
+                minus: -point.to_edwards(),
+            }),
+            Ok(_) => Err(KeyError(
+                "a key of small order verifies anything and is refused".to_owned(),
+            )),
+            Err(_) => Err(KeyError(
+                "the bytes are not a point of the Ed25519 curve".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether `signature` over `message` holds.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        holds(&self.key, message, signature, |k, s| {
+            EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &self.minus, s)
+        })
+    }
+
+    /// The same key with a table of its multiples, for one that verifies many signatures.
+    pub(crate) fn table(&self) -> Tabled {
+        Tabled {
+            key: self.key,
+            minus: Box::new(EdwardsBasepointTable::create(&self.minus)),
+        }
+    }
+}
+
+impl fmt::Debug for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Point({})", self.key)
+    }
+}
+
+/// A public key with a table of its multiples: 30 kB, and a verification without the doublings.
+pub(crate) struct Tabled {
+    key: PublicKey,
+    minus: Box<EdwardsBasepointTable>,
+}
+
+impl Tabled {
+    /// Whether `signature` over `message` holds.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        holds(&self.key, message, signature, |k, s| {
+            &*self.minus * k + ED25519_BASEPOINT_TABLE * s
+        })
+    }
+}
+
+impl fmt::Debug for Tabled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tabled({})", self.key)
+    }
+}
+
+/// Whether `R = sB - kA`, with `combine(k, s)` for the right side.
+fn holds(
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8; 64],
+    combine: impl FnOnce(&Scalar, &Scalar) -> EdwardsPoint,
+) -> bool {
+    let (Some(r), Some(s)) = (signature.first_chunk::<32>(), signature.last_chunk::<32>()) else {
+        return false;
+    };
+    // One spelling of the second half only, or a signature could be changed by others.
+    let Some(s) = Option::<Scalar>::from(Scalar::from_canonical_bytes(*s)) else {
+        return false;
+    };
+    let hash = Sha512::new()
+        .chain_update(r)
+        .chain_update(key.0)
+        .chain_update(message)
+        .finalize();
+    let k = Scalar::from_bytes_mod_order_wide(&hash.into());
+    let point = combine(&k, &s);
+    // Equal bytes are the one spelling of this point, so what is of small order here is it there.
+    point.compress().as_bytes() == r && !point.is_small_order()
+}
+
+#[cfg(test)]
+mod tests;

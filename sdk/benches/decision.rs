@@ -8,7 +8,7 @@ mod common;
 
 use std::hint::black_box;
 
-use bailiwick::capability::{AgentKey, Call, KeyRing};
+use bailiwick::capability::{AgentKey, Call};
 use bailiwick::guard::{Guard, Revocable, Revocations};
 use biscuit_auth::Biscuit;
 use common::paired::ratio;
@@ -73,8 +73,8 @@ fn measure(criterion: &mut Criterion, depth: u32) {
     });
     group.bench_function("cold", |b| {
         b.iter_batched(
-            || KeyRing::new([world.root.root()]),
-            |ring| ring.chain(black_box(&bytes)).unwrap(),
+            || world.fresh(),
+            |bytes| world.ring.chain(black_box(&bytes)).unwrap(),
             BatchSize::SmallInput,
         );
     });
@@ -102,14 +102,13 @@ fn measure(criterion: &mut Criterion, depth: u32) {
 /// verifications, a wire call beside one, a delegation beside a signature.
 fn beside_floors(depth: u32) -> Vec<String> {
     let world = World::of(depth);
-    let bytes = world.held.chain().to_bytes();
-    let (floor, root) = (Floor::new(&world), world.root.root());
+    let floor = Floor::new(&world);
     let cold = ratio(
-        || KeyRing::new([root]),
-        |ring| (ring.chain(black_box(&bytes)).unwrap(), ring),
+        || world.fresh(),
+        |bytes| (world.ring.chain(black_box(&bytes)).unwrap(), bytes),
         || floor.verify(depth + 1),
     );
-    world.ring.chain(&bytes).unwrap();
+    world.ring.chain(&world.held.chain().to_bytes()).unwrap();
     let wire = ratio(
         || world.wire_call(),
         |bytes| (world.ring.wire_call(&bytes).unwrap(), bytes),

@@ -17,6 +17,7 @@ use crate::{DIRECTORY, PATH, TOOL};
 struct World {
     root: Authority,
     scope: Scope,
+    blocks: u32,
     held: Held,
     arguments: String,
     context: Context,
@@ -24,6 +25,19 @@ struct World {
 
 fn now() -> Timestamp {
     "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+/// A chain of fresh keys.
+fn grown(root: &Authority, scope: &Scope, blocks: u32) -> Held {
+    let key = AgentKey::generate();
+    let chain = root.mint(scope, &Mandate::default(), key.public(), now());
+    let mut held = chain.unwrap().held_by(key).unwrap();
+    for _ in 1..blocks {
+        let key = AgentKey::generate();
+        let chain = held.delegate("reader", scope, key.public(), now());
+        held = chain.unwrap().held_by(key).unwrap();
+    }
+    held
 }
 
 impl World {
@@ -35,20 +49,14 @@ impl World {
             .grant(Grant::spawn(["reader"]))
             .expires_in(minutes(10));
         let root = Authority::generate();
-        let key = AgentKey::generate();
-        let chain = root.mint(&scope, &Mandate::default(), key.public(), now());
-        let mut held = chain.unwrap().held_by(key).unwrap();
-        for _ in 1..blocks {
-            let key = AgentKey::generate();
-            let chain = held.delegate("reader", &scope, key.public(), now());
-            held = chain.unwrap().held_by(key).unwrap();
-        }
+        let held = grown(&root, &scope, blocks);
         let mut context = Context::new("reader", Effect::Read, Risk::Low, now());
         context.facts.audience = Some("files".to_owned());
         let arguments = format!(r#"{{"path":"{PATH}"}}"#);
         Self {
             root,
             scope,
+            blocks,
             held,
             arguments,
             context,
@@ -63,10 +71,15 @@ impl World {
         KeyRing::new([self.root.root()])
     }
 
-    fn wire_call(&self) -> Vec<u8> {
+    /// Another chain of the same root, which no keyring has seen.
+    fn fresh(&self) -> Held {
+        grown(&self.root, &self.scope, self.blocks)
+    }
+
+    /// A request that was never made before, under this chain.
+    fn request(&self, held: &Held) -> Vec<u8> {
         let life = Duration::from_secs(30);
-        self.held
-            .wire_call(&self.call(), &self.context.facts, life)
+        held.wire_call(&self.call(), &self.context.facts, life)
             .unwrap()
     }
 }
@@ -79,30 +92,34 @@ fn guard(ring: KeyRing) -> Guard {
 /// The bytes of a chain of so many blocks, and of a request made with it.
 pub(crate) fn sizes(blocks: u32) -> (usize, usize) {
     let world = World::of(blocks);
-    (world.held.chain().to_bytes().len(), world.wire_call().len())
+    (
+        world.held.chain().to_bytes().len(),
+        world.request(&world.held).len(),
+    )
 }
 
 /// How much longer `tenuo` takes to read and verify a chain that was never seen.
 pub(crate) fn cold_beside<B>(blocks: u32, theirs: impl FnMut() -> B) -> f64 {
     let world = World::of(blocks);
-    let bytes = world.held.chain().to_bytes();
-    let read = |ring: KeyRing| (ring.chain(black_box(&bytes)).unwrap(), ring);
-    1.0 / ratio(|| world.ring(), read, theirs)
+    let ring = world.ring();
+    let read = |bytes: Vec<u8>| (ring.chain(black_box(&bytes)).unwrap(), bytes);
+    1.0 / ratio(|| world.fresh().chain().to_bytes(), read, theirs)
 }
 
 /// The same from the bytes of a request to the verdict about it, in a server that never saw its
 /// chain.
 pub(crate) fn wire_beside<B>(blocks: u32, theirs: impl FnMut() -> B) -> f64 {
     let world = World::of(blocks);
-    let verdict = |(ring, request): (KeyRing, Vec<u8>)| {
+    let ring = world.ring();
+    let verdict = |request: Vec<u8>| {
         let wire = ring.wire_call(black_box(&request)).unwrap();
         let apart = bailiwick::capability::Apart::default();
         let verdict = wire
             .chain()
             .explain(&world.call(), &world.context.facts, apart);
-        (verdict.is_ok(), wire, ring)
+        (verdict.is_ok(), wire, request)
     };
-    1.0 / ratio(|| (world.ring(), world.wire_call()), verdict, theirs)
+    1.0 / ratio(|| world.request(&world.fresh()), verdict, theirs)
 }
 
 /// Measures our side for chains of so many blocks.
@@ -132,8 +149,8 @@ pub(crate) fn measure(group: &mut BenchmarkGroup<'_, WallTime>, blocks: u32) {
     // From the bytes of a request to the verdict about it; the chain was seen before, or not.
     let cached = world.ring();
     cached.chain(&bytes).unwrap();
-    let verdict = |ring: &KeyRing, bytes: &[u8]| {
-        let wire = ring.wire_call(bytes).unwrap();
+    let verdict = |bytes: &[u8]| {
+        let wire = cached.wire_call(bytes).unwrap();
         let call = world.call();
         wire.chain()
             .explain(
@@ -143,24 +160,25 @@ pub(crate) fn measure(group: &mut BenchmarkGroup<'_, WallTime>, blocks: u32) {
             )
             .is_ok()
     };
-    for (name, ring) in [("wire_cached", Some(&cached)), ("wire_cold", None)] {
+    for (name, fresh) in [("wire_cached", false), ("wire_cold", true)] {
         group.bench_function(name, |b| {
             b.iter_batched(
                 || {
-                    (
-                        ring.cloned().unwrap_or_else(|| world.ring()),
-                        world.wire_call(),
-                    )
+                    if fresh {
+                        world.request(&world.fresh())
+                    } else {
+                        world.request(held)
+                    }
                 },
-                |(ring, bytes)| verdict(&ring, &bytes),
+                |bytes| verdict(&bytes),
                 BatchSize::SmallInput,
             );
         });
     }
     group.bench_function("chain_cold", |b| {
         b.iter_batched(
-            || world.ring(),
-            |ring| ring.chain(black_box(&bytes)).unwrap(),
+            || world.fresh().chain().to_bytes(),
+            |bytes| cached.chain(black_box(&bytes)).unwrap(),
             BatchSize::SmallInput,
         );
     });

@@ -34,6 +34,7 @@ pub(crate) struct World {
     pub(crate) root: Authority,
     pub(crate) ring: KeyRing,
     pub(crate) scope: Scope,
+    depth: u32,
     pub(crate) held: Held,
     pub(crate) call: Call,
     pub(crate) context: Context,
@@ -55,19 +56,25 @@ fn scope() -> Scope {
         .expires_in(minutes(10))
 }
 
+/// A chain of fresh keys, and the secret of its holder.
+fn grown(root: &Authority, scope: &Scope, depth: u32) -> (Held, SigningKey) {
+    let mut key = AgentKey::generate();
+    let mut holder = secret(&key);
+    let mint = root.mint(scope, &Mandate::default(), key.public(), now());
+    let mut held = mint.unwrap().held_by(key).unwrap();
+    for _ in 0..depth {
+        key = AgentKey::generate();
+        holder = secret(&key);
+        let child = held.delegate("reader", scope, key.public(), now());
+        held = child.unwrap().held_by(key).unwrap();
+    }
+    (held, holder)
+}
+
 impl World {
     pub(crate) fn of(depth: u32) -> Self {
         let (root, scope) = (Authority::generate(), scope());
-        let mut key = AgentKey::generate();
-        let mut holder = secret(&key);
-        let mint = root.mint(&scope, &Mandate::default(), key.public(), now());
-        let mut held = mint.unwrap().held_by(key).unwrap();
-        for _ in 0..depth {
-            key = AgentKey::generate();
-            holder = secret(&key);
-            let child = held.delegate("reader", &scope, key.public(), now());
-            held = child.unwrap().held_by(key).unwrap();
-        }
+        let (held, holder) = grown(&root, &scope, depth);
         let mut context = Context::new("lead/reader", Effect::Read, Risk::Low, now());
         context.facts.task = Some("report".to_owned());
         context.facts.audience = Some("files".to_owned());
@@ -75,11 +82,18 @@ impl World {
             ring: KeyRing::new([root.root()]),
             root,
             scope,
+            depth,
             held,
             call: Call::parse("fs.read", ARGUMENTS).unwrap(),
             context,
             holder,
         }
+    }
+
+    /// The bytes of another chain of the same root and depth, which no keyring has seen.
+    pub(crate) fn fresh(&self) -> Vec<u8> {
+        let (held, _) = grown(&self.root, &self.scope, self.depth);
+        held.chain().to_bytes()
     }
 
     /// The bytes of a fresh wire call of the chain.

@@ -19,7 +19,7 @@ use criterion::{BatchSize, Criterion};
 fn measure(criterion: &mut Criterion, depth: u32) {
     let world = World::of(depth);
     let (held, call, context) = (&world.held, &world.call, &world.context);
-    let guard = Guard::builder(world.ring.clone()).audience("files").build();
+    let guard = guard(&world);
     let bytes = held.chain().to_bytes();
     let floor = Floor::new(&world);
     let mut group = criterion.benchmark_group(depth.to_string());
@@ -42,15 +42,7 @@ fn measure(criterion: &mut Criterion, depth: u32) {
     });
     drop(strict);
     group.bench_function("whole", |b| {
-        b.iter(|| {
-            let call = Call::parse("fs.read", black_box(ARGUMENTS)).unwrap();
-            guard.check(held.into(), &call, context).unwrap();
-            call.digest(
-                &held.chain().holder(),
-                context.facts.task.as_deref(),
-                guard.audience(),
-            )
-        });
+        b.iter(|| whole(&world, &guard));
     });
     let (verifier, stock_bytes, stock_root) = (
         world.stock_verifier(),
@@ -98,8 +90,8 @@ fn measure(criterion: &mut Criterion, depth: u32) {
     group.finish();
 }
 
-/// What must stay near its floor, each measured in turns with it: a cold chain beside as many
-/// verifications, a wire call beside one, a delegation beside a signature.
+/// What has a target, each measured in turns with what it is held against: a cold chain beside as many
+/// verifications, a wire call beside one, a delegation beside a signature, and the rest.
 fn beside_floors(depth: u32) -> Vec<String> {
     let world = World::of(depth);
     let floor = Floor::new(&world);
@@ -126,7 +118,56 @@ fn beside_floors(depth: u32) -> Vec<String> {
         || floor.sign(),
     );
     let cells = [cold, wire, delegate].map(|ratio| format!("{ratio:.2}"));
-    [depth.to_string()].into_iter().chain(cells).collect()
+    let quick = beside_stock(&world).map(|ratio| format!("1/{:.0}", 1.0 / ratio));
+    let cached = format!("{:.1}", cached_beside_warm(&world));
+    [depth.to_string()]
+        .into_iter()
+        .chain(cells)
+        .chain(quick)
+        .chain([cached])
+        .collect()
+}
+
+fn guard(world: &World) -> Guard {
+    Guard::builder(world.ring.clone()).audience("files").build()
+}
+
+/// The whole of a decision in process: the arguments' text read, the call checked, its digest made.
+fn whole(world: &World, guard: &Guard) -> [u8; 32] {
+    let (held, context) = (&world.held, &world.context);
+    let call = Call::parse("fs.read", black_box(ARGUMENTS)).unwrap();
+    guard.check(held.into(), &call, context).unwrap();
+    let task = context.facts.task.as_deref();
+    call.digest(&held.chain().holder(), task, guard.audience())
+}
+
+/// A warm check and a whole decision, each in turns with the stock engine.
+fn beside_stock(world: &World) -> [f64; 2] {
+    let (verifier, guard) = (world.stock_verifier(), guard(world));
+    let token = Biscuit::from(world.stock_bytes(), world.stock_root()).unwrap();
+    let (held, call, context) = (&world.held, &world.call, &world.context);
+    let warm = ratio(
+        || (),
+        |()| guard.check(black_box(held).into(), call, context).is_ok(),
+        || stock(&verifier, black_box(&token)),
+    );
+    let whole = ratio(
+        || (),
+        |()| whole(world, &guard),
+        || stock(&verifier, black_box(&token)),
+    );
+    [warm, whole]
+}
+
+/// The bytes of a chain that was seen before, in turns with a warm check.
+fn cached_beside_warm(world: &World) -> f64 {
+    let (bytes, guard) = (world.held.chain().to_bytes(), guard(world));
+    let (held, call, context) = (&world.held, &world.call, &world.context);
+    ratio(
+        || (),
+        |()| world.ring.chain(black_box(&bytes)).unwrap(),
+        || guard.check(black_box(held).into(), call, context).is_ok(),
+    )
 }
 
 fn report() {
@@ -135,6 +176,9 @@ fn report() {
         "cold (its verifications = 1)",
         "wire call (a verification = 1)",
         "delegate (a signature = 1)",
+        "warm (of stock)",
+        "whole decision (of stock)",
+        "cached bytes (warm = 1)",
     ]);
     for depth in DEPTHS {
         table::row(beside_floors(depth));

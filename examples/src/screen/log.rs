@@ -81,6 +81,12 @@ impl Log {
                 let why = self.paint.paint(Style::Red, &why);
                 self.lines.push(format!("  ‖ paused   {why}"));
             }
+            EventKind::HandedOver { to } => {
+                self.belongs_to(agent);
+                let to = to.rsplit_once('/').map_or(to.as_str(), |(_, name)| name);
+                let to = cut(&printable(to), WIDTH - 22);
+                self.lines.push(format!("  → handed over to {to}"));
+            }
             EventKind::Ended { .. } => self.close(agent),
             // The tree shows who thinks; what a later version tells is not shown.
             _ => {}

@@ -59,6 +59,10 @@ impl Tree {
                 node.doing = format!("refused: {}", printable(capability));
             }
             EventKind::Paused { why } => node.doing = format!("paused: {}", printable(why)),
+            EventKind::HandedOver { to } => {
+                let to = to.rsplit_once('/').map_or(to.as_str(), |(_, name)| name);
+                node.doing = format!("handed over to {}", printable(to));
+            }
             EventKind::Ended { how } => {
                 node.ended = true;
                 node.well = how == "answer";

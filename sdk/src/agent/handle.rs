@@ -11,6 +11,7 @@ use super::report::{Report, RunFailed};
 use super::spawn::Spawn;
 use crate::capability::Held;
 use crate::id::{AgentId, RunId};
+use crate::record::EventKind;
 use crate::tool::Outcome;
 
 /// An agent: a token that only narrows, a key that never leaves, and a task that ends.
@@ -18,12 +19,18 @@ use crate::tool::Outcome;
 /// Dropping it ends its task. Children are made from it alone ([`Agent::spawn`]).
 pub struct Agent {
     pub(super) member: Arc<Member>,
+    /// The agent that stepped back for this one, which ends after it.
+    behind: Option<Box<Agent>>,
+    /// How its task ends when it is dropped.
+    how: &'static str,
 }
 
 impl Agent {
     pub(super) fn new(member: Member) -> Self {
         Self {
             member: Arc::new(member),
+            behind: None,
+            how: "dropped",
         }
     }
 
@@ -69,6 +76,35 @@ impl Agent {
         super::driver::run(self, task.into(), None).await
     }
 
+    /// Steps back for `to`, a child of this agent (a handoff): this one does nothing more, and ends when
+    /// `to` ends. What `to` may do is what it was spawned with.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAChild`], with both agents, when `to` was not spawned by this one.
+    pub fn hand_over(mut self, mut to: Self) -> Result<Self, NotAChild> {
+        if !to.member.is_child_of(&self.member) {
+            return Err(NotAChild(Box::new((self, to))));
+        }
+        self.member.emit(EventKind::HandedOver {
+            to: to.path().to_owned(),
+        });
+        self.how = "handed over";
+        to.behind = Some(Box::new(self));
+        Ok(to)
+    }
+
+    /// Ends those that stepped back for this agent, which has ended.
+    pub(super) async fn end_behind(&mut self) {
+        let mut behind = self.behind.take();
+        while let Some(mut agent) = behind {
+            if agent.member.end(agent.how) {
+                agent.member.record_end(agent.how, None).await;
+            }
+            behind = agent.behind.take();
+        }
+    }
+
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
         self.member.learn_from_parents();
@@ -89,11 +125,11 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        if self.member.end("dropped")
+        if self.member.end(self.how)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let member = self.member.clone();
-            runtime.spawn(async move { member.record_end("dropped", None).await });
+            let (member, how) = (self.member.clone(), self.how);
+            runtime.spawn(async move { member.record_end(how, None).await });
         }
     }
 }
@@ -106,6 +142,19 @@ impl fmt::Debug for Agent {
             self.member.path,
             self.member.held.chain()
         )
+    }
+}
+
+/// A task can be handed over to a child only: nobody else's token is no wider.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no child of `{}`, so it cannot take the task over", .0.1.path(), .0.0.path())]
+pub struct NotAChild(Box<(Agent, Agent)>);
+
+impl NotAChild {
+    /// The agent that wanted to step back, and the one that was to take over.
+    #[must_use]
+    pub fn into_agents(self) -> (Agent, Agent) {
+        *self.0
     }
 }
 

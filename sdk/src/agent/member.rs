@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Prices;
 use super::durable::{AgentRecord, CallRecord, Tree};
-use super::orchestrator::{Seat, Shared};
 use super::run::{CallOutcome, Limits, Run, cleaned};
+use super::shared::{Seat, Shared};
 use super::spawn::SpawnError;
 use crate::capability::{Held, Risk, Sensitivity};
 use crate::guard::{Context, Denial, Effect, Revocable};
@@ -41,6 +41,8 @@ pub(super) struct Member {
     pub(super) tree: Option<Arc<Tree>>,
     /// The call of its parent's model that asked for it, if a model did.
     pub(super) call: Option<String>,
+    /// Whether it took its parent's task over.
+    pub(super) takes_over: bool,
     parent: Option<Arc<Member>>,
     intent: Option<String>,
     task: Mutex<Option<String>>,
@@ -103,6 +105,7 @@ impl Member {
             system: None,
             tree: parent.and_then(|parent| parent.tree.clone()),
             call: None,
+            takes_over: false,
             cancel: parent
                 .map_or(&shared.cancel, |parent| &parent.cancel)
                 .child_token(),
@@ -134,6 +137,7 @@ impl Member {
             system: record.system.clone(),
             tree: Some(tree.clone()),
             call: record.call.clone(),
+            takes_over: record.takes_over,
             task: Mutex::new(task),
             ..Self::at(shared, parent, &record.role, (held, seat), intent)
         }
@@ -150,6 +154,12 @@ impl Member {
     /// Whether it is the first agent of its tree.
     pub(super) const fn is_root(&self) -> bool {
         self.parent.is_none()
+    }
+
+    pub(super) fn is_child_of(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        self.parent
+            .as_ref()
+            .is_some_and(|parent| Arc::ptr_eq(parent, other))
     }
 
     pub(super) fn parent_id(&self) -> Option<AgentId> {

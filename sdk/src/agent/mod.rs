@@ -6,24 +6,30 @@
 //! its whole subtree.
 
 mod budget;
+mod builder;
 mod children;
 mod driver;
 mod durable;
 mod handle;
+mod helper;
 mod member;
 mod orchestrator;
 mod report;
 mod run;
+mod shared;
+mod spans;
 mod spawn;
 mod typed;
 
 pub use budget::Prices;
+pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
 pub use durable::{
     KeptAgent, KeptRun, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents, kept_runs,
 };
-pub use handle::{Agent, AgentHandle};
-pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};
+pub use handle::{Agent, AgentHandle, NotAChild};
+pub use helper::Helper;
+pub use orchestrator::Orchestrator;
 pub use report::{OutputError, Report, RunFailed};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};

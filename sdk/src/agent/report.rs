@@ -107,11 +107,17 @@ impl CallOutcome {
         }
     }
 
-    /// What the model is told of a helper's run.
-    pub(super) fn answer(report: &Result<Report, RunFailed>) -> Self {
-        match report {
-            Ok(report) => Self::Value(report.text().to_owned()),
-            Err(failed) => Self::Failed(failed.for_model()),
+    /// What the model is told of a helper's run; or what its own run ends with, where the helper took
+    /// the task over.
+    pub(super) fn answer(report: &Result<Report, RunFailed>, took_over: bool) -> Self {
+        let (answered, text) = match report {
+            Ok(report) => (true, report.text().to_owned()),
+            Err(failed) => (false, failed.for_model()),
+        };
+        match answered {
+            _ if took_over => Self::HandedOver { answered, text },
+            true => Self::Value(text),
+            false => Self::Failed(text),
         }
     }
 }
@@ -130,6 +136,7 @@ impl RunFailed {
             Ended::Cancelled => "was cancelled",
             Ended::ModelFailed => "got no completion from its model",
             Ended::Unfit => "gave no answer of the type that was asked for",
+            Ended::HandedOver => "handed its task over to an agent that gave no answer",
             Ended::Unkept => "stopped, as what it did could not be kept",
             _ => "ended without an answer",
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::durable::{CallRecord, digest};
 use super::handle::Agent;
+use super::helper::Helper;
 use super::member::Member;
 use super::run::Limits;
 use crate::capability::{
@@ -89,6 +90,7 @@ pub struct Spawn {
     system: Option<String>,
     /// The model's call that asks for it, and which call that is.
     asked: Option<(String, String)>,
+    takes_over: bool,
 }
 
 impl std::fmt::Debug for Spawn {
@@ -107,13 +109,20 @@ impl Spawn {
             limits: None,
             system: None,
             asked: None,
+            takes_over: false,
         }
     }
 
-    /// The call of the parent's model that asks for the child.
-    pub(super) fn asked_by(mut self, call: &ToolCall) -> Self {
-        self.asked = Some((call.id.clone(), digest(call)));
-        self
+    /// The call of the parent's model that asks for the child, and what it asks for.
+    pub(super) fn asked_by(self, call: &ToolCall, helper: &Helper) -> Self {
+        Self {
+            asked: Some((call.id.clone(), digest(call))),
+            scope: helper.scope.clone(),
+            limits: helper.limits,
+            system: helper.system.clone(),
+            takes_over: helper.takes_over,
+            ..self
+        }
     }
 
     /// What the child may do; without it, nothing.
@@ -223,6 +232,7 @@ impl Spawn {
         }
         member.limits = self.limits.unwrap_or(member.limits);
         member.system = self.system;
+        member.takes_over = self.takes_over;
         let mut batch = outcome;
         if let Some(tree) = &parent.tree {
             if let Some((call, digest)) = self.asked {

@@ -65,6 +65,16 @@ pub enum EventKind {
         /// Which turn, counted from 1.
         turn: u32,
     },
+    /// A model's words, as they come. What counts is the completion: an error takes words back.
+    Said {
+        /// A piece of them, as the model wrote it: escape it before it reaches a terminal.
+        text: String,
+    },
+    /// An agent handed its task over, and does nothing more.
+    HandedOver {
+        /// The path of the agent that took it.
+        to: String,
+    },
     /// A call was allowed and has ended.
     Called {
         /// The call.

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
-use super::super::durable::{CallJournal, Resumed, digest};
+use super::super::durable::{CallJournal, digest};
 use super::super::member::Member;
 use super::super::run::CallOutcome;
+use super::super::spans;
+use super::helper::Around;
 use super::{Driver, SPAWN_TOOL, helper, level};
 use crate::capability::{SPAWN, canonical};
 use crate::guard::Denial;
@@ -21,12 +24,19 @@ impl Driver {
         let mut open: Vec<String> = Vec::with_capacity(calls.len());
         for call in calls.clone() {
             open.push(call.id.clone());
-            let child = self.awaited.remove(&call.id);
+            let around = Around {
+                alone: self.machine.asked() == 1,
+                child: self.awaited.remove(&call.id),
+                wanted: self.wanted.clone(),
+            };
             let member = self.member.clone();
-            running.spawn(async move {
-                let (outcome, denial) = one(&member, &call, child).await;
+            let span = spans::call(&member, &call);
+            let made = async move {
+                let (outcome, denial) = one(&member, &call, around).await;
+                spans::called(&outcome);
                 (call.id, outcome, denial)
-            });
+            };
+            running.spawn(made.instrument(span));
         }
         while let Some(joined) = running.join_next().await {
             let Ok((id, outcome, denial)) = joined else {
@@ -52,10 +62,11 @@ impl Driver {
 async fn one(
     member: &Arc<Member>,
     call: &ToolCall,
-    child: Option<Resumed>,
+    around: Around,
 ) -> (CallOutcome, Option<Denial>) {
-    if call.name == SPAWN_TOOL || call.name == SPAWN {
-        return helper::spawn(member, call, child).await;
+    let helper = member.shared.helpers.get(&call.name);
+    if helper.is_some() || call.name == SPAWN_TOOL || call.name == SPAWN {
+        return helper::spawn(member, call, helper, around).await;
     }
     let journal = journal(member, call);
     match member.call(&call.name, &call.arguments, journal).await {

@@ -1,28 +1,108 @@
-//! A helper that a model asks for.
+//! A helper that a model asks for: by `agent.spawn` with a scope of its own, or by the name of one that
+//! code described.
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::durable::Resumed;
+use super::super::helper::Helper;
 use super::super::member::{Member, denied, line};
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
+use super::super::typed::Wanted;
 use super::calls::refused;
 use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
 use crate::guard::Denial;
 use crate::model::ToolCall;
+use crate::record::EventKind;
+
+/// What is asked for.
+pub(super) struct Asked {
+    helper: Helper,
+    task: String,
+}
+
+impl Asked {
+    /// Reads a call of `agent.spawn`, or of the helper.
+    fn read(helper: Option<&Helper>, arguments: &str) -> Result<Self, Refusal> {
+        let mut given = Given::read(arguments)?;
+        let asked = match helper {
+            Some(helper) => Self {
+                helper: helper.clone(),
+                task: given.text("task")?,
+            },
+            None => Self {
+                task: given.text("task")?,
+                helper: Helper::new(given.text("role")?, "").scope(given.scope()?),
+            },
+        };
+        given.nothing_more()?;
+        Ok(asked)
+    }
+
+    fn spawn(&self, member: &Arc<Member>, call: &ToolCall) -> Spawn {
+        let role = self.helper.role().to_owned();
+        Spawn::new(member.clone(), role).asked_by(call, &self.helper)
+    }
+}
+
+/// The arguments of such a call.
+struct Given(Map<String, Value>);
+
+impl Given {
+    fn read(arguments: &str) -> Result<Self, Refusal> {
+        canonical::read_object(arguments)
+            .map(Self)
+            .map_err(|error| wrong(error.to_string()))
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, Refusal> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(wrong(format!("`{name}` must be given, as a string"))),
+        }
+    }
+
+    fn scope(&mut self) -> Result<Scope, Refusal> {
+        let scope = self.0.remove("scope");
+        let scope = scope.ok_or_else(|| wrong("`scope` must be given".to_owned()))?;
+        Scope::from_value(&scope).map_err(|error| wrong(format!("scope: {error}")))
+    }
+
+    fn nothing_more(&self) -> Result<(), Refusal> {
+        match self.0.keys().next() {
+            Some(stray) => Err(wrong(format!("`{stray}` is no argument of a spawn"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn wrong(what: String) -> Refusal {
+    Refusal::new(Kind::Argument, what)
+}
+
+/// What a turn knows of such a call beside it.
+pub(super) struct Around {
+    /// Whether it is the only call of its turn.
+    pub(super) alone: bool,
+    /// The helper that it made before a crash, if it did.
+    pub(super) child: Option<Resumed>,
+    /// What the answer of the whole run must look like.
+    pub(super) wanted: Option<Wanted>,
+}
 
 /// Spawns and runs it like any other, its answer the result; or goes on with the one that this call
 /// made before a crash.
 pub(super) async fn spawn(
     member: &Arc<Member>,
     call: &ToolCall,
-    child: Option<Resumed>,
+    helper: Option<&Helper>,
+    around: Around,
 ) -> (CallOutcome, Option<Denial>) {
     let arguments = &call.arguments;
-    let (role, task, scope) = match read(arguments) {
-        Ok(read) => read,
+    let asked = match Asked::read(helper, arguments) {
+        Ok(asked) => asked,
         Err(refusal) => {
             let denial = Denial::new(&member.path, SPAWN, refusal);
             member.record_unreadable(&denial).await;
@@ -30,17 +110,37 @@ pub(super) async fn spawn(
             return refused(denial, arguments);
         }
     };
-    if let Some(child) = child {
-        return (answer(super::go_on(child, &task, None)).await, None);
+    let takes_over = asked.helper.takes_over;
+    if takes_over && !around.alone {
+        let text =
+            "not made: a task is handed over by the only call of a turn; make the others first";
+        return (CallOutcome::Failed(text.to_owned()), None);
     }
-    let spawned = Spawn::new(member.clone(), role)
-        .scope(scope)
-        .asked_by(call)
-        .await;
-    let error = match spawned {
-        Ok(child) => return (answer(super::run(child, task, None)).await, None),
-        Err(error) => error,
+    // Whoever takes the task over owes the answer that was asked for.
+    let wanted = around.wanted.filter(|_| takes_over);
+    let running = match around.child {
+        Some(child) => super::go_on(child, &asked.task, wanted),
+        None => match asked.spawn(member, call).await {
+            Ok(child) => {
+                if takes_over {
+                    member.emit(EventKind::HandedOver {
+                        to: child.path().to_owned(),
+                    });
+                }
+                super::run(child, asked.task, wanted)
+            }
+            Err(error) => return no_child(member, error, arguments),
+        },
     };
+    let report = running.await;
+    if let Err(failed) = &report {
+        // Its words are the operator's: they may name limits, or hold a provider's.
+        tracing::warn!(%failed, "a helper ended without an answer");
+    }
+    (CallOutcome::answer(&report, takes_over), None)
+}
+
+fn no_child(member: &Member, error: SpawnError, arguments: &str) -> (CallOutcome, Option<Denial>) {
     let denial = match error {
         SpawnError::Denied(denial) => *denial,
         SpawnError::Pending(pending) => pending.missing,
@@ -53,31 +153,4 @@ pub(super) async fn spawn(
     };
     member.emit(denied(&denial, line(arguments)));
     refused(denial, arguments)
-}
-
-async fn answer(running: super::Running) -> CallOutcome {
-    let report = running.await;
-    if let Err(failed) = &report {
-        // Its words are the operator's: they may name limits, or hold a provider's.
-        tracing::warn!(%failed, "a helper ended without an answer");
-    }
-    CallOutcome::answer(&report)
-}
-
-fn read(arguments: &str) -> Result<(String, String, Scope), Refusal> {
-    let wrong = |what: String| Refusal::new(Kind::Argument, what);
-    let mut given = canonical::read_object(arguments).map_err(|error| wrong(error.to_string()))?;
-    let mut text = |name: &str| match given.remove(name) {
-        Some(Value::String(text)) => Ok(text),
-        _ => Err(wrong(format!("`{name}` must be given, as a string"))),
-    };
-    let (role, task) = (text("role")?, text("task")?);
-    let scope = given
-        .remove("scope")
-        .ok_or_else(|| wrong("`scope` must be given".to_owned()))?;
-    if let Some(stray) = given.keys().next() {
-        return Err(wrong(format!("`{stray}` is no argument of a spawn")));
-    }
-    let scope = Scope::from_value(&scope).map_err(|error| wrong(format!("scope: {error}")))?;
-    Ok((role, task, scope))
 }

@@ -11,18 +11,21 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use serde_json::json;
+use tracing::Instrument;
 
 use self::turn::NoTurn;
 use super::durable::{Asking, Keeper, Resumed};
 use super::handle::Agent;
+use super::helper::Helper;
 use super::member::Member;
 use super::report::{Report, RunFailed};
 use super::run::{CallOutcome, Ended, Finished, Run, Step};
-use super::typed::{Check, Wanted};
+use super::spans;
+use super::typed::Wanted;
 use crate::capability::{SPAWN, Sensitivity};
 use crate::guard::Denial;
 use crate::id::RunId;
-use crate::model::{OutputSchema, ToolCall, ToolSpec};
+use crate::model::{ToolCall, ToolSpec};
 use crate::record::EventKind;
 use crate::store::{Batch, StoreError};
 
@@ -42,25 +45,25 @@ struct Driver {
     asking: Option<Asking>,
     /// Children that open calls wait for, taken over after a crash.
     awaited: HashMap<String, Resumed>,
-    /// Looks at an answer before it is one.
-    check: Option<Check>,
+    /// What the answer must look like.
+    wanted: Option<Wanted>,
 }
 
 /// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
 pub(super) fn run(agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
     let member = agent.member.clone();
     let tree = member.tree.clone();
-    let (schema, check) = wanted.map(|it| (it.schema, it.check)).unzip();
     let driver = Driver {
-        machine: begun(&member, &task, schema),
+        machine: begun(&member, &task, wanted.as_ref()),
         denials: Vec::new(),
         keeper: tree.map(|tree| Keeper::new(tree, member.id, 0)),
         asking: None,
         awaited: HashMap::new(),
-        check,
+        wanted,
         member,
     };
-    Box::pin(driver.until_it_ends(agent, true))
+    let span = spans::run(&agent.member);
+    Box::pin(driver.until_it_ends(agent, true).instrument(span))
 }
 
 /// Goes on with the run of an agent that was taken over; one that had none yet begins with `task`.
@@ -74,10 +77,9 @@ pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Run
         ..
     } = resumed;
     let member = agent.member.clone();
-    let (schema, check) = wanted.map(|it| (it.schema, it.check)).unzip();
     let (machine, is_new) = match run {
         Some(run) => (equipped(&member, run), false),
-        None => (begun(&member, task, schema), true),
+        None => (begun(&member, task, wanted.as_ref()), true),
     };
     let driver = Driver {
         member,
@@ -86,13 +88,14 @@ pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Run
         keeper: Some(keeper),
         asking,
         awaited,
-        check,
+        wanted,
     };
-    Box::pin(driver.until_it_ends(agent, is_new))
+    let span = spans::run(&agent.member);
+    Box::pin(driver.until_it_ends(agent, is_new).instrument(span))
 }
 
 /// A run that begins.
-fn begun(member: &Member, task: &str, schema: Option<OutputSchema>) -> Run {
+fn begun(member: &Member, task: &str, wanted: Option<&Wanted>) -> Run {
     member.set_task(task);
     member.learn_from_parents();
     let id = member
@@ -103,8 +106,8 @@ fn begun(member: &Member, task: &str, schema: Option<OutputSchema>) -> Run {
     if let Some(system) = &member.system {
         run = run.with_system(system.clone());
     }
-    if let Some(schema) = schema {
-        run = run.with_output(schema);
+    if let Some(wanted) = wanted {
+        run = run.with_output(wanted.schema.clone());
     }
     equipped(member, run)
 }
@@ -137,6 +140,7 @@ fn shown(member: &Member) -> Vec<ToolSpec> {
             "Start a helper with some of your own authority; its answer is the result.",
             parameters,
         ));
+        tools.extend(member.shared.helpers.values().map(Helper::spec));
     }
     tools
 }
@@ -147,7 +151,7 @@ pub(super) fn level(sensitivity: Option<Sensitivity>) -> u8 {
 }
 
 impl Driver {
-    async fn until_it_ends(mut self, agent: Agent, is_new: bool) -> Result<Report, RunFailed> {
+    async fn until_it_ends(mut self, mut agent: Agent, is_new: bool) -> Result<Report, RunFailed> {
         let member = agent.member.clone();
         let finished = match is_new {
             true => match self.keep().await {
@@ -163,6 +167,7 @@ impl Driver {
             .keeper
             .as_mut()
             .map(|keeper| keeper.state(&mut self.machine, None));
+        spans::ended(&finished);
         let report = Report::new(member.path.clone(), finished, self.denials);
         member.teach_parent();
         if stopped {
@@ -170,9 +175,11 @@ impl Driver {
         } else if member.end(how) {
             let known = member.situation();
             let known = (known.taint.unwrap_or_default(), level(known.sensitivity));
-            let last = last.map(|last| (last, CallOutcome::answer(&report), known));
+            let outcome = CallOutcome::answer(&report, member.takes_over);
+            let last = last.map(|last| (last, outcome, known));
             member.record_end(how, last).await;
         }
+        agent.end_behind().await;
         report
     }
 

@@ -1,10 +1,15 @@
 //! One turn of the model, with what it costs.
 
+use tracing::Instrument;
+
 use super::super::budget;
 use super::super::durable::Asking;
+use super::super::member::Member;
+use super::super::spans;
 use super::Driver;
 use crate::capability::Kind;
-use crate::model::{Request, Usage};
+use crate::model::{Completion, Model, ModelError, Request, Usage};
+use crate::record::EventKind;
 use crate::store::{Batch, StoreError};
 
 /// Why there is no completion.
@@ -45,19 +50,21 @@ impl Driver {
             Kind::Budget => NoTurn::Budget(denial.to_string()),
             _ => NoTurn::Failed(denial.to_string()),
         })?;
+        let span = spans::turn(&member, model.name(), &request);
         let completion = tokio::select! {
-            completion = model.generate(&request) => completion,
+            completion = answer(&member, &**model, &request).instrument(span.clone()) => completion,
             // What it costs that is not waited for is not known: all that was taken stays taken.
             () = member.cancel.cancelled() => return Err(NoTurn::Cancelled),
         };
+        spans::answered(&span, &completion);
         let (usage, completion) = match completion {
             Ok(completion) => (completion.usage, Ok(completion)),
             Err(error) => (Usage::default(), Err(NoTurn::Failed(error.to_string()))),
         };
         let completed = completion.map(|completion| {
-            let look = self.check.as_ref().filter(|_| completion.calls.is_empty());
+            let wanted = self.wanted.as_ref().filter(|_| completion.calls.is_empty());
             let text = completion.text.as_deref().unwrap_or_default();
-            let why = look.and_then(|look| look(text).err());
+            let why = wanted.and_then(|wanted| (wanted.check)(text).err());
             // The machine asked for it.
             let _ = match why {
                 Some(why) => self.machine.unfit(completion, &why),
@@ -79,4 +86,20 @@ impl Driver {
             }
         }
     }
+}
+
+/// What the model answers; its words are told as they come where that is wanted.
+async fn answer(
+    member: &Member,
+    model: &dyn Model,
+    request: &Request,
+) -> Result<Completion, ModelError> {
+    if !member.shared.words {
+        return model.generate(request).await;
+    }
+    let mut tell = |text: &str| {
+        let text = text.to_owned();
+        member.emit(EventKind::Said { text });
+    };
+    model.stream(request, &mut tell).await
 }

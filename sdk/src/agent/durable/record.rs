@@ -72,6 +72,9 @@ pub(in crate::agent) struct AgentRecord {
     /// The call of its parent's model that asked for it; none where code did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) call: Option<String>,
+    /// Whether it took its parent's task over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::agent) takes_over: bool,
     /// The token.
     pub(in crate::agent) token: String,
     /// The private key, sealed.
@@ -100,6 +103,7 @@ impl AgentRecord {
             role: member.role.clone(),
             parent: member.parent_id(),
             call: member.call.clone(),
+            takes_over: member.takes_over,
             token: to_text(&chain.to_bytes()),
             key,
             task: member.task(),

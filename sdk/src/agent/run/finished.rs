@@ -26,6 +26,9 @@ pub enum Ended {
     ModelFailed,
     /// Its answers were not of the type that was asked for.
     Unfit,
+    /// It handed its task over, and whoever took it gave no answer. With one, the run ends in that
+    /// answer.
+    HandedOver,
     /// What it did could not be kept, so it went no further.
     Unkept,
 }
@@ -41,6 +44,7 @@ impl Ended {
             Self::Budget => "out of budget",
             Self::ModelFailed => "failed",
             Self::Unfit => "unfit answers",
+            Self::HandedOver => "handed over",
             Self::Unkept => "not kept",
         }
     }

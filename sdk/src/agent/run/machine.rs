@@ -105,6 +105,11 @@ impl Run {
         self.state.turns
     }
 
+    /// How many calls the last completion asked for.
+    pub(in crate::agent) fn asked(&self) -> usize {
+        self.state.asked().len()
+    }
+
     /// The conversation so far.
     #[must_use]
     pub fn messages(&self) -> &[Message] {

@@ -82,7 +82,17 @@ impl State {
             let Some(outcome) = outcomes.remove(&call.id) else {
                 continue;
             };
+            if let CallOutcome::HandedOver { answered, text } = outcome {
+                let ended = if answered {
+                    Ended::Answer
+                } else {
+                    Ended::HandedOver
+                };
+                self.phase = Phase::Done { ended, text };
+                continue;
+            }
             let (outcome, is_error, refusal) = match outcome {
+                CallOutcome::HandedOver { .. } => continue,
                 CallOutcome::Value(text) => (text, false, None),
                 CallOutcome::Failed(text) => (text, true, None),
                 // Inventing the same tool again and again is stopped like any other refusal.
@@ -154,6 +164,8 @@ pub(in crate::agent) fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome
         CallOutcome::Value(text) => CallOutcome::Value(shown(&text, max)),
         CallOutcome::Failed(text) => CallOutcome::Failed(shown(&text, max)),
         CallOutcome::UnknownTool(text) => CallOutcome::UnknownTool(shown(&text, max)),
+        // An answer, like the run's own.
+        whole @ CallOutcome::HandedOver { .. } => whole,
         CallOutcome::Denied {
             kind,
             text,

@@ -40,6 +40,13 @@ pub enum CallOutcome {
     Failed(String),
     /// There is no tool of that name.
     UnknownTool(String),
+    /// Another agent took the task over, and has ended: the run ends with it.
+    HandedOver {
+        /// Whether it answered.
+        answered: bool,
+        /// Its answer, or in words why there is none.
+        text: String,
+    },
 }
 
 /// A run was told something that does not fit what it waits for; it is unchanged.

@@ -1,0 +1,93 @@
+//! Agents as tools: helpers that a model calls by name.
+
+use serde_json::json;
+
+use super::run::Limits;
+use crate::capability::Scope;
+use crate::model::ToolSpec;
+
+/// A helper that models call like any tool, by its role. Code wrote what it may do; the model says only
+/// what it shall do.
+///
+/// The call is a spawn like any other: the caller's token must grant `agent.spawn` of the role, and the
+/// scope must be no wider than the caller's own, or the call is denied. The helper's answer is the call's
+/// result.
+///
+/// ```
+/// # use bailiwick::agent::Helper;
+/// # use bailiwick::capability::{Grant, Scope, path_under};
+/// let documents = Grant::new("fs.read").arg("path", path_under("/srv/files/docs"));
+/// let reader = Helper::new("reader", "Reads the documents and says what is in them.")
+///     .scope(Scope::new().grant(documents));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Helper {
+    role: String,
+    description: String,
+    pub(super) scope: Scope,
+    pub(super) system: Option<String>,
+    pub(super) limits: Option<Limits>,
+    pub(super) takes_over: bool,
+}
+
+impl Helper {
+    /// A helper of this role that may do nothing yet; models are shown the description.
+    pub fn new(role: impl Into<String>, description: impl Into<String>) -> Self {
+        Self {
+            role: role.into(),
+            description: description.into(),
+            scope: Scope::new(),
+            system: None,
+            limits: None,
+            takes_over: false,
+        }
+    }
+
+    /// What the helper may do; without it, nothing.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// What the helper's model is told before its task.
+    #[must_use]
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        self.system = Some(text.into());
+        self
+    }
+
+    /// How far the helper's run goes.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// The helper takes the task over (a handoff): whoever calls it steps back, does nothing more, and
+    /// answers what the helper answers. The call must be the only one of its turn.
+    #[must_use]
+    pub const fn takes_over(mut self) -> Self {
+        self.takes_over = true;
+        self
+    }
+
+    /// The role, which is the name that models call.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// What a model is shown.
+    pub(super) fn spec(&self) -> ToolSpec {
+        let parameters = json!({
+            "type": "object",
+            "properties": {
+                "task": { "type": "string", "description": "what the helper shall do" },
+            },
+            "required": ["task"],
+            "additionalProperties": false,
+        });
+        ToolSpec::new(&self.role, &self.description, parameters)
+    }
+}

@@ -6,10 +6,11 @@
 use std::process::ExitCode;
 
 use bailiwick::agent::Helper;
+use bailiwick::capability::eq;
 use bailiwick::guard::printable;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::tool::fs::{Dir, ReadFile};
-use bailiwick::{Authority, Grant, Orchestrator, Scope, eq, minutes, path_under};
+use bailiwick::{Authority, Grant, Orchestrator, Scope, minutes, path_under};
 use bailiwick_examples::args::Args;
 use bailiwick_examples::model::Models;
 use bailiwick_examples::screen::Screen;

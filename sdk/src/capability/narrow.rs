@@ -33,7 +33,7 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
         for (index, grant) in grants.iter().enumerate() {
             for parent in parents {
                 if let Grants::Only(allowed) = &parent.grants {
-                    ways.extend(grants::ways(&format!("grants[{index}]"), grant, allowed));
+                    ways.extend(grants::ways(|| format!("grants[{index}]"), grant, allowed));
                 }
             }
         }

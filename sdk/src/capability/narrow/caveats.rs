@@ -1,6 +1,7 @@
 //! Whether the caveats of a child are those of a parent or narrower.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use super::Way;
 use crate::capability::bounds::{Bounds, Budget, Caveats, Quorum};
@@ -27,7 +28,8 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
             }
         }
     }
-    let mut most = |place: &str, wider: bool, child: String, parent: String| {
+    // In words only where it is wider: a chain has many parents, and few are.
+    let mut most = |place: &str, wider: bool, child: &dyn Display, parent: &dyn Display| {
         if wider {
             found.push(Way::new(
                 place,
@@ -39,40 +41,20 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
     most(
         "expires_at",
         child.expires > parent.expires,
-        child.expires.to_string(),
-        parent.expires.to_string(),
+        &child.expires,
+        &parent.expires,
     );
     if let (Some(child), Some(parent)) = (child.not_before, parent.not_before) {
-        most(
-            "not_before",
-            child < parent,
-            child.to_string(),
-            parent.to_string(),
-        );
+        most("not_before", child < parent, &child, &parent);
     }
     if let (Some(child), Some(parent)) = (child.risk, parent.risk) {
-        most(
-            "max_risk",
-            child > parent,
-            child.to_string(),
-            parent.to_string(),
-        );
+        most("max_risk", child > parent, &child, &parent);
     }
     if let (Some(child), Some(parent)) = (child.sensitivity, parent.sensitivity) {
-        most(
-            "max_sensitivity",
-            child > parent,
-            child.to_string(),
-            parent.to_string(),
-        );
+        most("max_sensitivity", child > parent, &child, &parent);
     }
     if let (Some(child), Some(parent)) = (child.depth, parent.depth) {
-        most(
-            "max_depth",
-            child > parent,
-            child.to_string(),
-            parent.to_string(),
-        );
+        most("max_depth", child > parent, &child, &parent);
     }
     for (index, quorum) in child.quorums.iter().enumerate() {
         let same = parent

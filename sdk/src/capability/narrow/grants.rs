@@ -12,12 +12,12 @@ use crate::capability::words::{Plain, either, texts};
 const MAX_PIECES: usize = 1024;
 
 /// The ways in which `child` is wider than the union of `allowed`.
-pub(super) fn ways(place: &str, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
+pub(super) fn ways(place: impl Fn() -> String, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
     let same: Vec<&Grant> = allowed
         .iter()
         .filter(|grant| grant.capability == child.capability)
         .collect();
-    let faults = same.iter().map(|parent| faults(place, child, parent));
+    let faults = same.iter().map(|parent| faults(&place, child, parent));
     let Some(nearest) =
         faults.min_by_key(|ways| (ways.len(), ways.iter().any(|way| way.undecided)))
     else {
@@ -27,7 +27,7 @@ pub(super) fn ways(place: &str, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
             .collect();
         let parent = format!("grants are of {}", texts(names));
         return vec![Way::new(
-            format!("{place}.tool"),
+            format!("{}.tool", place()),
             format!("tool is {}", Plain(&child.capability)),
             parent,
         )];
@@ -44,7 +44,7 @@ pub(super) fn ways(place: &str, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
 
 /// Whether one grant of the parent allows all that the child's allows.
 pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
-    child.capability == parent.capability && faults("", child, parent).is_empty()
+    child.capability == parent.capability && faults(&String::new, child, parent).is_empty()
 }
 
 fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
@@ -55,11 +55,11 @@ fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
 }
 
 /// The ways in which `child` is wider than `parent`, a grant of the same capability.
-fn faults(place: &str, child: &Grant, parent: &Grant) -> Vec<Way> {
+fn faults(place: &impl Fn() -> String, child: &Grant, parent: &Grant) -> Vec<Way> {
     let mut ways = Vec::new();
     let names: BTreeSet<&String> = child.args.keys().chain(parent.args.keys()).collect();
     for name in names {
-        let place = format!("{place}.args.{name}");
+        let place = || format!("{}.args.{name}", place());
         let words = |one: &Constraint| format!("{} {one}", Plain(name));
         let (says, may) = match (listed(child, name), listed(parent, name)) {
             (None, None | Some(Constraint::Any)) => continue,
@@ -68,14 +68,15 @@ fn faults(place: &str, child: &Grant, parent: &Grant) -> Vec<Way> {
             (Some(child), Some(parent)) => match cover(child, parent) {
                 Cover::Yes => continue,
                 answer => {
-                    let mut way = Way::new(place, words(&wider_part(child, parent)), words(parent));
+                    let mut way =
+                        Way::new(place(), words(&wider_part(child, parent)), words(parent));
                     way.undecided = answer == Cover::Undecided;
                     ways.push(way);
                     continue;
                 }
             },
         };
-        ways.push(Way::new(place, says, may));
+        ways.push(Way::new(place(), says, may));
     }
     let approved = !child.approvers.is_empty() && child.approvers.is_subset(&parent.approvers);
     if !parent.approvers.is_empty() && !approved {
@@ -84,7 +85,7 @@ fn faults(place: &str, child: &Grant, parent: &Grant) -> Vec<Way> {
             false => format!("grant asks approval by {}", either(&child.approvers)),
         };
         let may = format!("asks approval by {}", either(&parent.approvers));
-        ways.push(Way::new(format!("{place}.approved_by"), says, may));
+        ways.push(Way::new(format!("{}.approved_by", place()), says, may));
     }
     ways
 }

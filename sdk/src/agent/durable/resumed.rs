@@ -83,7 +83,8 @@ impl Resumed {
         self
     }
 
-    /// Goes on until the model answers, as [`Agent::run`].
+    /// Goes on until the model answers, as [`Agent::run`]. An agent that was not running
+    /// ([`Resumed::task`] is `None`) has nothing to go on with: run [`Resumed::into_agent`] on a task.
     ///
     /// # Errors
     ///

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::canonical;
+use super::canonical::{self, Member};
 use super::keys::PublicKey;
 use super::reading::Reading;
 use super::refusal::{Kind, Refusal};
-use crate::id::hex::Hex;
+use crate::id::hex::{self, Hex};
 
 /// One argument: its name and its readings.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,18 +134,19 @@ impl Call {
         task: Option<&str>,
         audience: Option<&str>,
     ) -> [u8; 32] {
-        let mut body = Map::new();
-        body.insert("args".to_owned(), Value::Object(self.value.clone()));
-        if let Some(audience) = audience {
-            body.insert("audience".to_owned(), audience.into());
-        }
-        body.insert("capability".to_owned(), self.capability.as_str().into());
-        body.insert("holder".to_owned(), holder.to_string().into());
-        body.insert("id".to_owned(), Hex(&self.nonce.0).to_string().into());
-        if let Some(task) = task {
-            body.insert("task".to_owned(), task.into());
-        }
-        canonical::digest(b"bailiwick/call/1\0", &Value::Object(body))
+        let (holder, id) = (holder.to_string(), hex::write(&self.nonce.0));
+        let members = [
+            ("args", Some(Member::Object(&self.value))),
+            ("audience", audience.map(Member::Text)),
+            ("capability", Some(Member::Text(&self.capability))),
+            ("holder", Some(Member::Text(&holder))),
+            ("id", Some(Member::Text(&id))),
+            ("task", task.map(Member::Text)),
+        ];
+        let there = members
+            .into_iter()
+            .filter_map(|(name, member)| Some((name, member?)));
+        canonical::digest_of(b"bailiwick/call/1\0", there)
     }
 }
 

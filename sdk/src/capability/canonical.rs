@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
 mod read;
@@ -179,11 +179,41 @@ pub fn hash(value: &Value) -> [u8; 32] {
 /// The SHA-256 of `prefix`, which names the use, and the canonical text.
 #[must_use]
 pub fn digest(prefix: &[u8], value: &Value) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(prefix)
-        .chain_update(write(value))
-        .finalize()
-        .into()
+    sha256(prefix, &write(value))
+}
+
+fn sha256(prefix: &[u8], text: &str) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(prefix).chain_update(text);
+    hash.finalize().into()
+}
+
+/// What a member of an object is, where there is no [`Value`] of it.
+pub(crate) enum Member<'a> {
+    Text(&'a str),
+    Object(&'a Map<String, Value>),
+}
+
+/// As [`digest`], of an object of these members, which are in the order of their names: for a digest
+/// that every call needs.
+pub(crate) fn digest_of<'a>(
+    prefix: &[u8],
+    members: impl IntoIterator<Item = (&'a str, Member<'a>)>,
+) -> [u8; 32] {
+    let mut out = String::with_capacity(512);
+    out.push('{');
+    for (index, (name, member)) in members.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        put_string(name, &mut out);
+        out.push(':');
+        match member {
+            Member::Text(text) => put_string(text, &mut out),
+            Member::Object(map) => put_object(map, &mut out),
+        }
+    }
+    out.push('}');
+    sha256(prefix, &out)
 }
 
 fn put(value: &Value, out: &mut String) {
@@ -203,21 +233,23 @@ fn put(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Object(map) => {
-            let mut members: Vec<_> = map.iter().collect();
-            members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push('{');
-            for (index, (key, item)) in members.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                put_string(key, out);
-                out.push(':');
-                put(item, out);
-            }
-            out.push('}');
-        }
+        Value::Object(map) => put_object(map, out),
     }
+}
+
+fn put_object(map: &Map<String, Value>, out: &mut String) {
+    let mut members: Vec<_> = map.iter().collect();
+    members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    out.push('{');
+    for (index, (key, item)) in members.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        put_string(key, out);
+        out.push(':');
+        put(item, out);
+    }
+    out.push('}');
 }
 
 fn put_string(text: &str, out: &mut String) {

@@ -135,6 +135,44 @@ fn digests() {
     assert_ne!(digest(b"a\0", &json!({})), hash(&json!({})));
 }
 
+proptest! {
+    #[test]
+    fn a_digest_of_members_is_that_of_their_object(
+        text in any::<String>(),
+        map in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..4),
+    ) {
+        let map: Map<String, Value> = map.into_iter().map(|(key, text)| (key, text.into())).collect();
+        let whole = json!({ "a": map, "b": text });
+        let members = [("a", Member::Object(&map)), ("b", Member::Text(&text))];
+        prop_assert_eq!(digest_of(b"p", members), digest(b"p", &whole));
+        prop_assert_eq!(digest_of(b"p", []), digest(b"p", &json!({})));
+    }
+}
+
+#[test]
+fn the_digest_of_a_call_is_over_what_the_token_says() {
+    let holder = crate::capability::AgentKey::generate().public();
+    let call = crate::capability::Call::parse("fs.read", r#"{"path":"/a","at":[1]}"#).unwrap();
+    let id = call.nonce().0.map(|byte| format!("{byte:02x}")).concat();
+    let body = |more: Value| {
+        let mut body = json!({
+            "args": {"path": "/a", "at": [1]}, "capability": "fs.read",
+            "holder": holder.to_string(), "id": id,
+        });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        digest(b"bailiwick/call/1\0", &body)
+    };
+    assert_eq!(call.digest(&holder, None, None), body(json!({})));
+    let both = body(json!({ "task": "t", "audience": "a" }));
+    assert_eq!(call.digest(&holder, Some("t"), Some("a")), both);
+    assert_eq!(
+        call.digest(&holder, Some("t"), None),
+        body(json!({ "task": "t" }))
+    );
+}
+
 #[test]
 fn errors_say_where() {
     let shown = |text: &str| read(text).unwrap_err().to_string();

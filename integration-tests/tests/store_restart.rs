@@ -289,7 +289,9 @@ async fn attack_23_an_agent_that_ended_is_looked_up_when_something_of_it_is_aske
     // Another guard has not heard of it because this one has.
     let other = place.guard();
     assert_eq!(once(&other, &place.home.held(&read())).await, None);
-    let early = other.check((&*ended).into(), &asked("/a"), &at).unwrap_err();
+    let early = other
+        .check((&*ended).into(), &asked("/a"), &at)
+        .unwrap_err();
     assert_eq!(early.kind(), Kind::Unavailable);
 }
 

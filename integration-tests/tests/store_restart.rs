@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use bailiwick::agent::Orchestrator;
 use bailiwick::capability::{
-    AgentKey, Budget, Facts, Grant, Kind, MAX_CALL_LIFE, Mandate, Scope, any, minutes,
+    AgentKey, Budget, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Mandate, Scope, any, minutes,
 };
 use bailiwick::guard::{Guard, Revocable, SKEW};
+use bailiwick::model::scripted::{ScriptedModel, say};
 use bailiwick::store::{Batch, Key, MemoryStore, SqliteStore, StoreError};
 use calls::{BANK, asked, context, once, once_by_wire, parent, read, sent, verdict};
 use common::{Home, secs, start};
@@ -232,6 +233,66 @@ async fn attack_23_an_agent_that_ended_stays_so_after_a_restart() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert!(kept);
+}
+
+#[tokio::test]
+async fn attack_23_an_agent_that_ended_is_looked_up_when_something_of_it_is_asked() {
+    let place = Place::new();
+    let orchestrator = Orchestrator::builder(&place.home.authority)
+        .clock(Arc::new(place.home.clock.clone()))
+        .model(ScriptedModel::from_fn(|_| say("done")))
+        .store(place.store());
+    let orchestrator = orchestrator.build().unwrap();
+    let scope = parent().expires_in(minutes(30));
+    let lead = orchestrator.agent("lead", scope.clone()).await.unwrap();
+    let one = lead.spawn("child").scope(scope.clone().max_depth(2)).await;
+    let (one, two) = (one.unwrap(), lead.spawn("child").scope(read()).await);
+    let (ended, going) = (one.held(), two.unwrap());
+    let beneath = place.home.child(&ended, &read());
+    one.run("end").await.unwrap();
+
+    // No guard here has read more than it needs.
+    for held in [&*ended, &beneath] {
+        let guard = place.guard();
+        assert_eq!(once(&guard, held).await, Some(Kind::Revoked));
+        assert_eq!(guard.revocations().len(), 1);
+        let guard = place.guard();
+        let charged = guard.charge(held, "lead/child", &[("turns", 1)]).await;
+        assert_eq!(charged.unwrap_err().kind(), Kind::Revoked);
+        let guard = place.guard();
+        assert_eq!(
+            once_by_wire(&place.home, &guard, held).await,
+            Some(Kind::Revoked)
+        );
+    }
+    // Who shares nothing but the parent with it goes on.
+    let guard = place.guard();
+    for held in [&lead.held(), &going.held()] {
+        assert_eq!(once(&guard, held).await, None);
+    }
+    // What does not wait for the store decides nothing that was not looked up.
+    let mut at = context();
+    at.facts.time = start();
+    let check = |held: &Held| {
+        let checked = guard.check(held.into(), &asked("/a"), &at);
+        checked.map(drop).map_err(|denial| denial.kind())
+    };
+    assert_eq!(check(&going.held()), Ok(()));
+    for held in [&*ended, &beneath] {
+        assert_eq!(check(held), Err(Kind::Unavailable));
+    }
+    guard.resume().await.unwrap();
+    assert_eq!(check(&going.held()), Ok(()));
+    for held in [&*ended, &beneath] {
+        assert_eq!(check(held), Err(Kind::Revoked));
+    }
+    // Another guard has not heard of it because this one has.
+    let other = place.guard();
+    assert_eq!(once(&other, &place.home.held(&read())).await, None);
+    let early = other
+        .check((&*ended).into(), &asked("/a"), &at)
+        .unwrap_err();
+    assert_eq!(early.kind(), Kind::Unavailable);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What a token and the cache of verified blocks take in memory, counted at the allocator.
+//! What a token, the cache of verified blocks and idle agents take in memory, counted at the allocator.
 //!
 //! `cargo bench -p bailiwick --bench memory`
 
@@ -9,7 +9,8 @@ mod common;
 use std::mem::forget;
 
 use allocation_counter::measure;
-use bailiwick::capability::{AgentKey, KeyRing, Mandate};
+use bailiwick::agent::{Agent, Orchestrator};
+use bailiwick::capability::{AgentKey, Authority, Grant, KeyRing, Mandate, Scope, any};
 use common::table::{head, row};
 use common::{DEPTHS, World, now};
 
@@ -45,6 +46,7 @@ fn main() {
         ]);
     }
     caches();
+    agents();
 }
 
 /// The cache under ever more tokens: it stops growing.
@@ -74,4 +76,55 @@ fn caches() {
         row([upto.to_string(), held.to_string()]);
     }
     forget(ring);
+}
+
+/// Agents that are alive and do nothing: children of one agent, with one grant each.
+fn agents() {
+    head(&[
+        "idle agents",
+        "bytes an agent",
+        "of these its spawn, in the record",
+        "allocations to spawn one",
+    ]);
+    // All of it on this thread, whose allocations are counted.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let read = || Scope::new().grant(Grant::new("fs.read").arg("path", any()));
+    let orchestrator = Orchestrator::builder(&Authority::generate())
+        .max_agents(usize::MAX)
+        .build()
+        .unwrap();
+    let scope = read().grant(Grant::spawn(["reader"])).max_depth(1);
+    let lead = runtime.block_on(orchestrator.agent("lead", scope)).unwrap();
+    let store = orchestrator.guard().store();
+    let mut alive: Vec<Agent> = Vec::with_capacity(3_000);
+    for _ in 0..3 {
+        let mut spawned = Vec::with_capacity(1_000);
+        let all = measure(|| {
+            runtime.block_on(async {
+                for _ in 0..1_000 {
+                    let child = lead.spawn("reader").scope(read());
+                    spawned.push(child.await.unwrap());
+                }
+            });
+        });
+        alive.append(&mut spawned);
+        // Read back as copies, a spawn is as many bytes as the store keeps of it.
+        let log = orchestrator.gate().audit().log();
+        let mut entries = Vec::new();
+        let kept = measure(|| {
+            let seq = runtime.block_on(store.head(log)).unwrap().seq;
+            let last = store.log(log, seq - 3_000, usize::MAX);
+            entries = runtime.block_on(last).unwrap();
+        });
+        assert_eq!(entries.len(), 3_000);
+        row([
+            alive.len().to_string(),
+            (all.bytes_current / 1_000).to_string(),
+            (kept.bytes_current / 1_000).to_string(),
+            (all.count_total / 1_000).to_string(),
+        ]);
+    }
 }

@@ -5,9 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 mod common;
+#[path = "common/raw.rs"]
+mod raw;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bailiwick::capability::Risk;
 use bailiwick::clock::ManualClock;
@@ -20,7 +21,7 @@ use bailiwick::tool::{
 use common::World;
 use common::table::{self, median, time};
 use criterion::{BenchmarkGroup, Throughput, measurement::WallTime};
-use rusqlite::{Connection, params};
+use raw::{Raw, body, fresh};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -30,23 +31,9 @@ use tokio::task::JoinSet;
 const AT_ONCE: [u64; 2] = [1, 64];
 /// How often each of them asks in a round, one after the other.
 const TIMES: u64 = 8;
-/// About as long as the entry of a call.
-const BODY: usize = 600;
-
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-
-/// Names that were not used before, as those of calls are not.
-fn fresh() -> String {
-    format!("{:0>64x}", NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
 /// On the disk of the build, since `/tmp` may be in memory.
 fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
-fn body() -> String {
-    format!("\"{}\"", "x".repeat(BODY))
 }
 
 /// What a call writes: its id, a budget, the time, an entry.
@@ -58,53 +45,6 @@ fn batch() -> Batch {
         .add(Key::of(["budget", "calls", "all"]), 1, None)
         .raise(Key::of(["clock", "highest"]), 1)
         .append(LogName::of(["audit"]), body())
-}
-
-/// Tables of the same shape, and the same rows written straight into them.
-struct Raw {
-    conn: Connection,
-    seq: i64,
-    _directory: TempDir,
-}
-
-impl Raw {
-    fn new() -> Self {
-        let directory = directory();
-        let conn = Connection::open(directory.path().join("raw")).unwrap();
-        conn.execute_batch(
-            "PRAGMA journal_mode = wal; PRAGMA synchronous = full;
-             CREATE TABLE value (key TEXT PRIMARY KEY, version INTEGER, value TEXT) WITHOUT ROWID;
-             CREATE TABLE counter (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
-             CREATE TABLE entry (log TEXT, seq INTEGER, link BLOB, body TEXT, PRIMARY KEY (log, seq)) WITHOUT ROWID;",
-        )
-        .unwrap();
-        Self {
-            conn,
-            seq: 0,
-            _directory: directory,
-        }
-    }
-
-    fn write(&mut self, times: u64) {
-        let begun = self.conn.transaction().unwrap();
-        for _ in 0..times {
-            self.seq += 1;
-            let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
-                begun.prepare_cached(sql).unwrap().execute(params).unwrap();
-            };
-            let key = format!("replay/5f/{}", fresh());
-            run(
-                "INSERT INTO value VALUES (?1, ?2, 'true')",
-                params![key, self.seq],
-            );
-            let add = "INSERT INTO counter VALUES (?1, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1";
-            run(add, params!["budget/calls/all"]);
-            run(add, params!["clock/highest"]);
-            let entry = "INSERT INTO entry VALUES ('audit', ?1, ?2, ?3)";
-            run(entry, params![self.seq, [7_u8; 32], body()]);
-        }
-        begun.commit().unwrap();
-    }
 }
 
 /// So many that commit at once, each again when it was answered.
@@ -195,14 +135,14 @@ fn main() {
     let mut criterion = table::criterion("store");
     let mut group = criterion.benchmark_group("store");
 
-    let mut raw = Raw::new();
+    let place = directory();
+    let mut raw = Raw::new(&place.path().join("raw"));
     measure(&mut group, "raw", |rows| {
         for _ in 0..TIMES {
             raw.write(rows);
         }
     });
 
-    let place = directory();
     let store = Arc::new(SqliteStore::open(place.path().join("commits")).unwrap());
     measure(&mut group, "commits", |at_once| {
         runtime.block_on(commits(&store, at_once));

@@ -242,7 +242,7 @@ impl Member {
         let guard = self.shared.gate.guard();
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
-        let mut also = guard.revoked_too(Batch::new(), self.held.chain());
+        let mut also = guard.ended_too(Batch::new(), self.held.chain());
         if let Some(tree) = &self.tree {
             if let Some((state, outcome, (taint, sensitivity))) = last {
                 also = also.and(state);

@@ -62,7 +62,7 @@ impl Orchestrator {
         }
         let seat = self.shared.seat();
         let seat = seat.map_err(|refusal| SpawnError::refused(role, refusal))?;
-        let resumed = self.guard().resume().await;
+        let resumed = self.guard().wake().await;
         resumed.map_err(SpawnError::unrecorded)?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
         let key = AgentKey::generate();

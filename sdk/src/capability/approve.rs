@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::call::Call;
 use super::datalog::{ApprovalBlock, Block, Table, decode, encode};
@@ -119,6 +120,7 @@ impl Held {
             block,
             rules: None,
             table,
+            looked_up: AtomicU64::new(0),
         });
         let chain = finish(
             self.chain.root(),

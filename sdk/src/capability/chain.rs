@@ -231,6 +231,12 @@ impl Chain {
         once(&self.inner.clean_at, generation, || clean(self))
     }
 
+    /// The authority block and the hops that this guard has not looked up, root first.
+    pub(crate) fn not_looked_up(&self, guard: u64) -> impl Iterator<Item = &Arc<Link>> {
+        let hops = self.inner.links.iter().filter(|link| link.rules.is_some());
+        hops.filter(move |link| link.looked_up.load(Ordering::Acquire) != guard)
+    }
+
     pub(crate) fn approvals(&self) -> &[Approved] {
         &self.inner.approvals
     }

@@ -1,6 +1,7 @@
 //! One block of a chain, signed and read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::compiled::Rules;
 use super::datalog::{Block, Table, encode};
@@ -17,6 +18,8 @@ pub(crate) struct Link {
     pub(crate) rules: Option<Rules>,
     /// The strings and keys named up to here.
     pub(crate) table: Table,
+    /// Which guard looked last whether the block's agent has ended in another process; 0 is none.
+    pub(crate) looked_up: AtomicU64,
 }
 
 /// Signs `block` after `parent` and makes it a link. The block is in profile by construction.
@@ -42,5 +45,6 @@ pub(crate) fn append(
         block,
         rules,
         table,
+        looked_up: AtomicU64::new(0),
     }))
 }

@@ -43,7 +43,7 @@ impl Guard {
         also: &(dyn Fn(CallId) -> Batch + Send + Sync),
     ) -> Verdict {
         let id = CallId::fresh();
-        if let Err(refusal) = self.awake().await {
+        if let Err(refusal) = self.awake(presented.chain()).await {
             return self.deny(id, presented, call, context, refusal).await;
         }
         match self.decide(presented, &call, &mut context).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::kept::Since;
+use super::kept::{Ended, Since};
 use super::policy::Policy;
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
@@ -120,6 +120,7 @@ impl GuardBuilder {
         // What is gone with the process was not kept from an earlier one.
         if !guard.store.durable() {
             guard.resumed = OnceCell::new_with(Some(()));
+            guard.ended = Ended::none();
         }
         guard
     }
@@ -145,6 +146,7 @@ impl Guard {
                 max_lifetime: MAX_LIFETIME,
                 since: Since::at(None),
                 resumed: OnceCell::new(),
+                ended: Ended::new(),
             },
             capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),
         }

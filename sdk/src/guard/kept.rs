@@ -1,21 +1,17 @@
 //! What a guard keeps in a durable store beside budgets and spent calls: the highest time seen,
 //! since when calls are kept, and what is revoked.
 
+mod ended;
 mod names;
+mod revoked;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::json;
-
-use self::names::{name, named};
-use super::revocation::Revocable;
+pub(super) use self::ended::Ended;
 use super::verifier::Guard;
 use crate::capability::{Chain, Kind, Refusal};
 use crate::id::Timestamp;
 use crate::store::{Batch, Committed, Expected, Key, StoreError};
-
-/// How many revocations are read or written at once.
-const PAGE: usize = 1000;
 
 /// The counter of the highest time seen, in milliseconds since 1970.
 fn highest() -> Key {
@@ -54,40 +50,24 @@ impl Guard {
     /// Takes up what a durable store kept from earlier processes: the highest time seen, and what
     /// is revoked. Until then nothing is decided.
     ///
-    /// [`Guard::authorize`] does it by itself, the first time. Call it where [`Guard::check`] or
-    /// [`Guard::now`] come first, or to learn of a fault at the start.
+    /// [`Guard::authorize`] does by itself what it needs of this, the first time. Call it where
+    /// [`Guard::check`] or [`Guard::now`] come first, or to learn of a fault at the start. It also
+    /// reads which agents have ended, however many they are: `authorize` looks up those of the
+    /// chain that it is asked about.
     ///
     /// # Errors
     ///
     /// When the store cannot be read; the next call tries again.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        let resumed = self.resumed.get_or_try_init(|| self.take_up()).await;
-        resumed.copied()
+        self.wake().await?;
+        self.take_up_ended().await
     }
 
-    /// Revokes: in this guard at once, and in its store, where that is durable, for every guard that
-    /// is built on it later. Others that run already do not hear of it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written. It is in force in this guard all the same, until the process ends.
-    pub async fn revoke(
-        &self,
-        what: impl IntoIterator<Item = Revocable> + Send,
-    ) -> Result<(), StoreError> {
-        let what: Vec<_> = what.into_iter().collect();
-        self.revocations.revoke(what.iter().cloned());
-        if !self.store.durable() {
-            return Ok(());
-        }
-        let value = json!({ "since": self.now().ok() }).to_string();
-        for page in what.chunks(PAGE) {
-            let put = |batch: Batch, what| batch.put(name(what), &*value);
-            self.store
-                .commit(page.iter().fold(Batch::new(), put))
-                .await?;
-        }
-        Ok(())
+    /// As [`Guard::resume`] without the agents that have ended: what a start needs, however much
+    /// there was before it.
+    pub(crate) async fn wake(&self) -> Result<(), StoreError> {
+        let resumed = self.resumed.get_or_try_init(|| self.take_up()).await;
+        resumed.copied()
     }
 
     /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
@@ -100,7 +80,7 @@ impl Guard {
     /// When the store is durable and cannot be written. The clock is trusted all the same, until the
     /// process ends.
     pub async fn reset_clock(&self, now: Timestamp) -> Result<(), StoreError> {
-        let resumed = self.resume().await;
+        let resumed = self.wake().await;
         self.replay.reset(now);
         self.since.lower(now);
         self.high_water.reset(now);
@@ -135,15 +115,6 @@ impl Guard {
         self.store.commit(batch).await
     }
 
-    /// Adds to a batch that the last hop of a chain is revoked, where that is kept.
-    pub(crate) fn revoked_too(&self, batch: Batch, chain: &Chain) -> Batch {
-        if !self.store.durable() {
-            return batch;
-        }
-        let value = json!({ "since": self.now().ok(), "until": chain.expires() });
-        batch.put(name(&Revocable::Block(chain.id())), value.to_string())
-    }
-
     /// Writes an entry about something that happened, and `also` with it; where an expectation in that
     /// does not hold, so that it is not for this process to write any more, the entry alone.
     pub(crate) async fn record_with(&self, entry: Batch, also: Batch) -> Result<(), StoreError> {
@@ -156,13 +127,14 @@ impl Guard {
         }
     }
 
-    /// As [`Guard::resume`], for a decision.
-    pub(super) async fn awake(&self) -> Result<(), Refusal> {
+    /// Takes up what a decision about a chain needs of what the store keeps.
+    pub(super) async fn awake(&self, chain: &Chain) -> Result<(), Refusal> {
         let unavailable = |error| {
             let what = format!("what the store kept cannot be read: {error}");
             Refusal::new(Kind::Unavailable, what)
         };
-        self.resume().await.map_err(unavailable)
+        self.wake().await.map_err(unavailable)?;
+        self.look_up(chain).await.map_err(unavailable)
     }
 
     /// Whether what the store kept was taken up.
@@ -181,19 +153,7 @@ impl Guard {
         let time = Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX);
         self.high_water.seed(time);
         self.take_up_since().await?;
-        let (all, mut after) = (Key::of(["revoked"]), None);
-        loop {
-            let page = self.store.scan(&all, after.as_ref(), PAGE).await?;
-            let Some((last, _)) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.clone());
-            let what = page
-                .iter()
-                .map(|(key, _)| named(key).ok_or_else(|| strange(key)));
-            self.revocations
-                .revoke(what.collect::<Result<Vec<_>, _>>()?);
-        }
+        self.take_up_revocations().await
     }
 
     /// The first guard of a store says since when it keeps calls, and later ones take it up.

@@ -165,7 +165,7 @@ impl Guard {
     ) -> Result<Charged, Denial> {
         let chain = held.chain();
         let charged = async {
-            self.awake().await?;
+            self.awake(chain).await?;
             // A turn is no call, but who may make none has nothing to think about.
             let now = self.now()?;
             self.standing(chain, agent, None)?;

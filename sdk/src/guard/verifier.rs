@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::context::Context;
 use super::denial::Denial;
-use super::kept::Since;
+use super::kept::{Ended, Since};
 use super::policy::Policy;
 use super::replay::ReplaySet;
 use super::revocation::Revocations;
@@ -53,6 +53,8 @@ pub struct Guard {
     pub(super) since: Since,
     /// Set once what the store kept was taken up.
     pub(super) resumed: OnceCell<()>,
+    /// Which agents have ended in other processes.
+    pub(super) ended: Ended,
 }
 
 impl fmt::Debug for Guard {
@@ -163,6 +165,7 @@ impl Guard {
         task: Option<&str>,
     ) -> Result<(), Refusal> {
         self.is_awake()?;
+        self.is_looked_up(chain)?;
         self.ring.admit(chain)?;
         if let Some(hop) = self.revocations.of_chain(chain) {
             return Err(Refusal::at(

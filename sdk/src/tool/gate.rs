@@ -141,7 +141,7 @@ impl Gate {
             return Outcome::UnknownTool(tool.to_owned());
         };
         // The time is not known before; if this fails, the guard says so and denies.
-        let _ = self.guard.resume().await;
+        let _ = self.guard.wake().await;
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         if !self.guard.records() {

@@ -1,5 +1,6 @@
 //! The calls of one turn, made at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -21,9 +22,9 @@ impl Driver {
     /// Makes the calls of one turn at once, and keeps what came of them.
     pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) -> Result<(), StoreError> {
         let mut running = JoinSet::new();
-        let mut open: Vec<String> = Vec::with_capacity(calls.len());
+        let mut open = BTreeSet::new();
         for call in calls.clone() {
-            open.push(call.id.clone());
+            open.insert(call.id.clone());
             let around = Around {
                 alone: self.machine.asked() == 1,
                 child: self.awaited.remove(&call.id),
@@ -43,7 +44,7 @@ impl Driver {
                 continue;
             };
             self.denials.extend(denial);
-            open.retain(|waiting| *waiting != id);
+            open.remove(&id);
             let situation = self.member.situation();
             self.machine.absorb(
                 situation.taint.unwrap_or_default(),

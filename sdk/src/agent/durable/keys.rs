@@ -129,7 +129,7 @@ async fn again(
             Some(parent) => parent.reissue(&agent.chain, key.public(), &spent),
             None => {
                 // Whatever is beneath it has this block too.
-                batch = guard.revoked_too(batch, &agent.chain);
+                batch = guard.ended_too(batch, &agent.chain);
                 let authority = &orchestrator.shared.authority;
                 authority.reissue(&agent.chain, key.public(), more)
             }

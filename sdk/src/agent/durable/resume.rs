@@ -147,7 +147,7 @@ impl Orchestrator {
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
-        guard.resume().await?;
+        guard.wake().await?;
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, &found).await?;
         let taken = match take_over(self, run, (&found, version), &keys).await {

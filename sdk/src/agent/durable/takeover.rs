@@ -122,7 +122,7 @@ impl Takeover<'_> {
             let batch = batch
                 .delete(beneath(run, "agents").child(&id))
                 .put(beneath(run, "ended").child(&id), ended);
-            guard.revoked_too(batch, chain)
+            guard.ended_too(batch, chain)
         });
     }
 

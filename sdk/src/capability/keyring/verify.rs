@@ -1,6 +1,6 @@
 //! The one way from bytes to a verified chain.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::{KeyRing, fits, untrusted};
@@ -166,6 +166,7 @@ impl KeyRing {
             block,
             rules,
             table,
+            looked_up: AtomicU64::new(0),
         }))
     }
 }

@@ -1,12 +1,16 @@
 //! Under what names revocations are kept.
 
+use super::ended;
 use crate::guard::Revocable;
 use crate::id::hex;
 use crate::store::Key;
 
+/// Beneath it stands what is revoked, by kind.
+pub(super) const REVOKED: &str = "revoked";
+
 /// Under what name a revocation is kept.
 pub(super) fn name(what: &Revocable) -> Key {
-    let key = |parts: &[&str]| Key::of(["revoked"].iter().chain(parts));
+    let key = |parts: &[&str]| Key::of([REVOKED].iter().chain(parts));
     match what {
         Revocable::Block(id) => key(&["block", &hex::write(id)]),
         Revocable::Key(by) => key(&["key", &by.to_string()]),
@@ -23,7 +27,7 @@ pub(super) fn named(key: &Key) -> Option<Revocable> {
     let parts = key.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Some(match parts.as_slice() {
-        [_, "block", id] => Revocable::Block(hex::read(id)?),
+        [_, "block" | ended::KIND, id] => Revocable::Block(hex::read(id)?),
         [_, "key", by] => Revocable::Key(by.parse().ok()?),
         [_, "lineage", id] => Revocable::Lineage(hex::read(id)?),
         [_, "principal", name] => Revocable::Principal((*name).to_owned()),
@@ -69,6 +73,7 @@ mod tests {
         assert_eq!(names.len(), all.len());
         for strange in [
             "revoked/block/5f",
+            "revoked/ended/5f",
             "revoked/moon/1",
             "revoked/key/x",
             "revoked/task",

@@ -124,6 +124,10 @@ fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, StoreError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(&place.path, flags).map_err(fault)?;
     conn.busy_timeout(place.wait).map_err(fault)?;
+    // A statement is planned once, and not anew for every value that is bound: otherwise each entry that
+    // is appended has the last one before it looked for by a statement that is prepared again.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(fault)?;
     // What others wrote into the file runs no code that could do harm.
     conn.pragma_update(None, "trusted_schema", false)
         .map_err(fault)?;

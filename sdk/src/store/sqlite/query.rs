@@ -25,14 +25,17 @@ pub(super) fn counter(conn: &Connection, counter: &Key) -> Result<u64> {
     Ok(count.map_or(0, |Count(count)| count))
 }
 
+/// The last entry of a log.
+pub(super) const HEAD: &str =
+    "SELECT seq, link FROM entry WHERE log = ?1 ORDER BY seq DESC LIMIT 1";
+
 pub(super) fn head(conn: &Connection, log: &LogName) -> Result<Head> {
-    let sql = "SELECT seq, link FROM entry WHERE log = ?1 ORDER BY seq DESC LIMIT 1";
     let read = |row: &Row<'_>| {
         let (seq, link) = (row.get(0)?, link(row, 1)?);
         Ok(Head { seq, link })
     };
     let head = conn
-        .prepare_cached(sql)?
+        .prepare_cached(HEAD)?
         .query_row([log.as_str()], read)
         .optional()?;
     Ok(head.unwrap_or_else(|| Head::empty(log)))

@@ -98,3 +98,19 @@ fn a_transaction_that_ended_early_is_the_fault_of_every_batch_and_writes_none() 
     assert!(commit(&conn, &place, [put("a")].into_iter())[0].is_ok());
     assert_eq!(kept(&place), (1, 1, 1));
 }
+
+#[test]
+fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
+    let directory = directory();
+    let place = place(&directory);
+    let conn = open::writer(&place, true).unwrap();
+    for round in 0..5 {
+        let batches = (0..3).map(|number| Batch::new().append(log(&format!("l{number}")), "1"));
+        let answers = commit(&conn, &place, batches.collect::<Vec<_>>().into_iter());
+        assert!(answers.iter().all(Result::is_ok), "{round}: {answers:?}");
+    }
+    let head = conn.prepare_cached(query::HEAD).unwrap();
+    let count = |status| head.get_status(status);
+    assert!(count(rusqlite::StatementStatus::Run) >= 15);
+    assert_eq!(count(rusqlite::StatementStatus::RePrepare), 0);
+}

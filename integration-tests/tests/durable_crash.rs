@@ -149,6 +149,11 @@ fn whole(directory: &Path, said: &[String], calm: &Left, at: &str) {
         left.budgets, calm.budgets,
         "{at}: a budget was lost or spent twice"
     );
+    assert_eq!(
+        left.budgets.get("agents"),
+        None,
+        "{at}: an agent that has ended counts as alive"
+    );
     assert_eq!(left.agents, calm.agents, "{at}: a child was made twice");
     assert!(
         left.revoked >= calm.revoked,
@@ -187,7 +192,7 @@ fn calm() -> Left {
 /// Kills a run at each of its steps in turn, and lets another process go on.
 fn at_every_step(keys: Keys) {
     let calm = calm();
-    let mut steps = 0;
+    let (mut steps, mut most) = (0, 0);
     loop {
         let directory = tempfile::tempdir().unwrap();
         let (stopped, _) = until_with(keys, directory.path(), At::Step(steps), 0);
@@ -195,6 +200,10 @@ fn at_every_step(keys: Keys) {
             break;
         }
         let before = left_if_any(directory.path());
+        if directory.path().join("store").exists() {
+            let alive = budgets(directory.path()).get("agents").copied();
+            most = most.max(alive.unwrap_or(0));
+        }
         let (stopped, said) = until_with(keys, directory.path(), At::Never, 1);
         assert!(!stopped);
         whole(directory.path(), &said, &calm, &format!("step {steps}"));
@@ -205,6 +214,8 @@ fn at_every_step(keys: Keys) {
     }
     println!("killed at each of {steps} steps");
     assert!(steps > 50, "only {steps} steps");
+    // Two beneath the lead, and one of them beneath the middle one.
+    assert_eq!(most, 3, "it was never killed while all were alive");
 }
 
 #[test]

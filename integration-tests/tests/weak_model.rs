@@ -125,6 +125,21 @@ async fn an_invented_tool_is_told_to_be_none_and_ends_the_run_when_it_goes_on() 
 }
 
 #[tokio::test]
+async fn attack_32_an_invented_tool_in_ever_new_clothes_ends_the_run() {
+    let (agent, _, asked) = clerk(&[
+        r#"{"name": "open_door", "arguments": {"door": 1, "wide": true}}"#,
+        r#"{"name": "open_door", "arguments": {"wide":true,"door":1}}"#,
+        r#"{"name": "open_door", "arguments": { "door" : 1, "wide" : true }}"#,
+        "```json\n{\"name\": \"open_door\", \"parameters\": {\"door\": 1,\n\"wide\": true}}\n```",
+        "never asked",
+    ])
+    .await;
+    let failed = agent.run("open").await.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::Repeated);
+    assert_eq!(asked.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn attack_32_the_same_refused_call_in_ever_new_clothes_ends_the_run() {
     let (agent, reads, _) = clerk(&[
         r#"{"name": "fs_read", "arguments": {"path": "/etc/passwd"}}"#,

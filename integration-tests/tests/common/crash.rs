@@ -271,7 +271,8 @@ impl Tree {
                 .grant(Grant::new("note.add").arg("text", any()))
                 .grant(Grant::new("doc.read").arg("text", any()));
             let middle = leaf.clone().grant(Grant::spawn(["leaf"]));
-            let middle = middle.budget(Budget::new("turns", 5)).to_json();
+            let middle = middle.budget(Budget::new("turns", 5));
+            let middle = middle.budget(Budget::new("agents", 1)).to_json();
             let leaf = leaf.to_json();
             let text = |text: &str| json!({ "text": text });
             let turn = match (&*role, turn) {
@@ -334,6 +335,7 @@ impl Tree {
                     .budget(Budget::new("calls", 50))
                     .budget(Budget::new("turns", 50))
                     .budget(Budget::new("tokens", 100_000))
+                    .budget(Budget::new("agents", 2))
                     .expires_in(minutes(60))
                     .max_depth(3);
                 orchestrator

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +130,12 @@ impl Drop for Agent {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let (member, how) = (self.member.clone(), self.how);
-            runtime.spawn(async move { member.record_end(how, None).await });
+            let mut ending = Box::pin(async move { member.record_end(how, None).await });
+            // The store has it before whatever is asked of it next, such as a spawn in its place.
+            let mut context = Context::from_waker(Waker::noop());
+            if ending.as_mut().poll(&mut context).is_pending() {
+                runtime.spawn(ending);
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::run::{CallOutcome, Limits, Run, cleaned};
 use super::shared::{Seat, Shared};
 use super::spawn::SpawnError;
 use crate::capability::{Held, Risk, Sensitivity};
-use crate::guard::{Context, Denial, Effect, Revocable};
+use crate::guard::{Context, Denial, Effect, Places, Revocable};
 use crate::id::{AgentId, CallId, Timestamp};
 use crate::model::Model;
 use crate::record::EventKind;
@@ -243,6 +243,7 @@ impl Member {
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
         let mut also = guard.ended_too(Batch::new(), self.held.chain());
+        also = Places::of(self.held.chain()).give_back(also);
         if let Some(tree) = &self.tree {
             if let Some((state, outcome, (taint, sensitivity))) = last {
                 also = also.and(state);

@@ -93,7 +93,7 @@ impl Shared {
         }
         let most = self.max_agents;
         let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
-        Err(Refusal::new(Kind::Budget, what))
+        Err(Refusal::new(Kind::Budget, what).passing())
     }
 
     /// The model for a role.

@@ -16,7 +16,7 @@ use crate::capability::{
     AgentKey, Call, Held, Kind, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity,
     Widens,
 };
-use crate::guard::{Context, Denial, Effect, Pending, Presented, Verdict};
+use crate::guard::{Context, Denial, Effect, Pending, Places, Presented, Verdict};
 use crate::id::CallId;
 use crate::model::{Model, ToolCall};
 use crate::store::{Batch, StoreError};
@@ -198,7 +198,12 @@ impl Spawn {
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
-        let begun = |id| self.begun(id);
+        // With the call itself, so that nobody takes a place that is not given back.
+        let places = Places::beneath(parent.held.chain());
+        let begun = |id| match &self.parent.tree {
+            Some(tree) => self.begun(id).and(tree.spawning(id, &places)),
+            None => self.begun(id),
+        };
         let reservation = match guard
             .authorize_with(Presented::Held(&parent.held), call, context, &begun)
             .await
@@ -218,10 +223,15 @@ impl Spawn {
             });
         let audit = parent.shared.gate.audit();
         let outcome = audit.outcome(&reservation, made.as_ref().err());
+        let over = match &parent.tree {
+            Some(tree) => tree.spawned(reservation.id(), &places),
+            None => Batch::new(),
+        };
         let (held, seat) = match made {
             Ok(made) => made,
             Err(error) => {
-                let written = guard.store().commit(outcome.and(self.nothing())).await;
+                let also = places.give_back(over.and(self.nothing()));
+                let written = guard.record_with(outcome, also).await;
                 written.map_err(SpawnError::unrecorded)?;
                 return Err(error);
             }
@@ -233,7 +243,7 @@ impl Spawn {
         member.limits = self.limits.unwrap_or(member.limits);
         member.system = self.system;
         member.takes_over = self.takes_over;
-        let mut batch = outcome;
+        let mut batch = outcome.and(over);
         if let Some(tree) = &parent.tree {
             if let Some((call, digest)) = self.asked {
                 let agent = member.id;
@@ -265,6 +275,21 @@ impl IntoFuture for Spawn {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.begin())
+        Box::pin(to_its_end(self.begin()))
     }
+}
+
+/// A spawn has a task of its own, where there is a runtime: a store may have written what it takes
+/// though its caller went away in that moment. A child that nobody waits for any more is dropped.
+async fn to_its_end(
+    spawn: impl Future<Output = Result<Agent, SpawnError>> + Send + 'static,
+) -> Result<Agent, SpawnError> {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return spawn.await;
+    };
+    let stopped = |_| {
+        let what = "the spawn did not come to an end; did the policy panic?";
+        Err(SpawnError::Unavailable(what.to_owned()))
+    };
+    runtime.spawn(spawn).await.unwrap_or_else(stopped)
 }

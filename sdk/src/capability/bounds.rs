@@ -101,6 +101,9 @@ pub struct Budget {
 
 impl Budget {
     /// At most `max` of `kind` (`calls`, `turns`, `tokens`, …); 0 is none.
+    ///
+    /// What is used of a kind stays used, but of `agents`, which is how many are alive at once beneath
+    /// whoever has the budget.
     #[must_use]
     pub fn new(kind: impl Into<String>, max: u64) -> Self {
         Self {

@@ -112,6 +112,7 @@ pub struct Refusal {
     kind: Kind,
     hop: Option<u32>,
     detail: String,
+    passes: bool,
 }
 
 impl Refusal {
@@ -124,6 +125,7 @@ impl Refusal {
             kind,
             hop: None,
             detail: detail.into(),
+            passes: false,
         }
     }
 
@@ -134,7 +136,21 @@ impl Refusal {
             kind,
             hop: Some(hop),
             detail: detail.into(),
+            passes: false,
         }
+    }
+
+    /// The same refusal, of what is allowed again once others have ended.
+    #[must_use]
+    pub(crate) const fn passing(mut self) -> Self {
+        self.passes = true;
+        self
+    }
+
+    /// Whether the same may be allowed once others have ended.
+    #[must_use]
+    pub(crate) const fn passes(&self) -> bool {
+        self.passes
     }
 
     /// The stable reason.

@@ -215,7 +215,7 @@ impl Scope {
         self
     }
 
-    /// Adds a budget.
+    /// Adds a budget: of what is used up, such as `calls`, or of `agents` that are alive at once.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budgets.push(budget);

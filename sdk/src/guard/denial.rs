@@ -56,9 +56,17 @@ impl Denial {
         self.refusal.detail()
     }
 
-    /// What the model is told: the kind, and that trying again is no use.
+    /// What the model is told: the kind, and that trying again is no use, or not before others have
+    /// ended.
     #[must_use]
     pub fn for_model(&self) -> String {
+        if self.refusal.passes() {
+            return format!(
+                "`{}` was refused by policy ({}): as many helpers are at work as may be at once. This is not a fault; wait for helpers to end before you ask for another.",
+                printable(&self.capability),
+                self.kind()
+            );
+        }
         format!(
             "`{}` was refused by policy ({}). This is not a fault; do not retry it, and do not look for another way to the same end.",
             printable(&self.capability),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::denial::Denial;
 use super::verifier::Guard;
-use crate::capability::{BudgetKey, Chain, Held, Kind, Refusal};
+use crate::capability::{BudgetKey, Chain, Held, Kind, Refusal, SPAWN};
 use crate::store::{Batch, Key, StoreError};
 
 /// The kind of budget that counts tool calls, spawns among them; `calls.` and a capability counts
@@ -17,12 +17,15 @@ pub const TURNS: &str = "turns";
 pub const TOKENS: &str = "tokens";
 /// The kind of budget that counts money, in millionths of the unit that prices are given in.
 pub const COST: &str = "cost";
+/// The kind of budget that counts agents that are alive at once beneath whoever has it, itself not
+/// among them: taken with the call that spawns a child, given back with the record of its end.
+pub const AGENTS: &str = "agents";
 
 /// What a call or a turn takes from budgets, by their kind.
 pub(super) type Amounts<'a> = [(&'a str, u64)];
 
 fn is_counted(kind: &str) -> bool {
-    [CALLS, TURNS, TOKENS, COST].contains(&kind) || of_one_tool(kind).is_some()
+    [CALLS, TURNS, TOKENS, COST, AGENTS].contains(&kind) || of_one_tool(kind).is_some()
 }
 
 /// The capability whose calls a budget of this kind counts.
@@ -44,7 +47,7 @@ pub struct Charged(Vec<(Key, String, u64)>);
 
 /// Each counter of the chain once, with its lowest maximum and the hop that set it: a hop may
 /// restate a counter of a block before it, and a call is still one call.
-fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
+pub(super) fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
     let mut limits = BTreeMap::new();
     for (key, max, hop) in chain.budgets() {
         let limit = limits.entry(key).or_insert((max, hop));
@@ -96,13 +99,16 @@ fn amount(amounts: &Amounts<'_>, kind: &str) -> u64 {
     of_kind.map(|(_, amount)| *amount).sum()
 }
 
-/// What a call of `capability` takes: of all calls, and of those of its tool.
+/// What a call of `capability` takes: of all calls, of those of its tool, and a place if it makes an
+/// agent.
 pub(super) fn call(chain: &Chain, capability: &str, batch: Batch) -> Result<Batch, Refusal> {
     let own = format!("{CALLS}.{capability}");
-    charge(chain, &[(CALLS, 1), (&own, 1)], batch)
+    let agents = u64::from(capability == SPAWN);
+    charge(chain, &[(CALLS, 1), (&own, 1), (AGENTS, agents)], batch)
 }
 
-/// Gives back what a call of `capability` took: it was begun, and is about to be made anew.
+/// Gives back what a call of `capability` took: it was begun, and is about to be made anew. The place
+/// of a child is apart ([`Places`]).
 pub(crate) fn give_back(chain: &Chain, capability: &str, batch: Batch) -> Batch {
     let own = format!("{CALLS}.{capability}");
     limits(chain).into_keys().fold(batch, |batch, key| {
@@ -240,12 +246,13 @@ pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
     let (budget, (max, hop)) = limits(chain)
         .into_iter()
         .find(|(budget, _)| counter(budget) == *key)?;
-    Some(Refusal::at(
-        Kind::Budget,
-        hop,
-        format!(
-            "of `{}` too little is left: {max} in all ({})",
-            budget.kind, budget.id
-        ),
-    ))
+    let what = format!(
+        "of `{}` too little is left: {max} in all ({})",
+        budget.kind, budget.id
+    );
+    let refusal = Refusal::at(Kind::Budget, hop, what);
+    Some(match budget.kind == AGENTS {
+        true => refusal.passing(),
+        false => refusal,
+    })
 }

@@ -8,11 +8,11 @@ use tracing::Instrument;
 
 use super::super::durable::{CallJournal, digest};
 use super::super::member::Member;
-use super::super::run::CallOutcome;
+use super::super::run::{CallOutcome, spelled};
 use super::super::spans;
 use super::helper::Around;
 use super::{Driver, SPAWN_TOOL, helper, level};
-use crate::capability::{SPAWN, canonical};
+use crate::capability::SPAWN;
 use crate::guard::Denial;
 use crate::model::ToolCall;
 use crate::store::StoreError;
@@ -100,9 +100,7 @@ fn journal(member: &Arc<Member>, call: &ToolCall) -> Option<Arc<dyn Journal>> {
 }
 
 pub(super) fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<Denial>) {
-    // The same arguments in another order or spacing are the same call.
-    let arguments = canonical::read(arguments)
-        .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value));
+    let arguments = spelled(arguments);
     let outcome = CallOutcome::Denied {
         kind: denial.kind().name().to_owned(),
         text: denial.for_model(),

@@ -9,7 +9,7 @@ use super::seal::SealKey;
 use super::takeover::{Taken, TakenAgent};
 use crate::agent::orchestrator::Orchestrator;
 use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, from_text};
-use crate::guard::{Guard, Revocable};
+use crate::guard::{AGENTS, Guard, Places, Revocable};
 use crate::id::{AgentId, RunId};
 
 /// Where the keys come from.
@@ -109,7 +109,8 @@ async fn again(
         .values()
         .flat_map(|agent| agent.chain.budgets())
     {
-        if !spent.contains_key(key) {
+        // How many are alive is no part of what may be: it goes over to the new counter.
+        if key.kind != AGENTS && !spent.contains_key(key) {
             spent.insert(key.clone(), guard.spent(key).await?);
         }
     }
@@ -138,6 +139,8 @@ async fn again(
         let audit = orchestrator.gate().audit();
         let parent = parent.map(Held::chain);
         batch = batch.and(audit.hop(&record.path, &chain, parent, now));
+        batch = Places::of(&agent.chain).give_back(batch);
+        batch = Places::of(&chain).take_over(batch);
         let new = chain.held_by(key);
         let new = new.map_err(|refusal| record.refused(refusal.to_string()))?;
         batch = batch.and(taken.tree.reissued(record, &new));

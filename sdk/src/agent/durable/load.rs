@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::keeper::Asking;
-use super::record::{AgentRecord, CallRecord, Head, Over, StateRecord, VERSION};
+use super::record::{AgentRecord, CallRecord, Head, Over, Spawning, StateRecord, VERSION};
 use super::resume::ResumeError;
 use super::tree::{beneath, head, over};
 use crate::agent::run::Run;
+use crate::guard::Places;
 use crate::id::{AgentId, RunId};
 use crate::store::{Key, Store, Versioned};
 
@@ -89,6 +90,20 @@ pub(super) async fn read_calls(
         Ok(((agent.clone(), call.clone()), read(key, &kept.value)?))
     });
     calls.collect()
+}
+
+/// The spawns that were allowed and made no child, each with the places that it took.
+pub(super) async fn read_spawning(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<Vec<(Key, Places)>, ResumeError> {
+    let all = scan(store, &beneath(run, "spawning")).await?;
+    let spawning = all.into_iter().map(|(key, kept)| {
+        let places = read::<Spawning>(&key, &kept.value)?.places();
+        let places = places.ok_or_else(|| damaged(&key, "it names no counter"))?;
+        Ok((key, places))
+    });
+    spawning.collect()
 }
 
 /// An agent's run; `None` where it never ran.

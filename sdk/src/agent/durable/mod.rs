@@ -16,6 +16,7 @@ mod resume;
 mod resumed;
 mod seal;
 mod takeover;
+mod tidy;
 mod tree;
 
 pub(super) use journal::CallJournal;

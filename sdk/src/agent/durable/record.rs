@@ -11,6 +11,7 @@ use super::seal::SealKey;
 use crate::agent::member::Member;
 use crate::agent::run::{CallOutcome, Limits};
 use crate::capability::{Held, to_text};
+use crate::guard::Places;
 use crate::id::{AgentId, CallId, RunId, Timestamp, hex};
 use crate::model::ToolCall;
 
@@ -140,6 +141,29 @@ pub(super) struct StateRecord {
     /// What was taken from budgets for the turn that the model is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) asking: Option<Asking>,
+}
+
+/// A spawn that was allowed, and has made no child yet.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spawning {
+    pub(super) version: u32,
+    /// The counters that it took a place of.
+    places: Vec<String>,
+}
+
+impl Spawning {
+    pub(super) fn of(places: &Places) -> Self {
+        Self {
+            version: VERSION,
+            places: places.parts(),
+        }
+    }
+
+    /// The places that it took; `None` where what was kept is damaged.
+    pub(super) fn places(&self) -> Option<Places> {
+        Places::of_parts(&self.places)
+    }
 }
 
 /// What became of a call so far.

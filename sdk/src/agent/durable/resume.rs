@@ -6,6 +6,7 @@ use super::load::{read_head, read_over, read_state};
 use super::record::Head;
 use super::resumed::{Rebuilding, Resumed};
 use super::takeover::take_over;
+use super::tidy::tidy;
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::Step;
@@ -149,12 +150,12 @@ impl Orchestrator {
         }
         guard.wake().await?;
         let (found, version) = read_head(&**store, run).await?;
-        self.expect_going(run, &found).await?;
+        self.expect_going(run, (&found, version)).await?;
         let taken = match take_over(self, run, (&found, version), &keys).await {
             // Whoever had it may just have come to its end.
             Err(ResumeError::TakenOver) => {
-                self.expect_going(run, &read_head(&**store, run).await?.0)
-                    .await?;
+                let (found, version) = read_head(&**store, run).await?;
+                self.expect_going(run, (&found, version)).await?;
                 return Err(ResumeError::TakenOver);
             }
             taken => taken?,
@@ -174,10 +175,17 @@ impl Orchestrator {
     }
 
     /// Whether a run is not over; otherwise what it did.
-    async fn expect_going(&self, run: RunId, found: &Head) -> Result<(), ResumeError> {
+    async fn expect_going(
+        &self,
+        run: RunId,
+        (found, version): (&Head, u64),
+    ) -> Result<(), ResumeError> {
         let Some(how) = read_over(&**self.guard().store(), run).await? else {
             return Ok(());
         };
+        if let Err(error) = tidy(self, run, (found, version)).await {
+            tracing::warn!(%error, %run, "what a run left open could not be closed");
+        }
         let kept = read_state(&**self.guard().store(), run, found.root).await?;
         let report = kept.and_then(|kept| match kept.run.next() {
             Step::Done(finished) => {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use super::keeper::Keeper;
 use super::keys::Keys;
-use super::load::{Kept, living, read_agents, read_calls, read_state};
+use super::load::{Kept, living, read_agents, read_calls, read_spawning, read_state};
 use super::record::{AgentRecord, CallRecord, Head, digest};
 use super::resume::ResumeError;
 use super::resumed::Unknown;
-use super::tree::{Tree, beneath, head, line, over};
+use super::tree::{Tree, head, line, lost, over};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::{CallOutcome, Run, Step};
 use crate::capability::{Chain, SPAWN};
-use crate::guard::give_back;
+use crate::guard::{Places, give_back};
 use crate::id::{AgentId, RunId};
 use crate::model::ToolCall;
-use crate::store::{Batch, Expected};
+use crate::store::{Batch, Expected, Key};
 
 /// What is said of a call that may or may not have been made.
 const UNKNOWN: &str = "the outcome of this call is not known: the process ended while it was made. \
@@ -91,6 +91,7 @@ pub(super) async fn take_over(
             false => takeover.close(&record, &chain),
         }
     }
+    takeover.give_places_back(read_spawning(&**store, run).await?);
     store.commit(takeover.batch).await?;
     Ok(Taken {
         tree: takeover.tree,
@@ -114,16 +115,16 @@ impl Takeover<'_> {
 
     /// An agent that ended while that could not be recorded.
     fn close(&mut self, record: &AgentRecord, chain: &Chain) {
-        let id = record.agent.to_string();
-        let ended = line(&record.clone().ended("lost"));
-        let run = self.tree.run;
+        let lost = lost(self.tree.run, record, chain);
         let guard = self.orchestrator.guard();
-        self.also(|batch| {
-            let batch = batch
-                .delete(beneath(run, "agents").child(&id))
-                .put(beneath(run, "ended").child(&id), ended);
-            guard.ended_too(batch, chain)
-        });
+        self.also(|batch| guard.ended_too(batch.and(lost), chain));
+    }
+
+    /// What spawns took that made no child.
+    fn give_places_back(&mut self, spawning: Vec<(Key, Places)>) {
+        for (key, places) in spawning {
+            self.also(|batch| places.give_back(batch.delete(key)));
+        }
     }
 
     /// An agent that goes on, with what became of the calls of its last turn.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::{AgentRecord, CallRecord, Head, Over};
+use super::record::{AgentRecord, CallRecord, Head, Over, Spawning};
 use super::seal::SealKey;
 use crate::agent::member::Member;
-use crate::capability::{Held, canonical};
+use crate::capability::{Chain, Held, canonical};
+use crate::guard::Places;
 use crate::id::{AgentId, CallId, RunId};
 use crate::store::{Batch, Expected, Key};
 use crate::tool::{Journal, ToolError};
@@ -66,6 +67,27 @@ impl Tree {
     pub(in crate::agent) fn agent(&self, member: &Member) -> Batch {
         self.mine()
             .and(agent(self.run, member, self.seal.as_deref()))
+    }
+
+    /// That a spawn has taken places, until there is a child that has them, or none: whoever takes the
+    /// run over in between gives them back.
+    pub(in crate::agent) fn spawning(&self, call: CallId, places: &Places) -> Batch {
+        match places.is_empty() {
+            true => Batch::new(),
+            false => Batch::new().put(self.spawning_key(call), line(&Spawning::of(places))),
+        }
+    }
+
+    /// That a spawn is over: what it took is a child's now, or is given back with this.
+    pub(in crate::agent) fn spawned(&self, call: CallId, places: &Places) -> Batch {
+        match places.is_empty() {
+            true => Batch::new(),
+            false => self.mine().delete(self.spawning_key(call)),
+        }
+    }
+
+    fn spawning_key(&self, call: CallId) -> Key {
+        beneath(self.run, "spawning").child(&call.to_string())
     }
 
     /// The record of an agent that got a new token.
@@ -135,4 +157,15 @@ pub(super) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batc
         beneath(run, "agents").child(&member.id.to_string()),
         line(&record),
     )
+}
+
+/// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
+/// places that it had.
+pub(super) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
+    let id = record.agent.to_string();
+    let batch = Batch::new().delete(beneath(run, "agents").child(&id)).put(
+        beneath(run, "ended").child(&id),
+        line(&record.clone().ended("lost")),
+    );
+    Places::of(chain).give_back(batch)
 }

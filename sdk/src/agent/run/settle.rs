@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Phase, State};
-use super::text::shown;
+use super::text::{shown, spelled};
 use super::{CallOutcome, DenialNote, Ended, Finished};
 use crate::model::{Message, ToolCall};
 
@@ -99,7 +99,11 @@ impl State {
                 CallOutcome::UnknownTool(text) => (
                     text,
                     true,
-                    Some(format!("unknown_tool {} {}", call.name, call.arguments)),
+                    Some(format!(
+                        "unknown_tool {} {}",
+                        call.name,
+                        spelled(&call.arguments)
+                    )),
                 ),
                 CallOutcome::Denied {
                     kind,

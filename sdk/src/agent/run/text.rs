@@ -1,4 +1,6 @@
-//! What a model is shown of a tool's output.
+//! What a model is shown of a tool's output, and how what it wrote is told apart.
+
+use crate::capability::canonical;
 
 /// `text` without control characters other than newline and tab, and no longer than `max` bytes but
 /// for a last line that says so.
@@ -22,6 +24,13 @@ pub(super) fn shown(text: &str, max: usize) -> String {
         out.push(c);
     }
     out
+}
+
+/// The arguments of a call as they are written in one way: the same ones in another order or spacing
+/// are the same call. What is no JSON stays as it is.
+pub(in crate::agent) fn spelled(arguments: &str) -> String {
+    canonical::read(arguments)
+        .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value))
 }
 
 /// An id in a message for operators: short, and on one line.

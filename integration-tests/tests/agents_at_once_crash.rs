@@ -1,0 +1,179 @@
+//! Places of agents whose process is gone in the middle of a spawn, or before an end was recorded.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the functions that tests share are test code too"
+)]
+
+#[path = "common/places.rs"]
+mod places;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bailiwick::agent::{Agent, Orchestrator, ResumeError, SealKey};
+use bailiwick::capability::{Authority, Budget, Scope};
+use bailiwick::guard::AGENTS;
+use bailiwick::id::RunId;
+use bailiwick::model::scripted::{ScriptedModel, say};
+use bailiwick::store::{
+    Batch, Committed, Entry, Head, Key, LogName, SqliteStore, Store, StoreError, Versioned,
+};
+use places::{scope, spawn};
+use tokio::sync::Notify;
+
+/// A store that stops for good before or after one of its commits.
+struct Stopping {
+    store: SqliteStore,
+    /// How many steps there are until then.
+    left: AtomicUsize,
+    stopped: Arc<Notify>,
+}
+
+impl Stopping {
+    async fn step(&self) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Stopping {
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.step().await;
+        let committed = self.store.commit(batch).await;
+        self.step().await;
+        committed
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+        self.store.get(key).await
+    }
+
+    async fn counter(&self, counter: &Key) -> Result<u64, StoreError> {
+        self.store.counter(counter).await
+    }
+
+    async fn scan(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        self.store.scan(prefix, after, limit).await
+    }
+
+    async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.store.log(log, after, limit).await
+    }
+
+    async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
+        self.store.head(log).await
+    }
+
+    fn durable(&self) -> bool {
+        true
+    }
+}
+
+/// One process on the store of a directory, which stops after so many steps.
+fn process(directory: &Path, authority: &Authority, steps: usize) -> (Orchestrator, Arc<Notify>) {
+    let stopped = Arc::new(Notify::new());
+    let store = Stopping {
+        store: SqliteStore::open(directory.join("store")).unwrap(),
+        left: AtomicUsize::new(steps),
+        stopped: stopped.clone(),
+    };
+    let orchestrator = Orchestrator::builder(authority)
+        .store(Arc::new(store))
+        .seal_keys(SealKey::from_bytes([7; 32]))
+        .model(ScriptedModel::from_fn(|_| say("done")));
+    (orchestrator.build().unwrap(), stopped)
+}
+
+/// Two agents beneath it at once, by a counter that outlives it.
+fn team() -> Scope {
+    scope().budget(Budget::new(AGENTS, 2).shared("team"))
+}
+
+async fn left(orchestrator: &Orchestrator, of: &Agent) -> u64 {
+    let left = orchestrator.guard().left(&of.held(), AGENTS).await;
+    left.unwrap().unwrap()
+}
+
+/// Spawns a child, one that is too wide, and drops the first: all by code.
+async fn work(lead: &Agent) {
+    let child = spawn(lead, scope()).await.unwrap();
+    assert!(spawn(lead, scope().max_depth(99)).await.is_err());
+    drop(child);
+    assert!(spawn(lead, scope().max_depth(99)).await.is_err());
+}
+
+#[tokio::test]
+async fn attack_21_a_process_that_is_gone_in_the_middle_of_a_spawn_holds_no_place() {
+    let (mut steps, mut held, mut free) = (0, 0, 0);
+    loop {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::generate();
+        // The first agent is made in peace; a process of its own is stopped.
+        let (first, _) = process(directory.path(), &authority, usize::MAX);
+        let lead = first.agent("lead", team()).await.unwrap();
+        let run = lead.run_id().unwrap();
+        std::mem::forget(lead);
+        let (second, stopped) = process(directory.path(), &authority, 4 + steps);
+        let lead = second.resume(run).await.unwrap().into_agent();
+        let done = tokio::select! {
+            () = work(&lead) => true,
+            () = stopped.notified() => false,
+        };
+        std::mem::forget(lead);
+        if done {
+            break;
+        }
+        let (third, _) = process(directory.path(), &authority, usize::MAX);
+        let mut resumed = third.resume(run).await.unwrap();
+        let children = resumed.children();
+        let lead = resumed.into_agent();
+        let alive = children.len() as u64;
+        assert_eq!(left(&third, &lead).await, 2 - alive, "step {steps}");
+        held += alive;
+        free += 1 - alive;
+        drop(children);
+        drop(lead);
+        steps += 1;
+    }
+    // Before, in and after each spawn; and there is a child in some of it.
+    assert!(steps >= 14, "only {steps} steps");
+    assert!(held > 0 && free > 0, "{held} {free}");
+}
+
+/// The run is over, and its process was gone before a child's end was recorded.
+#[tokio::test]
+async fn a_place_of_a_run_that_is_over_is_given_back_when_it_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::generate();
+    let (first, _) = process(directory.path(), &authority, usize::MAX);
+    let lead = first.agent("lead", team()).await.unwrap();
+    let other = first.agent("lead", team()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    std::mem::forget(spawn(&lead, scope()).await.unwrap());
+    lead.run("go").await.unwrap();
+    assert_eq!(left(&first, &other).await, 1);
+    for _ in 0..2 {
+        let (second, _) = process(directory.path(), &authority, usize::MAX);
+        over(&second, run).await;
+        assert_eq!(left(&second, &other).await, 2);
+    }
+}
+
+async fn over(orchestrator: &Orchestrator, run: RunId) {
+    match orchestrator.resume(run).await {
+        Err(ResumeError::Ended { how, .. }) => assert_eq!(how, "answer"),
+        other => panic!("{other:?}"),
+    }
+}

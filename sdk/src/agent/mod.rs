@@ -20,7 +20,8 @@ mod typed;
 pub use budget::Prices;
 pub use children::{ChildFailed, Children};
 pub use durable::{
-    KeptAgent, KeptRun, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents, kept_runs,
+    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents,
+    kept_runs, prune,
 };
 pub use handle::{Agent, AgentHandle};
 pub use orchestrator::{BuildError, Orchestrator, OrchestratorBuilder};

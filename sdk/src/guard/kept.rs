@@ -18,7 +18,7 @@ use crate::store::{Batch, Committed, Expected, Key, StoreError};
 const PAGE: usize = 1000;
 
 /// The counter of the highest time seen, in milliseconds since 1970.
-fn highest() -> Key {
+pub(super) fn highest() -> Key {
     Key::of(["clock", "highest"])
 }
 

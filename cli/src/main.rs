@@ -48,6 +48,8 @@ enum Command {
     Runs(runs::Args),
     /// Start the program that goes on with a run
     Resume(runs::ResumeArgs),
+    /// Remove runs and calls that are long over from a store
+    Prune(runs::PruneArgs),
     /// Run cases of scopes and calls through real tokens
     Simulate(simulate::Args),
 }
@@ -62,6 +64,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Prune(_) => "prune",
             Self::Simulate(_) => "simulate",
         }
     }
@@ -75,6 +78,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, out),
             Self::Runs(args) => runs::run(args, out),
             Self::Resume(args) => runs::resume(args, out),
+            Self::Prune(args) => runs::prune(args, out),
             Self::Simulate(args) => simulate::run(args, out),
         }
     }

@@ -1,6 +1,6 @@
-//! `runs` and `resume`: the runs that a store keeps, and who goes on with one.
+//! `runs`, `resume` and `prune`: the runs that a store keeps, who goes on with one, and which go.
 
-use bailiwick::id::RunId;
+use bailiwick::id::{RunId, Timestamp};
 
 #[cfg(not(feature = "sqlite"))]
 use crate::output::{Exit, Fault, Output};
@@ -29,6 +29,18 @@ pub(crate) struct ResumeArgs {
     program: Vec<std::ffi::OsString>,
 }
 
+/// Remove the runs that ended before a time, with their conversations, and the ids of calls that
+/// cannot be made again since then. The audit stays, and so do runs that can go on.
+#[derive(clap::Args, Debug)]
+pub(crate) struct PruneArgs {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    store: String,
+    /// Until when what goes has ended, such as 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    ended_before: Timestamp,
+}
+
 #[cfg(not(feature = "sqlite"))]
 pub(crate) fn run(args: &Args, _: &mut Output) -> Result<Exit, Fault> {
     Err(no_sqlite(&args.store))
@@ -40,6 +52,12 @@ pub(crate) fn resume(args: &ResumeArgs, _: &mut Output) -> Result<Exit, Fault> {
 }
 
 #[cfg(not(feature = "sqlite"))]
+pub(crate) fn prune(args: &PruneArgs, _: &mut Output) -> Result<Exit, Fault> {
+    let _ = args.ended_before;
+    Err(no_sqlite(&args.store))
+}
+
+#[cfg(not(feature = "sqlite"))]
 fn no_sqlite(store: &str) -> Fault {
     Fault::new(format!(
         "`{store}`: this build reads no stores; build it with `--features sqlite`"
@@ -47,7 +65,7 @@ fn no_sqlite(store: &str) -> Fault {
 }
 
 #[cfg(feature = "sqlite")]
-pub(crate) use with_store::{resume, run};
+pub(crate) use with_store::{prune, resume, run};
 
 #[cfg(feature = "sqlite")]
 mod with_store {
@@ -57,7 +75,8 @@ mod with_store {
     use bailiwick::store::SqliteStore;
     use serde_json::{Value, json};
 
-    use super::{Args, ResumeArgs};
+    use super::{Args, PruneArgs, ResumeArgs};
+    use crate::input;
     use crate::output::{Exit, Fault, Output};
 
     fn fault(error: impl std::fmt::Display) -> Fault {
@@ -161,6 +180,30 @@ mod with_store {
                 start(args, out)
             }
         }
+    }
+
+    pub(crate) fn prune(args: &PruneArgs, out: &mut Output) -> Result<Exit, Fault> {
+        let (before, now) = (args.ended_before, input::now(None)?);
+        if before > now {
+            let what = format!("`--ended-before {before}` is not over: now is {now}");
+            return Err(Fault::new(what));
+        }
+        let store = open(&args.store)?;
+        let pruned = waiting(bailiwick::agent::prune(&store, before))?.map_err(fault)?;
+        let open: Vec<_> = pruned.open.iter().map(ToString::to_string).collect();
+        if out.is_json() {
+            out.object(json!({ "runs": pruned.runs, "calls": pruned.calls, "open": open }))?;
+            return Ok(Exit::Done);
+        }
+        let (runs, calls) = (pruned.runs, pruned.calls);
+        out.line(&format!("removed {runs} runs and {calls} ids of calls"))?;
+        for run in open {
+            let why = "agents of it were left open by a process that is gone";
+            out.line(&format!(
+                "{run} stays: {why}; `Orchestrator::prune` closes them"
+            ))?;
+        }
+        Ok(Exit::Done)
     }
 
     fn start(args: &ResumeArgs, out: &mut Output) -> Result<Exit, Fault> {

@@ -2,13 +2,14 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "the functions that tests share are test code too"
 )]
 
 #[path = "common/places.rs"]
 mod places;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bailiwick::agent::{Agent, Ended, SpawnError};
 use bailiwick::capability::{Budget, Kind, Scope};
 use bailiwick::guard::AGENTS;
-use bailiwick::model::Message;
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
+use bailiwick::model::{Completion, Message, Model, ModelError, Request};
+use bailiwick::store::{MemoryStore, StoreError};
 use bailiwick::tool::Outcome;
 use places::{at_most, build, lead, left, scope, spawn, used};
 use serde_json::json;
+use stores::{Fate, Fated, Moment};
 
 fn denied(spawned: Result<Agent, SpawnError>) -> bailiwick::guard::Denial {
     match spawned {
@@ -123,10 +126,39 @@ async fn attack_21_a_spawn_that_comes_to_nothing_takes_no_place() {
     assert_eq!(used(&orchestrator, &lead).await, 0);
 }
 
+/// Lets others go first before and after each commit, and each turn.
+struct Slow;
+
+#[async_trait::async_trait]
+impl Fate for Slow {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Model for Slow {
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        Ok(Completion::answer("helped"))
+    }
+
+    fn name(&self) -> &str {
+        "slow"
+    }
+}
+
 #[tokio::test]
 async fn a_spawn_that_nobody_waits_for_any_more_gives_its_place_back() {
     for polls in 0..12 {
-        let (orchestrator, lead) = lead(at_most(1)).await;
+        let (orchestrator, lead) = build(at_most(1), |builder| {
+            let store = Fated::new(Arc::new(MemoryStore::new()), Slow);
+            builder.store(Arc::new(store))
+        })
+        .await;
         let mut spawning = Box::pin(spawn(&lead, scope()));
         for _ in 0..polls {
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -189,9 +221,7 @@ async fn a_model_is_told_to_wait_and_may_ask_again_once_helpers_have_ended() {
         }
     });
     let (orchestrator, lead) = build(at_most(1), |builder| {
-        builder
-            .model(model)
-            .model_for("worker", ScriptedModel::from_fn(|_| say("helped")))
+        builder.model(model).model_for("worker", Slow)
     })
     .await;
     let held = lead.held();

@@ -25,7 +25,8 @@ pub use budget::Prices;
 pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
 pub use durable::{
-    KeptAgent, KeptRun, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents, kept_runs,
+    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents,
+    kept_runs, prune,
 };
 pub use handle::{Agent, AgentHandle, NotAChild};
 pub use helper::Helper;

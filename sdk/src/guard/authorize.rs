@@ -14,7 +14,7 @@ use crate::id::{CallId, Timestamp, hex};
 use crate::store::{Batch, Expected, Key, StoreError};
 
 /// Beneath it stand the calls that were made, for as long as they could be made again.
-const SPENT: &str = "replay";
+pub(super) const SPENT: &str = "replay";
 
 impl Guard {
     /// Decides a call: the token, the policy, approvals, then all of it again with budgets and

@@ -14,7 +14,7 @@ use crate::id::Timestamp;
 use crate::store::{Batch, Committed, Expected, Key, StoreError};
 
 /// The counter of the highest time seen, in milliseconds since 1970.
-fn highest() -> Key {
+pub(super) fn highest() -> Key {
     Key::of(["clock", "highest"])
 }
 

@@ -11,7 +11,7 @@ use super::resume::ResumeError;
 use super::tree::{beneath, head, over};
 use crate::agent::run::Run;
 use crate::guard::Places;
-use crate::id::{AgentId, RunId};
+use crate::id::{AgentId, RunId, Timestamp};
 use crate::store::{Key, Store, Versioned};
 
 /// How many values are read at once.
@@ -61,6 +61,24 @@ pub(super) async fn read_heads(
 fn named(key: &Key) -> Result<RunId, ResumeError> {
     let name = key.parts().pop().unwrap_or_default();
     name.parse().map_err(|_| damaged(key, "it names no run"))
+}
+
+/// The runs that ended before a time, each with the versions of its head and of its end.
+pub(super) async fn read_ended(
+    store: &dyn Store,
+    before: Timestamp,
+) -> Result<Vec<(RunId, [u64; 2])>, ResumeError> {
+    let mut ended = Vec::new();
+    for (key, kept) in scan(store, &Key::of(["over"])).await? {
+        let is_before = read::<Over>(&key, &kept.value)?
+            .at
+            .is_some_and(|at| at < before);
+        let run = named(&key)?;
+        if let (true, Some(first)) = (is_before, store.get(&head(run)).await?) {
+            ended.push((run, [first.version, kept.version]));
+        }
+    }
+    Ok(ended)
 }
 
 /// The agents of a run whose tasks have not ended.
@@ -178,7 +196,10 @@ pub(super) fn living(
     }
 }
 
-async fn scan(store: &dyn Store, prefix: &Key) -> Result<Vec<(Key, Versioned)>, ResumeError> {
+pub(super) async fn scan(
+    store: &dyn Store,
+    prefix: &Key,
+) -> Result<Vec<(Key, Versioned)>, ResumeError> {
     let mut all: Vec<(Key, Versioned)> = Vec::new();
     loop {
         let after = all.last().map(|(key, _)| key.clone());

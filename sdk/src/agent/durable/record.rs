@@ -38,13 +38,17 @@ pub(super) struct Over {
     pub(super) version: u32,
     /// How the task of its first agent ended.
     pub(super) how: String,
+    /// When it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Over {
-    pub(super) fn new(how: &str) -> Self {
+    pub(super) fn new(how: &str, at: Option<Timestamp>) -> Self {
         Self {
             version: VERSION,
             how: how.to_owned(),
+            at,
         }
     }
 }

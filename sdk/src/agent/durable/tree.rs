@@ -107,7 +107,10 @@ impl Tree {
             .delete(beneath(self.run, "agents").child(&id))
             .put(beneath(self.run, "ended").child(&id), line(&record));
         match member.is_root() {
-            true => batch.put(over(self.run), line(&Over::new(how))),
+            true => {
+                let at = member.shared.gate.guard().now().ok();
+                batch.put(over(self.run), line(&Over::new(how, at)))
+            }
             false => batch,
         }
     }

@@ -1,0 +1,105 @@
+//! Removes what a store keeps of runs and calls that are long over.
+
+use super::load::{read_agents, read_ended, read_head, read_spawning, scan};
+use super::resume::ResumeError;
+use super::tidy::tidy;
+use super::tree::{head, over};
+use crate::agent::orchestrator::Orchestrator;
+use crate::guard::forget_calls;
+use crate::id::{RunId, Timestamp};
+use crate::store::{Batch, Expected, Key, Store, StoreError};
+
+/// What [`prune`] removed, and what it left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// How many runs are gone, with their agents and conversations.
+    pub runs: usize,
+    /// How many ids of calls are gone.
+    pub calls: usize,
+    /// Runs that are over and stay, because their process was gone before all of their agents had
+    /// ended: these may hold places in budgets. [`Orchestrator::prune`] closes them first.
+    pub open: Vec<RunId>,
+}
+
+/// Removes from a store the runs that ended before a time, with their agents and conversations, and
+/// the ids of calls that cannot be made again since then.
+///
+/// What decides stays: runs that can go on, calls that have not ended by the highest time that the
+/// store has seen, revocations, budgets. The audit stays, since each entry is linked to the one before.
+///
+/// `ended_before` must not be later than now by a clock that is right: an operator who sets the clock
+/// of a store back to before it lets calls that were forgotten be made again.
+///
+/// # Errors
+///
+/// When the store cannot be read or written, or keeps what this build does not know. What was removed
+/// until then is gone.
+pub async fn prune(store: &dyn Store, ended_before: Timestamp) -> Result<Pruned, ResumeError> {
+    let mut pruned = Pruned::default();
+    for (run, versions) in read_ended(store, ended_before).await? {
+        if is_open(store, run).await? {
+            pruned.open.push(run);
+        } else if remove(store, run, versions).await? {
+            pruned.runs += 1;
+        }
+    }
+    pruned.calls = forget_calls(store, ended_before).await?;
+    Ok(pruned)
+}
+
+async fn is_open(store: &dyn Store, run: RunId) -> Result<bool, ResumeError> {
+    let agents = read_agents(store, run).await?;
+    Ok(!agents.is_empty() || !read_spawning(store, run).await?.is_empty())
+}
+
+/// Removes a run, whole or not at all; whether it was still there as it was read.
+async fn remove(
+    store: &dyn Store,
+    run: RunId,
+    [begun, ended]: [u64; 2],
+) -> Result<bool, ResumeError> {
+    let all = scan(store, &Key::of(["run", &run.to_string()])).await?;
+    let batch = Batch::new()
+        .expect(head(run), Expected::Version(begun))
+        .expect(over(run), Expected::Version(ended))
+        .delete(head(run))
+        .delete(over(run));
+    let batch = all
+        .into_iter()
+        .fold(batch, |batch, (key, _)| batch.delete(key));
+    match store.commit(batch).await {
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        written => Ok(written.map(|_| true)?),
+    }
+}
+
+impl Orchestrator {
+    /// As [`prune`], of its own store, and at the latest to now. Runs that were left open by a process
+    /// that is gone are closed first, so that they go too.
+    ///
+    /// # Errors
+    ///
+    /// As [`prune`]; [`ResumeError::NotDurable`] where the store is in memory.
+    pub async fn prune(&self, ended_before: Timestamp) -> Result<Pruned, ResumeError> {
+        let guard = self.guard();
+        let store = &**guard.store();
+        if !store.durable() {
+            return Err(ResumeError::NotDurable);
+        }
+        guard.resume().await?;
+        let now = guard.now().map_err(|refusal| {
+            let what = refusal.to_string();
+            ResumeError::Store(StoreError::Unavailable { what })
+        })?;
+        let ended_before = ended_before.min(now);
+        for (run, _) in read_ended(store, ended_before).await? {
+            let (found, version) = read_head(store, run).await?;
+            // One that cannot be closed stays, and is told as open.
+            if let Err(error) = tidy(self, run, (&found, version)).await {
+                tracing::warn!(%error, %run, "what a run left open could not be closed");
+            }
+        }
+        prune(store, ended_before).await
+    }
+}

@@ -87,7 +87,7 @@ impl Orchestrator {
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
-        guard.resume().await?;
+        guard.wake().await?;
         let now = guard.now().map_err(|refusal| {
             let what = refusal.to_string();
             ResumeError::Store(StoreError::Unavailable { what })

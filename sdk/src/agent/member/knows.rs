@@ -1,0 +1,80 @@
+//! What an agent's data is tainted with, and what its task is.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use super::Member;
+use crate::capability::Sensitivity;
+use crate::tool::Situation;
+
+/// What an agent's data is tainted with; it only grows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Knows {
+    pub(super) taint: BTreeSet<String>,
+    sensitivity: Option<Sensitivity>,
+}
+
+impl Member {
+    pub(in crate::agent) fn task(&self) -> Option<String> {
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Says what the task is, unless a parent's goes on: a model words the tasks of its helpers,
+    /// and neither a caveat nor a revocation goes by its words.
+    pub(in crate::agent) fn set_task(&self, task: &str) {
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| task.to_owned());
+    }
+
+    pub(super) fn knows(&self) -> Knows {
+        self.knows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes up what something that the agent read is tainted with.
+    pub(in crate::agent) fn learn(
+        &self,
+        taint: &BTreeSet<String>,
+        sensitivity: Option<Sensitivity>,
+    ) {
+        let mut knows = self.knows.lock().unwrap_or_else(PoisonError::into_inner);
+        knows.taint.extend(taint.iter().cloned());
+        knows.sensitivity = knows.sensitivity.max(sensitivity);
+    }
+
+    /// Hands what the agent knows to its parent, which is about to read its result.
+    pub(in crate::agent) fn teach_parent(&self) {
+        if let Some(parent) = &self.parent {
+            let knows = self.knows();
+            parent.learn(&knows.taint, knows.sensitivity);
+        }
+    }
+
+    /// Takes up what its ancestors have learnt since it was spawned: its task may speak of it.
+    pub(in crate::agent) fn learn_from_parents(&self) {
+        if let Some(parent) = &self.parent {
+            parent.learn_from_parents();
+            let knows = parent.knows();
+            self.learn(&knows.taint, knows.sensitivity);
+        }
+    }
+
+    pub(in crate::agent) fn situation(&self) -> Situation {
+        let knows = self.knows();
+        Situation {
+            agent: self.path.clone(),
+            task: self.task(),
+            step: None,
+            taint: Some(knows.taint),
+            sensitivity: knows.sensitivity,
+            intent: self.intent.clone(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How an agent's task begins and ends.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::Member;
+use crate::agent::durable::CallRecord;
+use crate::agent::run::{CallOutcome, cleaned};
+use crate::agent::spawn::SpawnError;
+use crate::guard::{Places, Revocable};
+use crate::id::Timestamp;
+use crate::record::EventKind;
+use crate::store::{Batch, Committed};
+
+impl Member {
+    /// Records that the agent got its token, with what else `also` writes. What cannot be recorded
+    /// does not begin.
+    pub(in crate::agent) async fn begin(
+        &self,
+        now: Timestamp,
+        also: Batch,
+    ) -> Result<Committed, SpawnError> {
+        let parent = self.parent.as_ref().map(|parent| parent.held.chain());
+        let entry = self
+            .shared
+            .gate
+            .audit()
+            .hop(&self.path, self.held.chain(), parent, now);
+        let store = self.shared.gate.guard().store();
+        let committed = store.commit(also.and(entry)).await;
+        let committed = committed.map_err(SpawnError::unrecorded)?;
+        let scope = self
+            .held
+            .chain()
+            .hops()
+            .last()
+            .map(|hop| hop.bounds.lines())
+            .unwrap_or_default();
+        self.emit(EventKind::Spawned { scope });
+        Ok(committed)
+    }
+
+    /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was
+    /// the first to do so.
+    pub(in crate::agent) fn end(&self, how: &str) -> bool {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        self.shared.gate.guard().revocations().revoke([
+            Revocable::Block(self.held.chain().id()),
+            Revocable::Agent(self.path.clone()),
+        ]);
+        self.cancel.cancel();
+        self.give_seat_back();
+        self.emit(EventKind::Ended {
+            how: how.to_owned(),
+        });
+        true
+    }
+
+    /// Leaves the task as it stands, for a process that resumes it: nothing is revoked, and nothing
+    /// more is done by this agent.
+    pub(in crate::agent) fn suspend(&self) {
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            self.cancel.cancel();
+            self.give_seat_back();
+        }
+    }
+
+    fn give_seat_back(&self) {
+        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        seat.take();
+    }
+
+    /// Records the end; with the last state of its run, and what its parent's model is told of it.
+    pub(in crate::agent) async fn record_end(&self, how: &str, last: Option<Last>) {
+        let time = self.shared.gate.guard().now().ok();
+        let entry = self
+            .shared
+            .gate
+            .audit()
+            .ended(&self.path, self.held.chain(), how, time);
+        let guard = self.shared.gate.guard();
+        // Its children may be in other processes. By its path it is revoked in this one alone: the
+        // next process gives the path to another agent.
+        let mut also = guard.ended_too(Batch::new(), self.held.chain());
+        also = Places::of(self.held.chain()).give_back(also);
+        if let Some(tree) = &self.tree {
+            if let Some((state, outcome, (taint, sensitivity))) = last {
+                also = also.and(state);
+                if let (Some(call), Some(parent)) = (&self.call, self.parent_id()) {
+                    let done = CallRecord::Done {
+                        outcome: cleaned(outcome, self.parent_result_bytes()),
+                        taint,
+                        sensitivity,
+                    };
+                    also = also.and(tree.call(parent, call, &done));
+                }
+            }
+            // Last: what is written before it expects the head as it was.
+            also = also.and(tree.ended(self, how));
+        }
+        // Where the run is another process's, that the task ended is all there is to say: the token is
+        // not this process's to revoke.
+        if let Err(error) = guard.record_with(entry, also).await {
+            tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
+        }
+    }
+
+    fn parent_result_bytes(&self) -> usize {
+        let parent = self.parent.as_ref();
+        parent
+            .map_or(self.limits, |parent| parent.limits)
+            .max_result_bytes
+    }
+}
+
+/// The last state of a run, what its parent's model is told, and what that is tainted with.
+type Last = (Batch, CallOutcome, (BTreeSet<String>, u8));

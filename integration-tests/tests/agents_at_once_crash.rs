@@ -8,6 +8,8 @@
 
 #[path = "common/places.rs"]
 mod places;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +21,9 @@ use bailiwick::capability::{Authority, Budget, Scope};
 use bailiwick::guard::AGENTS;
 use bailiwick::id::RunId;
 use bailiwick::model::scripted::{ScriptedModel, say};
-use bailiwick::store::{
-    Batch, Committed, Entry, Head, Key, LogName, SqliteStore, Store, StoreError, Versioned,
-};
+use bailiwick::store::{SqliteStore, StoreError};
 use places::{scope, spawn};
+use stores::{Fate, Fated, Moment};
 use tokio::sync::{Notify, Semaphore};
 
 /// Where a process stops, and whether it goes on.
@@ -32,9 +33,8 @@ struct Stop {
     gate: Semaphore,
 }
 
-/// A store that stops before or after one of its commits, with all that come after.
+/// Stops before or after one of the commits, with all that come after.
 struct Stopping {
-    store: SqliteStore,
     /// How many steps there are until then.
     left: AtomicIsize,
     stop: Arc<Stop>,
@@ -50,41 +50,10 @@ impl Stopping {
 }
 
 #[async_trait]
-impl Store for Stopping {
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+impl Fate for Stopping {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
         self.step().await;
-        let committed = self.store.commit(batch).await;
-        self.step().await;
-        committed
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        self.store.get(key).await
-    }
-
-    async fn counter(&self, counter: &Key) -> Result<u64, StoreError> {
-        self.store.counter(counter).await
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        self.store.scan(prefix, after, limit).await
-    }
-
-    async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.log(log, after, limit).await
-    }
-
-    async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
-        self.store.head(log).await
-    }
-
-    fn durable(&self) -> bool {
-        true
+        Ok(())
     }
 }
 
@@ -94,13 +63,13 @@ fn process(directory: &Path, authority: &Authority, steps: isize) -> (Orchestrat
         reached: Notify::new(),
         gate: Semaphore::new(0),
     });
-    let store = Stopping {
-        store: SqliteStore::open(directory.join("store")).unwrap(),
+    let file = SqliteStore::open(directory.join("store")).unwrap();
+    let stopping = Stopping {
         left: AtomicIsize::new(steps),
         stop: stop.clone(),
     };
     let orchestrator = Orchestrator::builder(authority)
-        .store(Arc::new(store))
+        .store(Arc::new(Fated::new(Arc::new(file), stopping)))
         .seal_keys(SealKey::from_bytes([7; 32]))
         .model(ScriptedModel::from_fn(|_| say("done")));
     (orchestrator.build().unwrap(), stop)

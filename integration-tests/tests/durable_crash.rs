@@ -8,6 +8,9 @@
 )]
 #![cfg(unix)]
 
+#[path = "common/stores.rs"]
+mod stores;
+
 #[path = "common/crash.rs"]
 mod crash;
 

@@ -7,6 +7,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "common/stores.rs"]
+mod stores;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,11 +19,10 @@ use bailiwick::capability::{Authority, Grant, Held, Kind, Risk, Scope};
 use bailiwick::guard::Effect;
 use bailiwick::id::RunId;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
-use bailiwick::store::{
-    Batch, Committed, Entry, Head, Key, LogName, SqliteStore, Store, StoreError, Versioned,
-};
+use bailiwick::store::{Batch, SqliteStore, StoreError};
 use bailiwick::tool::{CancellationToken, Declaration, Outcome, RuntimeTool, Situation};
 use serde_json::json;
+use stores::{Fate, Fated, Moment};
 use tempfile::TempDir;
 
 /// What was asked of a store.
@@ -32,61 +34,25 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(&self, rows: usize) {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.rows.fetch_add(rows, Ordering::SeqCst);
-    }
-
     fn all(&self) -> [usize; 3] {
         [&self.reads, &self.rows, &self.operations].map(|count| count.load(Ordering::SeqCst))
     }
 }
 
-/// A store in a file that counts.
-struct Counted(SqliteStore, Arc<Asked>);
-
 #[async_trait]
-impl Store for Counted {
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let operations = &self.1.operations;
-        operations.fetch_add(batch.ops().len(), Ordering::SeqCst);
-        self.0.commit(batch).await
+impl Fate for Asked {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
+        Ok(())
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        self.1.read(1);
-        self.0.get(key).await
+    fn writes(&self, batch: &Batch) {
+        self.operations
+            .fetch_add(batch.ops().len(), Ordering::SeqCst);
     }
 
-    async fn counter(&self, counter: &Key) -> Result<u64, StoreError> {
-        self.1.read(1);
-        self.0.counter(counter).await
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        let found = self.0.scan(prefix, after, limit).await?;
-        self.1.read(found.len());
-        Ok(found)
-    }
-
-    async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let found = self.0.log(log, after, limit).await?;
-        self.1.read(found.len());
-        Ok(found)
-    }
-
-    async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
-        self.1.read(1);
-        self.0.head(log).await
-    }
-
-    fn durable(&self) -> bool {
-        true
+    fn reads(&self, rows: usize) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.rows.fetch_add(rows, Ordering::SeqCst);
     }
 }
 
@@ -111,7 +77,7 @@ impl Home {
         let schema = json!({ "type": "object" });
         let tool = RuntimeTool::new(declaration, schema, |_, _| async { Ok(json!("noted")) });
         let builder = Orchestrator::builder(&self.authority)
-            .store(Arc::new(Counted(store, asked.clone())))
+            .store(Arc::new(Fated::new(Arc::new(store), asked.clone())))
             .seal_keys(SealKey::from_bytes([7; 32]))
             .tool(tool)
             .model(ScriptedModel::from_fn(|request| {

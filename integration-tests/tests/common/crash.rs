@@ -15,11 +15,11 @@ use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes}
 use bailiwick::guard::Effect;
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
-use bailiwick::store::{
-    Batch, Committed, Entry, Head, Key, LogName, SqliteStore, Store, StoreError, Versioned,
-};
+use bailiwick::store::{SqliteStore, StoreError};
 use bailiwick::tool::{Declaration, RuntimeTool};
 use serde_json::{Value, json};
+
+use super::stores::{Fate, Fated, Moment};
 
 /// Where a child stops for good.
 #[derive(Clone, Copy, Debug)]
@@ -106,45 +106,12 @@ impl Steps {
     }
 }
 
-/// A store of which each commit is two steps: about to be made, and made.
-struct Stepped(SqliteStore, Arc<Steps>);
-
+/// Each commit is two steps: about to be made, and made.
 #[async_trait]
-impl Store for Stepped {
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        self.1.step().await;
-        let committed = self.0.commit(batch).await;
-        self.1.step().await;
-        committed
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        self.0.get(key).await
-    }
-
-    async fn counter(&self, counter: &Key) -> Result<u64, StoreError> {
-        self.0.counter(counter).await
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        self.0.scan(prefix, after, limit).await
-    }
-
-    async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.0.log(log, after, limit).await
-    }
-
-    async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
-        self.0.head(log).await
-    }
-
-    fn durable(&self) -> bool {
-        true
+impl Fate for Steps {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
+        self.step().await;
+        Ok(())
     }
 }
 
@@ -214,7 +181,7 @@ impl Tree {
 
     pub fn orchestrator(&self, seal: Option<SealKey>) -> Orchestrator {
         let store = SqliteStore::open(self.file("store")).unwrap();
-        let store = Arc::new(Stepped(store, self.steps.clone()));
+        let store = Arc::new(Fated::new(Arc::new(store), self.steps.clone()));
         let builder = Orchestrator::builder(&self.authority())
             .store(store)
             .tool(self.tool("note.add", "effects", false))

@@ -25,22 +25,41 @@ pub enum Moment {
 pub trait Fate: Send + Sync + 'static {
     /// Asked before and after each commit, which are numbered from 0.
     async fn at(&self, commit: usize, moment: Moment) -> Result<(), StoreError>;
+
+    /// Told of each batch, and of how many rows each reading gave.
+    fn writes(&self, _: &Batch) {}
+    fn reads(&self, _: usize) {}
 }
 
-/// The store of memory, with a fate, and with what it says of itself.
-pub struct Fated<F> {
-    pub inner: Arc<MemoryStore>,
+#[async_trait]
+impl<F: Fate> Fate for Arc<F> {
+    async fn at(&self, commit: usize, moment: Moment) -> Result<(), StoreError> {
+        (**self).at(commit, moment).await
+    }
+
+    fn writes(&self, batch: &Batch) {
+        (**self).writes(batch);
+    }
+
+    fn reads(&self, rows: usize) {
+        (**self).reads(rows);
+    }
+}
+
+/// A store, of memory unless said otherwise, with a fate, and with what it says of itself.
+pub struct Fated<F, S = MemoryStore> {
+    pub inner: Arc<S>,
     pub fate: F,
     pub durable: bool,
     commits: AtomicUsize,
 }
 
-impl<F: Fate> Fated<F> {
-    pub fn new(inner: Arc<MemoryStore>, fate: F) -> Self {
+impl<F: Fate, S: Store> Fated<F, S> {
+    pub fn new(inner: Arc<S>, fate: F) -> Self {
         Self {
+            durable: inner.durable(),
             inner,
             fate,
-            durable: false,
             commits: AtomicUsize::new(0),
         }
     }
@@ -57,9 +76,10 @@ impl<F: Fate> Fated<F> {
 }
 
 #[async_trait]
-impl<F: Fate> Store for Fated<F> {
+impl<F: Fate, S: Store> Store for Fated<F, S> {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let number = self.commits.fetch_add(1, Ordering::SeqCst);
+        self.fate.writes(&batch);
         self.fate.at(number, Moment::Before).await?;
         let committed = self.inner.commit(batch).await?;
         self.fate.at(number, Moment::After).await?;
@@ -67,10 +87,12 @@ impl<F: Fate> Store for Fated<F> {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+        self.fate.reads(1);
         self.inner.get(key).await
     }
 
     async fn counter(&self, counter: &Key) -> Result<u64, StoreError> {
+        self.fate.reads(1);
         self.inner.counter(counter).await
     }
 
@@ -80,14 +102,19 @@ impl<F: Fate> Store for Fated<F> {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        self.inner.scan(prefix, after, limit).await
+        let found = self.inner.scan(prefix, after, limit).await?;
+        self.fate.reads(found.len());
+        Ok(found)
     }
 
     async fn log(&self, log: &LogName, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.inner.log(log, after, limit).await
+        let found = self.inner.log(log, after, limit).await?;
+        self.fate.reads(found.len());
+        Ok(found)
     }
 
     async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
+        self.fate.reads(1);
         self.inner.head(log).await
     }
 

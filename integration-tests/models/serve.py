@@ -13,7 +13,8 @@ params.hostnames = ["127.0.0.1"]
 params.port = 0
 params.n_ctx = 4096
 params.n_parallel = 1
-params.cpuparams.n_threads = min(4, os.cpu_count() or 1)
+# Half of the cores: threads that wait for one another are slow where others are at work too.
+params.cpuparams.n_threads = max(1, min(4, (os.cpu_count() or 1) // 2))
 # The same question gets the same answer, as far as arithmetic allows.
 params.sampling.temp = 0.0
 params.sampling.seed = 1

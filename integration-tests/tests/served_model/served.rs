@@ -122,7 +122,6 @@ pub(crate) fn tool(
 pub(crate) fn limits() -> Limits {
     Limits {
         max_turns: 5,
-        max_refusals: 1,
         max_output_tokens: Some(160),
         ..Limits::default()
     }

@@ -1,11 +1,11 @@
 //! What weak models write in place of a call, each of it written by one.
 
-use bailiwick::agent::Ended;
+use bailiwick::agent::{Ended, Limits};
 use bailiwick::capability::{Kind, Scope};
 use bailiwick::model::Fenced;
 use serde_json::{Value, json};
 
-use super::served::{Calls, Led, agent, answer, call, calls, exactly, run, served, tool};
+use super::served::{Calls, Led, agent, answer, call, calls, exactly, limits, run, served, tool};
 use super::tools::city;
 
 /// A run with one tool, led by this schema.
@@ -15,11 +15,17 @@ async fn asked(
 ) -> Option<(bailiwick::agent::Report, Calls)> {
     let model = Led(served(test)?, schema);
     let made = Calls::default();
+    // The second time is enough: each turn takes its time.
+    let limits = Limits {
+        max_refusals: 1,
+        ..limits()
+    };
     let (_, agent) = agent(Scope::new().grant(city("temperature")), |builder| {
         let about = "The temperature in a city.";
         builder
             .tool(tool("temperature", about, "city", "-7", &made))
             .model(Fenced::new(model).with_schema(1))
+            .limits(limits)
     })
     .await;
     Some((run(agent, "What is the temperature in Oslo?").await, made))

@@ -192,11 +192,13 @@ mod with_store {
         let pruned = waiting(bailiwick::agent::prune(&store, before))?.map_err(fault)?;
         let open: Vec<_> = pruned.open.iter().map(ToString::to_string).collect();
         if out.is_json() {
-            out.object(json!({ "runs": pruned.runs, "calls": pruned.calls, "open": open }))?;
+            out.object(json!({ "runs": pruned.runs, "calls": pruned.calls, "tokens": pruned.tokens, "open": open }))?;
             return Ok(Exit::Done);
         }
-        let (runs, calls) = (pruned.runs, pruned.calls);
-        out.line(&format!("removed {runs} runs and {calls} ids of calls"))?;
+        let (runs, calls, tokens) = (pruned.runs, pruned.calls, pruned.tokens);
+        out.line(&format!(
+            "removed {runs} runs, and the ids of {calls} calls and {tokens} tokens"
+        ))?;
         for run in open {
             let why = "agents of it were left open by a process that is gone";
             out.line(&format!(

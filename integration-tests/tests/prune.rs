@@ -152,6 +152,25 @@ async fn a_run_goes_when_it_is_over_and_not_before() {
         (count(&*store, "run").await, count(&*store, "runs").await),
         (0, 0)
     );
+
+    // Tokens of agents that ended early are remembered until the tokens have ended by themselves, and
+    // as long as the store has not seen that time: a process whose clock is behind has them refused.
+    let revoked = count(&*store, "revoked").await;
+    assert!(revoked > 4, "{revoked}");
+    let by_hand = Revocable::Task("t".to_owned());
+    next.guard().revoke([by_hand]).await.unwrap();
+    assert_eq!(next.prune(Timestamp::MAX).await.unwrap().tokens, 0);
+    assert_eq!(prune(&*store, Timestamp::MAX).await.unwrap().tokens, 0);
+    clock.advance(secs(6 * 3600));
+    assert_eq!(prune(&*store, Timestamp::MAX).await.unwrap().tokens, 0);
+    // A decision tells the store what time it is.
+    let later = next.agent("later", team()).await.unwrap();
+    let child = spawn(&later, scope()).await.unwrap();
+    child.run("go").await.unwrap();
+    let forgotten = next.prune(Timestamp::MAX).await.unwrap().tokens;
+    assert_eq!(forgotten, revoked);
+    // What was revoked by hand, and whoever ended just now.
+    assert_eq!(count(&*store, "revoked").await, 2);
 }
 
 #[tokio::test]

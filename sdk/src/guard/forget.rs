@@ -1,24 +1,44 @@
-//! Forgets calls that cannot be made again.
+//! Forgets calls that cannot be made again, and revocations of tokens that have ended by themselves.
 
 use super::authorize::SPENT;
-use super::kept::highest;
+use super::kept::{ended, highest};
 use crate::id::Timestamp;
 use crate::store::{Batch, Key, Store, StoreError};
 
 /// How many calls are read and removed at once.
 const PAGE: usize = 1000;
 
-/// Removes the ids of calls that ended before a time, and tells how many.
+/// What was forgotten, by how many.
+pub(crate) struct Forgotten {
+    pub(crate) calls: usize,
+    pub(crate) tokens: usize,
+}
+
+/// Removes the ids of calls that ended before a time, and of tokens whose agents ended before their
+/// tokens did.
 ///
-/// A call is refused as ended once the highest time that the store has seen is past its end, which is
-/// what now means to every guard on it: only then does its id decide nothing.
-pub(crate) async fn forget_calls(
+/// Both are refused as ended once the highest time that the store has seen is past their end, which is
+/// what now means to every guard on it: only then does their id decide nothing.
+pub(crate) async fn forget(
     store: &dyn Store,
     ended_before: Timestamp,
+) -> Result<Forgotten, StoreError> {
+    let call = |value: &str| serde_json::from_str(value).ok();
+    Ok(Forgotten {
+        calls: forget_beneath(store, ended_before, Key::of([SPENT]), call).await?,
+        tokens: forget_beneath(store, ended_before, ended::all(), ended::until).await?,
+    })
+}
+
+async fn forget_beneath(
+    store: &dyn Store,
+    ended_before: Timestamp,
+    all: Key,
+    until: impl Fn(&str) -> Option<Timestamp>,
 ) -> Result<usize, StoreError> {
     let seen = Timestamp::from_millis(store.counter(&highest()).await?);
     let before = ended_before.min(seen.unwrap_or_default()).secs();
-    let (all, mut after, mut forgotten) = (Key::of([SPENT]), None, 0);
+    let (mut after, mut forgotten) = (None, 0);
     loop {
         let page = store.scan(&all, after.as_ref(), PAGE).await?;
         let Some((last, _)) = page.last() else {
@@ -28,8 +48,7 @@ pub(crate) async fn forget_calls(
         let mut batch = Batch::new();
         for (key, kept) in page {
             // What is no time stays: whoever wrote it may know what it is.
-            let until = serde_json::from_str::<Timestamp>(&kept.value);
-            if until.is_ok_and(|until| until.secs() < before) {
+            if until(&kept.value).is_some_and(|until| until.secs() < before) {
                 batch = batch.delete(key);
             }
         }

@@ -1,7 +1,7 @@
 //! What a guard keeps in a durable store beside budgets and spent calls: the highest time seen,
 //! since when calls are kept, and what is revoked.
 
-mod ended;
+pub(super) mod ended;
 mod names;
 mod revoked;
 

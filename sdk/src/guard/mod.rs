@@ -19,7 +19,7 @@ mod verifier;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
 pub use denial::{Denial, printable};
-pub(crate) use forget::forget_calls;
+pub(crate) use forget::forget;
 pub(crate) use ledger::give_back;
 pub use ledger::{AGENTS, CALLS, COST, Charged, TOKENS, TURNS};
 #[doc(hidden)]

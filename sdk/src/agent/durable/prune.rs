@@ -5,7 +5,7 @@ use super::resume::ResumeError;
 use super::tidy::tidy;
 use super::tree::{head, over};
 use crate::agent::orchestrator::Orchestrator;
-use crate::guard::forget_calls;
+use crate::guard::forget;
 use crate::id::{RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, Store, StoreError};
 
@@ -17,16 +17,18 @@ pub struct Pruned {
     pub runs: usize,
     /// How many ids of calls are gone.
     pub calls: usize,
+    /// How many ids of tokens are gone, whose agents ended before they did.
+    pub tokens: usize,
     /// Runs that are over and stay, because their process was gone before all of their agents had
     /// ended: these may hold places in budgets. [`Orchestrator::prune`] closes them first.
     pub open: Vec<RunId>,
 }
 
 /// Removes from a store the runs that ended before a time, with their agents and conversations, and
-/// the ids of calls that cannot be made again since then.
+/// the ids of calls and of ended agents' tokens that have lapsed since then.
 ///
 /// What decides stays: runs that can go on, calls that have not ended by the highest time that the
-/// store has seen, revocations, budgets. The audit stays, since each entry is linked to the one before.
+/// store has seen, what an operator revoked, budgets. The audit stays, since each entry is linked to the one before.
 ///
 /// `ended_before` must not be later than now by a clock that is right: an operator who sets the clock
 /// of a store back to before it lets calls that were forgotten be made again.
@@ -44,7 +46,8 @@ pub async fn prune(store: &dyn Store, ended_before: Timestamp) -> Result<Pruned,
             pruned.runs += 1;
         }
     }
-    pruned.calls = forget_calls(store, ended_before).await?;
+    let forgotten = forget(store, ended_before).await?;
+    (pruned.calls, pruned.tokens) = (forgotten.calls, forgotten.tokens);
     Ok(pruned)
 }
 

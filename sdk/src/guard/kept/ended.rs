@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::names::REVOKED;
 use crate::capability::{Chain, Kind, Refusal};
 use crate::guard::{Guard, Revocable};
-use crate::id::hex;
+use crate::id::{Timestamp, hex};
 use crate::store::{Batch, Key, StoreError};
 
 /// The kind of revocation that they are.
@@ -43,8 +43,14 @@ impl Ended {
 }
 
 /// All of them.
-fn all() -> Key {
+pub(in crate::guard) fn all() -> Key {
     Key::of([REVOKED, KIND])
+}
+
+/// When the token of one ends by itself.
+pub(in crate::guard) fn until(kept: &str) -> Option<Timestamp> {
+    let kept: Value = serde_json::from_str(kept).ok()?;
+    serde_json::from_value(kept.get("until")?.clone()).ok()
 }
 
 /// Under what name the token of one is kept.

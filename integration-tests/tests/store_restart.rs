@@ -296,6 +296,37 @@ async fn attack_23_an_agent_that_ended_is_looked_up_when_something_of_it_is_aske
 }
 
 #[tokio::test]
+async fn attack_23_where_it_cannot_be_looked_up_whether_an_agent_ended_nothing_is_decided() {
+    let place = Place::new();
+    let orchestrator = Orchestrator::builder(&place.home.authority)
+        .clock(Arc::new(place.home.clock.clone()))
+        .model(ScriptedModel::from_fn(|_| say("done")))
+        .store(place.store());
+    let orchestrator = orchestrator.build().unwrap();
+    let lead = orchestrator.agent("lead", read()).await.unwrap();
+    let ended = lead.held();
+    lead.run("end").await.unwrap();
+
+    let guard = place.guard();
+    assert_eq!(once(&guard, &place.home.held(&read())).await, None);
+    let rename = |from: &str, to: &str| {
+        let file = rusqlite::Connection::open(place.directory.path().join("store")).unwrap();
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        file.execute_batch(&sql).unwrap();
+    };
+    rename("value", "elsewhere");
+    let mut at = context();
+    at.facts.time = start();
+    for _ in 0..2 {
+        assert_eq!(once(&guard, &ended).await, Some(Kind::Unavailable));
+        let checked = guard.check((&*ended).into(), &asked("/a"), &at);
+        assert_eq!(checked.unwrap_err().kind(), Kind::Unavailable);
+    }
+    rename("elsewhere", "value");
+    assert_eq!(once(&guard, &ended).await, Some(Kind::Revoked));
+}
+
+#[tokio::test]
 async fn attack_20_a_clock_that_was_set_back_before_a_restart_revives_nothing() {
     let place = Place::new();
     let held = place.home.held(&read().expires_in(secs(900)));

@@ -33,7 +33,7 @@ const MEASURED: Effort = Effort {
     rounds: &[15, 7, 3],
     calls: 1_024,
     finished: &[10, 100, 1_000],
-    resumes: 31,
+    resumes: 101,
 };
 const TRIED: Effort = Effort {
     children: &[3],

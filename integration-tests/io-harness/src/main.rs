@@ -96,15 +96,15 @@ async fn tree(count: usize, in_file: bool, on: Option<PathBuf>) -> io_harness::R
     std::fs::create_dir(&work)?;
     std::fs::write(work.join("shown.txt"), "shown")?;
     let noted = Arc::new(AtomicUsize::new(0));
-    let contract = TaskContract::workspace(FIRST, &work)
-        .with_tools(Toolbox::new().with(Note(noted.clone())));
+    let contract =
+        TaskContract::workspace(FIRST, &work).with_tools(Toolbox::new().with(Note(noted.clone())));
     let policy = Policy::default()
         .layer("bench")
         .allow_read("*")
         .allow_exec("note");
     let all = u32::try_from(count).unwrap_or(u32::MAX - 1);
     // Room for all of them at once, as on the other side.
-    let containment = Containment::new(all + 1, all + 1, 1, u64::MAX);
+    let containment = Containment::new(all + 1, all + 1, 1, 1 << 40);
     let store = match in_file {
         true => Store::open(place.path().join("runs.db"))?,
         false => Store::memory()?,

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use super::durable::{CallRecord, digest};
 use super::handle::Agent;
@@ -291,5 +292,6 @@ async fn to_its_end(
         let what = "the spawn did not come to an end; did the policy panic?";
         Err(SpawnError::Unavailable(what.to_owned()))
     };
-    runtime.spawn(spawn).await.unwrap_or_else(stopped)
+    let spawn = runtime.spawn(spawn.in_current_span());
+    spawn.await.unwrap_or_else(stopped)
 }

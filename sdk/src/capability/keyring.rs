@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use super::authority::RootKey;
 use super::cache::Cache;
 use super::chain::Chain;
-use super::keys::{PublicKey, Tabled};
+use super::keys::{PublicKey, RootPoint};
 use super::refusal::{Kind, Refusal};
 
 /// The most roots that one ring holds: each may cost a signature check for a token without a hint.
@@ -25,8 +25,8 @@ pub struct KeyRing {
 
 #[derive(Debug)]
 struct Inner {
-    /// With each key its table, as the first block of every token is verified under one of them.
-    roots: RwLock<Vec<(RootKey, Arc<Tabled>)>>,
+    /// With each key its point: the first block of every token is verified under one of them.
+    roots: RwLock<Vec<(RootKey, Arc<RootPoint>)>>,
     epoch: AtomicU64,
     cache: Mutex<Cache>,
 }
@@ -71,7 +71,7 @@ impl KeyRing {
             return Err(root);
         };
         if !roots.iter().any(|(known, _)| *known == root) {
-            roots.push((root, Arc::new(point.table())));
+            roots.push((root, Arc::new(point.into())));
         }
         self.turn();
         Ok(())
@@ -101,7 +101,7 @@ impl KeyRing {
         self.trusted().iter().map(|(root, _)| *root).collect()
     }
 
-    fn trusted(&self) -> RwLockReadGuard<'_, Vec<(RootKey, Arc<Tabled>)>> {
+    fn trusted(&self) -> RwLockReadGuard<'_, Vec<(RootKey, Arc<RootPoint>)>> {
         self.inner
             .roots
             .read()

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::id::hex::{self, Hex};
 
-pub(crate) use strict::{Point, Tabled};
+pub(crate) use strict::{Point, RootPoint};
 
 /// `N` bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> [u8; N] {

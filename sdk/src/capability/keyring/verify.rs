@@ -8,7 +8,7 @@ use crate::capability::authority::RootKey;
 use crate::capability::chain::Chain;
 use crate::capability::compiled::Rules;
 use crate::capability::datalog::{Block, Table, decode};
-use crate::capability::keys::{Point, PublicKey, Tabled};
+use crate::capability::keys::{Point, PublicKey, RootPoint};
 use crate::capability::link::Link;
 use crate::capability::place::{patterns, place};
 use crate::capability::present::WireCall;
@@ -72,7 +72,7 @@ impl KeyRing {
     /// no call then.
     fn verify(&self, parts: &Parts<'_>) -> Result<(Chain, Option<Point>), Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
-        let roots: Vec<(RootKey, Arc<Tabled>)> = {
+        let roots: Vec<(RootKey, Arc<RootPoint>)> = {
             let roots = self.trusted();
             roots
                 .iter()
@@ -137,13 +137,13 @@ impl KeyRing {
     fn root_of(
         &self,
         parts: &Parts<'_>,
-        roots: &[(RootKey, Arc<Tabled>)],
+        roots: &[(RootKey, Arc<RootPoint>)],
     ) -> Result<PublicKey, Refusal> {
         let first = parts.blocks.first().ok_or_else(untrusted)?;
         let payload = first.payload(None);
         roots
             .iter()
-            .find(|(_, table)| table.verify(&payload, &first.signature))
+            .find(|(_, root)| root.verify(&payload, &first.signature))
             .map(|(root, _)| root.key)
             .ok_or_else(untrusted)
     }

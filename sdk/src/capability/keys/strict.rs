@@ -6,6 +6,8 @@
 //! that verifies again and again has a table. See `docs/decisions/0024`.
 
 use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use curve25519_dalek::constants::ED25519_BASEPOINT_TABLE;
 use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
@@ -46,14 +48,6 @@ impl Point {
             EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &self.minus, s)
         })
     }
-
-    /// The same key with a table of its multiples, for one that verifies many signatures.
-    pub(crate) fn table(&self) -> Tabled {
-        Tabled {
-            key: self.key,
-            minus: Box::new(EdwardsBasepointTable::create(&self.minus)),
-        }
-    }
 }
 
 impl fmt::Debug for Point {
@@ -62,24 +56,66 @@ impl fmt::Debug for Point {
     }
 }
 
-/// A public key with a table of its multiples: 30 kB, and a verification without the doublings.
-pub(crate) struct Tabled {
-    key: PublicKey,
-    minus: Box<EdwardsBasepointTable>,
+/// How many signatures a key verifies before it is worth a table: to make one costs some eighty times
+/// what it then saves with each.
+const WORTH: u32 = 64;
+
+/// A public key that verifies the first block of every token: one that did so often enough gets a table
+/// of its multiples, 30 kB, and needs no doublings from then on.
+pub(crate) struct RootPoint {
+    point: Point,
+    verified: AtomicU32,
+    table: OnceLock<Box<Table>>,
 }
 
-impl Tabled {
-    /// Whether `signature` over `message` holds.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        holds(&self.key, message, signature, |k, s| {
-            &*self.minus * k + ED25519_BASEPOINT_TABLE * s
-        })
+impl From<Point> for RootPoint {
+    fn from(point: Point) -> Self {
+        Self {
+            point,
+            verified: AtomicU32::new(0),
+            table: OnceLock::new(),
+        }
     }
 }
 
-impl fmt::Debug for Tabled {
+impl RootPoint {
+    /// Whether `signature` over `message` holds.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        if let Some(table) = self.table.get() {
+            return table.verify(message, signature);
+        }
+        // One of those that come at the same time makes it, and nobody waits for it.
+        if self.verified.fetch_add(1, Ordering::Relaxed) == WORTH {
+            let _ = self.table.set(Box::new(Table::of(&self.point)));
+        }
+        self.point.verify(message, signature)
+    }
+}
+
+impl fmt::Debug for RootPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tabled({})", self.key)
+        write!(f, "RootPoint({})", self.point.key)
+    }
+}
+
+/// A key's multiples.
+struct Table {
+    key: PublicKey,
+    minus: EdwardsBasepointTable,
+}
+
+impl Table {
+    fn of(point: &Point) -> Self {
+        Self {
+            key: point.key,
+            minus: EdwardsBasepointTable::create(&point.minus),
+        }
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        holds(&self.key, message, signature, |k, s| {
+            &self.minus * k + ED25519_BASEPOINT_TABLE * s
+        })
     }
 }
 

@@ -21,7 +21,7 @@ fn verdict(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     };
     let ours = point.verify(message, signature);
     assert_eq!(ours, theirs, "{key:?} {message:?} {signature:?}");
-    assert_eq!(point.table().verify(message, signature), theirs);
+    assert_eq!(Table::of(&point).verify(message, signature), theirs);
     theirs
 }
 
@@ -115,6 +115,22 @@ fn a_key_with_a_part_of_small_order_signs_what_both_accept() {
         })
         .count();
     assert!((1..64).contains(&accepted), "{accepted}");
+}
+
+#[test]
+fn a_key_that_verified_often_has_a_table_and_the_same_verdicts() {
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let public = PublicKey(key.verifying_key().to_bytes());
+    let root = RootPoint::from(Point::of(public).unwrap());
+    let honest = key.sign(b"once").to_bytes();
+    let mut changed = honest;
+    changed[40] ^= 1;
+    for number in 0..=WORTH {
+        assert!(root.table.get().is_none(), "{number}");
+        assert!(root.verify(b"once", &honest));
+    }
+    assert!(root.table.get().is_some());
+    assert!(root.verify(b"once", &honest) && !root.verify(b"once", &changed));
 }
 
 #[test]

@@ -35,10 +35,10 @@ impl Ended {
 
     /// Where nothing is kept, there is nothing to hear.
     pub(in crate::guard) fn none() -> Self {
-        Self {
-            all: OnceCell::new_with(Some(())),
-            ..Self::new()
-        }
+        let ended = Self::new();
+        // It is new, so nobody has set it.
+        let _ = ended.all.set(());
+        ended
     }
 }
 

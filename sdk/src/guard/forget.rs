@@ -23,21 +23,21 @@ pub(crate) async fn forget(
     store: &dyn Store,
     ended_before: Timestamp,
 ) -> Result<Forgotten, StoreError> {
+    let seen = Timestamp::from_millis(store.counter(&highest()).await?);
+    let before = ended_before.min(seen.unwrap_or_default());
     let call = |value: &str| serde_json::from_str(value).ok();
     Ok(Forgotten {
-        calls: forget_beneath(store, ended_before, Key::of([SPENT]), call).await?,
-        tokens: forget_beneath(store, ended_before, ended::all(), ended::until).await?,
+        calls: forget_beneath(store, before, Key::of([SPENT]), call).await?,
+        tokens: forget_beneath(store, before, ended::all(), ended::until).await?,
     })
 }
 
 async fn forget_beneath(
     store: &dyn Store,
-    ended_before: Timestamp,
+    before: Timestamp,
     all: Key,
     until: impl Fn(&str) -> Option<Timestamp>,
 ) -> Result<usize, StoreError> {
-    let seen = Timestamp::from_millis(store.counter(&highest()).await?);
-    let before = ended_before.min(seen.unwrap_or_default()).secs();
     let (mut after, mut forgotten) = (None, 0);
     loop {
         let page = store.scan(&all, after.as_ref(), PAGE).await?;
@@ -48,7 +48,7 @@ async fn forget_beneath(
         let mut batch = Batch::new();
         for (key, kept) in page {
             // What is no time stays: whoever wrote it may know what it is.
-            if until(&kept.value).is_some_and(|until| until.secs() < before) {
+            if until(&kept.value).is_some_and(|until| until.secs() < before.secs()) {
                 batch = batch.delete(key);
             }
         }

@@ -82,17 +82,16 @@ impl State {
             let Some(outcome) = outcomes.remove(&call.id) else {
                 continue;
             };
-            if let CallOutcome::HandedOver { answered, text } = outcome {
-                let ended = if answered {
-                    Ended::Answer
-                } else {
-                    Ended::HandedOver
-                };
-                self.phase = Phase::Done { ended, text };
-                continue;
-            }
             let (outcome, is_error, refusal) = match outcome {
-                CallOutcome::HandedOver { .. } => continue,
+                CallOutcome::HandedOver { answered, text } => {
+                    let ended = if answered {
+                        Ended::Answer
+                    } else {
+                        Ended::HandedOver
+                    };
+                    self.phase = Phase::Done { ended, text };
+                    continue;
+                }
                 CallOutcome::Value(text) => (text, false, None),
                 CallOutcome::Failed(text) => (text, true, None),
                 // Inventing the same tool again and again is stopped like any other refusal.

@@ -8,13 +8,16 @@ use bailiwick::agent::{Agent, Ended, Limits, Orchestrator, OrchestratorBuilder, 
 use bailiwick::capability::{Authority, Risk, Scope, minutes};
 use bailiwick::guard::Effect;
 use bailiwick::model::genai::{GenaiModel, Provider};
-use bailiwick::model::{Completion, Message, Model, ModelError, Request, Timed};
+use bailiwick::model::{Backoff, Completion, Message, Model, ModelError, Request, Retrying, Timed};
 use bailiwick::record::{Body, Entry};
 use bailiwick::tool::{Declaration, RuntimeTool};
 use serde_json::{Value, json};
 
 /// The model that is served; none when it is not, which a full run does not let pass.
-pub(crate) fn served(test: &str) -> Option<Timed<GenaiModel>> {
+///
+/// Asked as an application would: the server closes connections that look as if they could be used
+/// again, so a request now and then gets no answer.
+pub(crate) fn served(test: &str) -> Option<Retrying<Timed<GenaiModel>>> {
     let Ok(url) = std::env::var("BAILIWICK_MODEL_URL") else {
         let full = std::env::var("CI").is_ok_and(|ci| ci == "true");
         assert!(!full, "{test}: BAILIWICK_MODEL_URL is not set");
@@ -26,7 +29,8 @@ pub(crate) fn served(test: &str) -> Option<Timed<GenaiModel>> {
         .base_url(&url)
         .unwrap();
     // Against hanging only: a busy machine is slow.
-    Some(Timed::new(model, Duration::from_secs(600)))
+    let model = Timed::new(model, Duration::from_secs(600));
+    Some(Retrying::new(model, Backoff::default()))
 }
 
 /// What a model may write in one of its turns, counted from 0: a JSON schema.
@@ -45,9 +49,12 @@ impl<M: Model> Model for Led<M> {
         let mut request = request.clone();
         let output = request.output.as_mut().unwrap();
         output.schema = (self.1)(turn);
-        let completion = self.0.generate(&request).await?;
-        println!("turn {turn}: {:?}", completion.text);
-        Ok(completion)
+        let answered = self.0.generate(&request).await;
+        match &answered {
+            Ok(completion) => println!("turn {turn}: {:?}", completion.text),
+            Err(failed) => println!("turn {turn}: {failed}"),
+        }
+        answered
     }
 
     fn name(&self) -> &str {

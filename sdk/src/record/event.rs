@@ -1,7 +1,7 @@
 //! The news: one ordered stream of what agents do, for whoever watches.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -124,21 +124,27 @@ pub enum EventKind {
 }
 
 /// The stream of events of a tree of agents. Cheap to clone; clones are one stream.
-#[derive(Clone)]
-pub struct Events {
-    inner: Arc<Mutex<u64>>,
-    sender: broadcast::Sender<Event>,
+#[derive(Clone, Default)]
+pub struct Events(Arc<Mutex<Stream>>);
+
+#[derive(Default)]
+struct Stream {
+    /// The last event's place.
+    seq: u64,
+    /// There is none until somebody watches: its room for events is large.
+    sender: Option<broadcast::Sender<Event>>,
+}
+
+impl Stream {
+    fn watchers(&self) -> usize {
+        let count = broadcast::Sender::receiver_count;
+        self.sender.as_ref().map_or(0, count)
+    }
 }
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Events({} watchers)", self.sender.receiver_count())
-    }
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self::new()
+        write!(f, "Events({} watchers)", self.stream().watchers())
     }
 }
 
@@ -146,16 +152,15 @@ impl Events {
     /// A stream that nobody watches yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            inner: Arc::default(),
-            sender: broadcast::channel(BACKLOG).0,
-        }
+        Self::default()
     }
 
     /// Watches from now on. A watcher that lags behind misses events, and is told how many.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Event> {
-        self.sender.subscribe()
+        let mut stream = self.stream();
+        let made = || broadcast::Sender::new(BACKLOG);
+        stream.sender.get_or_insert_with(made).subscribe()
     }
 
     /// Adds an event to the stream.
@@ -167,19 +172,26 @@ impl Events {
         kind: EventKind,
     ) {
         // Sequence and sending under one lock: the order that watchers see is the order of seq.
-        let mut seq = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        *seq += 1;
+        let mut stream = self.stream();
+        stream.seq += 1;
+        let Some(sender) = &stream.sender else {
+            return;
+        };
         let token = crate::id::hex::write(token.first_chunk::<8>().unwrap_or(&[0; 8]));
         let event = Event {
             version: EVENT_VERSION,
-            seq: *seq,
+            seq: stream.seq,
             time,
             agent: agent.to_owned(),
             token,
             kind,
         };
-        // Nobody watching is no fault.
-        let _ = self.sender.send(event);
+        // Nobody watching any more is no fault.
+        let _ = sender.send(event);
+    }
+
+    fn stream(&self) -> MutexGuard<'_, Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,5 +223,30 @@ mod tests {
                 .contains("version 2")
         );
         assert_eq!((first.seq, watcher.try_recv().unwrap().seq), (1, 2));
+    }
+
+    #[test]
+    fn a_watcher_sees_what_comes_after_it_by_its_place_in_the_stream() {
+        let events = Events::new();
+        let think = |turn| events.emit(None, "lead", &[7; 64], EventKind::Thinking { turn });
+        think(1);
+        assert_eq!(format!("{events:?}"), "Events(0 watchers)");
+        let mut first = events.watch();
+        think(2);
+        let mut second = events.clone().watch();
+        think(3);
+        assert_eq!(format!("{events:?}"), "Events(2 watchers)");
+        assert_eq!(
+            (first.try_recv().unwrap().seq, first.try_recv().unwrap().seq),
+            (2, 3)
+        );
+        assert_eq!(second.try_recv().unwrap().seq, 3);
+        assert!(first.try_recv().is_err() && second.try_recv().is_err());
+        drop((first, second));
+        assert_eq!(format!("{events:?}"), "Events(0 watchers)");
+        think(4);
+        let mut late = events.watch();
+        think(5);
+        assert_eq!(late.try_recv().unwrap().seq, 5);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::server::{Server, answer, events};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::server::{Server, answer, events, read};
 use super::*;
 use crate::model::{Backoff, Retrying, Timed};
 
@@ -88,6 +91,47 @@ async fn a_limit_passes_and_the_second_attempt_is_told_of() {
     let completion = model.generate(&conversation()).await.unwrap();
     assert_eq!(completion.text.as_deref(), Some("here"));
     assert_eq!(server.asked().len(), 3);
+}
+
+/// Some servers close a connection after an answer that did not say so. Who writes to it before the
+/// end arrives is reset.
+#[tokio::test]
+async fn a_connection_that_is_closed_under_a_request_is_one_more_attempt() {
+    let body = r#"data: {"choices":[{"index":0,"delta":{"content":"here"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+"#;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length:";
+    let done = format!("{head} {}\r\n\r\n{body}", body.len());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut resets = 0;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read(&mut stream).await;
+            stream.write_all(done.as_bytes()).await.unwrap();
+            // What came and was not read: the other side is told that it is lost.
+            let mut first = [0];
+            if stream.read(&mut first).await.unwrap() == 0 {
+                return resets;
+            }
+            resets += 1;
+        }
+    });
+    let model = GenaiModel::new(Provider::OpenAi, "small").unwrap();
+    let backoff = Backoff {
+        first: Duration::from_millis(1),
+        ..Backoff::default()
+    };
+    let model = Retrying::new(model.base_url(&url).unwrap(), backoff);
+    for _ in 0..2 {
+        let completion = model.generate(&conversation()).await.unwrap();
+        assert_eq!(completion.text.as_deref(), Some("here"));
+    }
+    drop(model);
+    assert_eq!(server.await.unwrap(), 1, "the connection was used again");
 }
 
 #[tokio::test]

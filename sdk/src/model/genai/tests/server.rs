@@ -67,7 +67,8 @@ impl Drop for Server {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Asked {
+/// A request, from its first byte to its last.
+pub(super) async fn read(stream: &mut TcpStream) -> Asked {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,5 +1,8 @@
 //! Everything that the program prints goes through here: escaped, and safe to pipe.
 
+#[cfg(feature = "sqlite")]
+mod draw;
+
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 

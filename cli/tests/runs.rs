@@ -4,6 +4,8 @@
 
 mod bin;
 
+use std::io::Read;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use bailiwick::agent::{Agent, Orchestrator, SealKey};
@@ -11,12 +13,13 @@ use bailiwick::capability::{Authority, Grant, Risk, Scope, minutes};
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::Effect;
 use bailiwick::id::Timestamp;
-use bailiwick::model::scripted::{ScriptedModel, say};
+use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::store::{LogName, SqliteStore, Store};
 use bailiwick::tool::{Declaration, Outcome, RuntimeTool};
 use bin::{Ran, bailiwick};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 /// A store with a run whose model failed, which can go on, and one that is over; the first's id.
 fn store() -> (TempDir, String, String) {
@@ -196,4 +199,158 @@ fn what_ended_before_a_time_goes_and_the_rest_stays() {
         future.out,
         future.err
     );
+}
+
+/// Starts a program that watches a run in which a reader looks at something, lets it see that, and
+/// returns what the program printed until the run was over. `begun` is a text that it must have
+/// printed before the reader is let go on.
+fn watched(watch: impl FnOnce(&str, &str) -> Command, begun: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agents.store");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let (lead, reader) = runtime.block_on(async {
+        let look = Declaration::new("look", Effect::Read, Risk::Low);
+        let opens = gate.clone();
+        let look = RuntimeTool::new(look, json!({"type": "object"}), move |_, _| {
+            let opens = opens.clone();
+            async move {
+                let _open = opens.acquire().await;
+                Ok(json!("seen"))
+            }
+        });
+        let orchestrator = Orchestrator::builder(&Authority::generate())
+            .store(Arc::new(SqliteStore::open(&file).unwrap()))
+            .tool(look)
+            .model_for("lead", ScriptedModel::from_fn(|_| say("done")))
+            .model_for(
+                "reader",
+                ScriptedModel::new([call("look", json!({})), say("seen\u{1b}[2J")]),
+            )
+            .build()
+            .unwrap();
+        let grant = || Scope::new().grant(Grant::new("look"));
+        let scope = grant().grant(Grant::spawn(["reader"]));
+        let lead = orchestrator
+            .agent("lead", scope.expires_in(minutes(5)))
+            .await
+            .unwrap();
+        let reader = lead.spawn("reader").scope(grant()).await.unwrap();
+        (lead, reader)
+    });
+    let run = lead.run_id().unwrap().to_string();
+    let mut child = watch(file.to_str().unwrap(), &run)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let work = runtime.spawn(async move {
+        reader.run("look at it\u{1b}[2J").await.unwrap();
+        lead.run("sum up").await.unwrap();
+    });
+    let mut out = child.stdout.take().unwrap();
+    let mut printed = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = out.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        printed.extend(buffer.iter().take(count));
+        if String::from_utf8_lossy(&printed).contains(begun) {
+            gate.add_permits(1);
+        }
+    }
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(child.wait().unwrap().success(), "{printed}");
+    runtime.block_on(work).unwrap();
+    printed
+}
+
+#[test]
+fn a_run_is_watched_a_line_for_each_change_until_it_is_over() {
+    let watch = |file: &str, run: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+        command.args(["runs", "--store", file, run, "--watch"]);
+        command
+    };
+    let printed = watched(
+        watch,
+        "lead/reader  turn 1, no key; in flight: look: look at it",
+    );
+    let lines: Vec<&str> = printed.lines().collect();
+    let place = |text: &str| lines.iter().position(|line| line.contains(text));
+    let order = [
+        place("in flight: look: look at it\\u{1b}[2J"),
+        place("lead/reader  ended"),
+        place("lead  ended"),
+        place("the run is over: answer"),
+    ];
+    assert!(order.iter().all(Option::is_some), "{printed}");
+    assert!(order.is_sorted(), "{printed}");
+    assert_eq!(lines.last(), Some(&"the run is over: answer"));
+    assert!(!printed.contains('\u{1b}'), "{printed:?}");
+}
+
+#[test]
+fn for_a_program_each_change_is_an_object() {
+    let watch = |file: &str, run: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+        command.args(["--json", "runs", "--store", file, run, "--watch"]);
+        command
+    };
+    let printed = watched(watch, r#""in_flight":["look"]"#);
+    let objects: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let ended = |path: &str| {
+        let is = |object: &&Value| object["path"] == path && object["ended"] == true;
+        objects.iter().filter(is).count()
+    };
+    assert_eq!((ended("lead/reader"), ended("lead")), (1, 1), "{printed}");
+    assert_eq!(objects.last().unwrap()["ended"], "answer", "{printed}");
+}
+
+/// On a terminal of its own, which `script` (Debian: bsdutils) makes.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_the_agents_are_a_tree_that_is_drawn_over() {
+    if Command::new("script").arg("--version").output().is_err() {
+        let full = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!full, "`script` is missing: install bsdutils");
+        println!("skipped: `script` (bsdutils) is missing");
+        return;
+    }
+    let watch = |file: &str, run: &str| {
+        let program = env!("CARGO_BIN_EXE_bailiwick");
+        let line = format!("'{program}' runs --store '{file}' {run} --watch");
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .env("TERM", "xterm");
+        command
+    };
+    let printed = watched(watch, "  reader  turn 1, no key; in flight: look");
+    assert!(printed.contains("\r\n  reader  turn 1"), "{printed:?}");
+    // Three lines, and what comes after them in their place.
+    let over = "\u{1b}[3F\u{1b}[Jagents at work: ";
+    assert!(printed.contains(over), "{printed:?}");
+    assert!(!printed.contains("\u{1b}[2J"), "{printed:?}");
+    assert!(
+        printed.ends_with("the run is over: answer\r\n"),
+        "{printed:?}"
+    );
+}
+
+#[test]
+fn only_a_run_that_is_there_is_watched() {
+    let (_directory, file, _) = store();
+    let ran = run(&["runs", "--store", &file, &uuid(), "--watch"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("keeps no run"), "{}", ran.err);
+    assert_eq!(run(&["runs", "--store", &file, "--watch"]).code, 2);
 }

@@ -11,7 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bailiwick::agent::{Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey};
+use bailiwick::agent::{
+    Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey, kept_agents,
+};
 use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes, path_under};
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Effect, Revocable};
@@ -124,6 +126,31 @@ fn told(request: &Request) -> String {
         Some(Message::Tool { outcome, .. }) => outcome.clone(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Whoever lists the agents of a run reads them one by one while another process writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_at_work_is_listed_and_not_found_damaged() {
+    let home = Home::new();
+    let reads = (0..60).map(|turn| call("fs_read", json!({ "path": format!("/srv/{turn}") })));
+    let model = ScriptedModel::new(reads.chain([say("done")]));
+    let limits = Limits {
+        max_turns: 100,
+        ..Limits::default()
+    };
+    let orchestrator = home.process(model).limits(limits).build().unwrap();
+    let agent = orchestrator.agent("lead", scope()).await.unwrap();
+    let run = agent.run_id().unwrap();
+    let other = SqliteStore::open(home.path()).unwrap();
+    let work = tokio::spawn(agent.run("read"));
+    let mut seen = 0;
+    while !work.is_finished() {
+        let agents = kept_agents(&other, run).await.unwrap();
+        seen = agents.first().map_or(seen, |lead| lead.turns);
+    }
+    work.await.unwrap().unwrap();
+    assert!(seen > 0, "it was looked at while it ran");
+    assert!(kept_agents(&other, run).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Which runs a store keeps, for whoever looks at it without an orchestrator.
 
-use super::load::{read_agents, read_calls, read_heads, read_state};
+use super::load::{read_agents, read_calls, read_heads, read_outline};
 use super::record::CallRecord;
 use super::resume::ResumeError;
 use crate::id::{AgentId, RunId, Timestamp};
@@ -56,6 +56,8 @@ pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
 
 /// The agents of a kept run whose tasks have not ended, by their paths.
 ///
+/// Another process may be at work in it: each agent is as it is when it is read.
+///
 /// # Errors
 ///
 /// As [`kept_runs`].
@@ -63,7 +65,7 @@ pub async fn kept_agents(store: &dyn Store, run: RunId) -> Result<Vec<KeptAgent>
     let calls = read_calls(store, run).await?;
     let mut agents = Vec::new();
     for record in read_agents(store, run).await?.into_values() {
-        let state = read_state(store, run, record.agent).await?;
+        let outline = read_outline(store, run, record.agent).await?;
         let begun = calls.iter().filter_map(|((agent, _), call)| match call {
             CallRecord::Begun { capability, .. } if *agent == record.agent.to_string() => {
                 Some(capability.clone())
@@ -74,8 +76,8 @@ pub async fn kept_agents(store: &dyn Store, run: RunId) -> Result<Vec<KeptAgent>
             agent: record.agent,
             in_flight: begun.collect(),
             path: record.path,
-            task: state.as_ref().map(|state| state.run.task().to_owned()),
-            turns: state.as_ref().map_or(0, |state| state.run.turns()),
+            turns: outline.as_ref().map_or(0, |outline| outline.turns),
+            task: outline.map(|outline| outline.task),
             sealed: record.key.is_some(),
         });
     }

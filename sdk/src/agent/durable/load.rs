@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -124,19 +125,51 @@ pub(super) async fn read_spawning(
     spawning.collect()
 }
 
+/// What is kept of an agent's run beside its messages; `None` where it never ran.
+async fn read_bare(
+    store: &dyn Store,
+    run: RunId,
+    agent: AgentId,
+) -> Result<Option<(Key, StateRecord)>, ResumeError> {
+    let key = beneath(run, "states").child(&agent.to_string());
+    let Some(kept) = store.get(&key).await? else {
+        return Ok(None);
+    };
+    let state = read(&key, &kept.value)?;
+    Ok(Some((key, state)))
+}
+
+/// What is shown of an agent's run without its messages: a process that is at work in it may have
+/// added some since.
+#[derive(Deserialize)]
+pub(super) struct Outline {
+    pub(super) task: String,
+    pub(super) turns: u32,
+}
+
+/// What is shown of an agent's run; `None` where it never ran.
+pub(super) async fn read_outline(
+    store: &dyn Store,
+    run: RunId,
+    agent: AgentId,
+) -> Result<Option<Outline>, ResumeError> {
+    let Some((key, state)) = read_bare(store, run, agent).await? else {
+        return Ok(None);
+    };
+    let outline = serde_json::from_value(state.run);
+    outline.map_err(|error| damaged(&key, &error.to_string()))
+}
+
 /// An agent's run; `None` where it never ran.
 pub(super) async fn read_state(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
 ) -> Result<Option<Kept>, ResumeError> {
-    let agent = agent.to_string();
-    let key = beneath(run, "states").child(&agent);
-    let Some(kept) = store.get(&key).await? else {
+    let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
-    let state: StateRecord = read(&key, &kept.value)?;
-    let place = beneath(run, "messages").child(&agent);
+    let place = beneath(run, "messages").child(&agent.to_string());
     let messages = scan(store, &place).await?;
     let messages: Vec<Value> = messages
         .iter()

@@ -1,0 +1,124 @@
+//! The agents of a run as they change, until it is over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bailiwick::agent::{KeptAgent, kept_agents, kept_runs};
+use bailiwick::id::RunId;
+use bailiwick::store::SqliteStore;
+use serde_json::json;
+
+use super::kept::{agent_line, agent_object, fault};
+use crate::output::{Fault, Output};
+
+/// How long what is shown may be out of date.
+const PAUSE: Duration = Duration::from_millis(200);
+/// What is drawn over has to be on the screen.
+const LINES: usize = 20;
+
+/// Shows the agents of a run: on a terminal as a tree that changes, elsewhere a line for each change.
+pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
+    let live = out.is_live();
+    let mut drawn = 0;
+    let mut before = Agents::default();
+    loop {
+        let now = agents(store, run).await?;
+        // All runs are read for this, so only where none of its agents is left.
+        let how = match now.is_empty() {
+            true => ended(store, run).await?,
+            false => None,
+        };
+        if live && (now != before || drawn == 0) {
+            let lines = tree(&now);
+            out.draw(&lines, drawn)?;
+            drawn = lines.len();
+        }
+        if !live {
+            changes(&before, &now, out)?;
+            out.flush()?;
+        }
+        if let Some(how) = how {
+            return match out.is_json() {
+                true => out.object(json!({ "run": run.to_string(), "ended": how })),
+                false => out.line(&format!("the run is over: {how}")),
+            };
+        }
+        if out.is_closed() {
+            return Ok(());
+        }
+        before = now;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// By the parts of their paths, so that whoever is beneath an agent comes right after it, and by
+/// their ids, since two may have one path.
+type Agents = BTreeMap<(Vec<String>, String), KeptAgent>;
+
+async fn agents(store: &SqliteStore, run: RunId) -> Result<Agents, Fault> {
+    let agents = kept_agents(store, run).await.map_err(fault)?;
+    let keyed = agents.into_iter().map(|agent| {
+        let parts = agent.path.split('/').map(str::to_owned).collect();
+        ((parts, agent.agent.to_string()), agent)
+    });
+    Ok(keyed.collect())
+}
+
+/// How the run ended, or none.
+async fn ended(store: &SqliteStore, run: RunId) -> Result<Option<String>, Fault> {
+    let runs = kept_runs(store).await.map_err(fault)?;
+    let kept = runs.into_iter().find(|kept| kept.run == run);
+    match kept {
+        Some(kept) => Ok(kept.ended),
+        None => Err(Fault::new(format!("the run {run} was removed meanwhile"))),
+    }
+}
+
+/// The tree, an agent on a line, beneath what they have done together.
+fn tree(agents: &Agents) -> Vec<String> {
+    let turns: u64 = agents.values().map(|agent| u64::from(agent.turns)).sum();
+    let flying: usize = agents.values().map(|agent| agent.in_flight.len()).sum();
+    let count = agents.len();
+    let mut lines = vec![format!(
+        "agents at work: {count}, turns: {turns}, calls in flight: {flying}"
+    )];
+    for ((parts, _), agent) in agents.iter().take(LINES) {
+        let depth = parts.len().saturating_sub(1);
+        let name = parts.last().map_or("", String::as_str);
+        lines.push(format!(
+            "{}{name}  {}",
+            "  ".repeat(depth),
+            agent_line(agent)
+        ));
+    }
+    if count > LINES {
+        lines.push(format!("and {} more", count - LINES));
+    }
+    lines
+}
+
+/// What is otherwise than before, a line for each agent.
+fn changes(before: &Agents, now: &Agents, out: &mut Output) -> Result<(), Fault> {
+    for (key, agent) in now {
+        if before.get(key) == Some(agent) {
+            continue;
+        }
+        match out.is_json() {
+            true => out.object(agent_object(agent))?,
+            false => out.line(&format!("{}  {}", agent.path, agent_line(agent)))?,
+        }
+    }
+    // A child ends before its parent.
+    let gone = before.iter().rev();
+    for (_, agent) in gone.filter(|(key, _)| !now.contains_key(*key)) {
+        let path = &agent.path;
+        match out.is_json() {
+            true => {
+                let agent = agent.agent.to_string();
+                out.object(json!({ "agent": agent, "path": path, "ended": true }))?;
+            }
+            false => out.line(&format!("{path}  ended"))?,
+        }
+    }
+    Ok(())
+}

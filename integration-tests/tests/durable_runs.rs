@@ -651,3 +651,30 @@ async fn a_store_in_memory_keeps_no_runs() {
     let error = orchestrator.resume(bailiwick::id::RunId::fresh()).await;
     assert!(matches!(error.unwrap_err(), ResumeError::NotDurable));
 }
+
+#[tokio::test]
+async fn attack_21_new_keys_leave_a_child_what_is_left_of_what_its_parent_gave_it() {
+    let home = Home::new();
+    let first = home.process(ScriptedModel::new([])).build().unwrap();
+    let lead = first.agent("lead", scope()).await.unwrap();
+    let run = lead.run_id().unwrap();
+    let leaf = Scope::new()
+        .grant(Grant::new("fs.read").arg("path", path_under("/srv/docs")))
+        .budget(Budget::new("turns", 3));
+    let reader = lead.spawn("reader").scope(leaf).await.unwrap();
+    let (guard, old) = (first.guard(), reader.held());
+    // What is not settled stays taken.
+    drop(
+        guard
+            .charge(&old, "lead/reader", &[("turns", 2)])
+            .await
+            .unwrap(),
+    );
+    let second = home.process(ScriptedModel::new([])).build().unwrap();
+    let mut resumed = second.resume_with_new_keys(run).await.unwrap();
+    let child = resumed.children().remove(0).into_agent();
+    assert_ne!(child.held().chain().holder(), old.chain().holder());
+    let left = second.guard().left(&child.held(), "turns").await.unwrap();
+    assert_eq!(left, Some(1));
+    drop((reader, lead));
+}

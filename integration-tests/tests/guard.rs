@@ -20,6 +20,7 @@ use bailiwick::guard::{
     Context, Decision, Guard, Pending, Policy, Presented, Revocable, SKEW, Verdict,
 };
 use bailiwick::id::Timestamp;
+use bailiwick::store::{Batch, Expected, Key};
 use calls::{BANK, asked, bank, context, once, read, verdict, wire};
 use common::{Home, secs, start};
 
@@ -706,4 +707,31 @@ async fn check_finds_what_authorize_finds_and_spends_nothing() {
     assert_eq!((denial.kind(), denial.hop()), (Kind::Argument, Some(0)));
     assert_eq!(once(&guard, &held).await, None);
     assert!(home.outcomes().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_caller_expects_in_vain_refuses_the_call_and_is_no_replay() {
+    let home = Home::new();
+    let guard = home.guard().build();
+    let held = home.held(&read().budget(Budget::new("calls", 1)));
+    let also = |_| Batch::new().expect(Key::of(["mine"]), Expected::Version(1));
+    let verdict = guard.authorize_with((&held).into(), asked("/a"), context(), &also);
+    let Verdict::Denied(denial) = verdict.await else {
+        panic!("it was not refused")
+    };
+    assert_eq!(denial.kind(), Kind::Unavailable);
+    assert_eq!(once(&guard, &held).await, None, "nothing was taken");
+}
+
+#[tokio::test]
+async fn what_a_turn_did_not_cost_is_given_back_and_what_is_not_named_stays_taken() {
+    let home = Home::new();
+    let guard = home.guard().build();
+    let scope = read().budget(Budget::new("turns", 2));
+    let held = home.held(&scope.budget(Budget::new("tokens", 100)));
+    let most = [("turns", 1), ("tokens", 80)];
+    let charged = guard.charge(&held, "lead", &most).await.unwrap();
+    guard.settle(charged, &[("tokens", 30)]).await.unwrap();
+    assert_eq!(guard.left(&held, "tokens").await.unwrap(), Some(70));
+    assert_eq!(guard.left(&held, "turns").await.unwrap(), Some(1));
 }

@@ -166,10 +166,10 @@ impl Spawn {
         }
     }
 
-    /// What is kept of it when there is no child.
+    /// What is kept of it when there is no child. Whoever took the run over may have made one.
     fn nothing(&self) -> Batch {
         match (&self.parent.tree, &self.asked) {
-            (Some(tree), Some((asked, _))) => tree.forget(self.parent.id, asked),
+            (Some(tree), Some((asked, _))) => tree.mine().and(tree.forget(self.parent.id, asked)),
             _ => Batch::new(),
         }
     }

@@ -127,6 +127,7 @@ mod tests {
         let denial = Denial::new("lead/reader", "fs.read", refusal);
         assert!(!denial.for_model().contains("/srv/docs"));
         assert!(denial.for_model().contains("argument"));
+        assert!(denial.for_model().contains("do not retry it"));
         let shown = denial.to_string();
         for part in ["lead/reader", "fs.read", "hop 1", "argument", "/srv/docs/"] {
             assert!(shown.contains(part), "{shown}");

@@ -126,7 +126,8 @@ impl Tree {
         self.mine().put(self.call_key(agent, call), line(record))
     }
 
-    /// Forgets a call whose turn is over, or that came to nothing.
+    /// Forgets a call whose turn is over, or that came to nothing; for a batch that expects the run to
+    /// be [`mine`](Self::mine).
     pub(in crate::agent) fn forget(&self, agent: AgentId, call: &str) -> Batch {
         Batch::new().delete(self.call_key(agent, call))
     }

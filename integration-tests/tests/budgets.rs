@@ -13,7 +13,7 @@ use bailiwick::agent::{
     Agent, Ended, Limits, Orchestrator, OrchestratorBuilder, Prices, RunFailed,
 };
 use bailiwick::capability::{Authority, Budget, Grant, Kind, Risk, Scope};
-use bailiwick::guard::{COST, Effect, TOKENS};
+use bailiwick::guard::{CALLS, COST, Effect, TOKENS, TURNS};
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Completion, Model, ModelError, Request, Usage};
 use bailiwick::record::EventKind;
@@ -82,6 +82,37 @@ fn child(kind: &str, most: u64) -> Scope {
     Scope::new()
         .grant(Grant::new("a"))
         .budget(Budget::new(kind, most))
+}
+
+#[tokio::test]
+async fn attack_21_a_tree_whose_scope_says_nothing_is_limited() {
+    let model = || ScriptedModel::from_fn(|_| call("a", json!({})));
+    let (orchestrator, agent) = lead(scope(), model()).await;
+    let worker = agent.spawn("worker").scope(Scope::inherit()).await.unwrap();
+    for kind in [(TURNS, 1_000), (CALLS, 9_999)] {
+        assert_eq!(left(&orchestrator, &worker, kind.0).await, kind.1);
+    }
+    // What a scope says stands, and what the operator says in place of the rest.
+    let said = scope().budget(Budget::new(TURNS, 5_000));
+    let few = [Budget::new(TURNS, 7), Budget::new(CALLS, 3)];
+    let (orchestrator, agent) =
+        with(said, |builder| builder.model(model()).first_budgets(few)).await;
+    assert_eq!(left(&orchestrator, &agent, TURNS).await, 5_000);
+    let worker = agent.spawn("worker").scope(Scope::inherit()).await.unwrap();
+    let made = |outcome: Outcome| matches!(outcome, Outcome::Value { .. });
+    assert!(made(agent.call("a", &json!({})).await));
+    assert!(made(worker.call("b", &json!({})).await));
+    let Outcome::Denied(denial) = worker.call("a", &json!({})).await else {
+        panic!("the third call and the spawn are all that there are")
+    };
+    assert_eq!((denial.kind(), denial.hop()), (Kind::Budget, Some(0)));
+    // None where that is what it says.
+    let (orchestrator, agent) =
+        with(scope(), |builder| builder.model(model()).first_budgets([])).await;
+    for kind in [TURNS, CALLS] {
+        let left = orchestrator.guard().left(&agent.held(), kind).await;
+        assert_eq!(left.unwrap(), None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -73,6 +73,8 @@ impl Place {
             .tool(tool())
             .model(ScriptedModel::from_fn(script))
             .max_agents(agents)
+            // As many turns and calls as there are.
+            .first_budgets([])
     }
 }
 

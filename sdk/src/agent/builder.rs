@@ -13,9 +13,9 @@ use super::helper::Helper;
 use super::orchestrator::Orchestrator;
 use super::run::Limits;
 use super::shared::Shared;
-use crate::capability::{Authority, KeyRing, PublicKey};
+use crate::capability::{Authority, Budget, KeyRing, PublicKey};
 use crate::clock::Clock;
-use crate::guard::{Guard, Policy, Revocations};
+use crate::guard::{CALLS, Guard, Policy, Revocations, TURNS};
 use crate::model::Model;
 use crate::record::{Audit, Events};
 use crate::store::Store;
@@ -31,6 +31,7 @@ pub struct OrchestratorBuilder {
     limits: Limits,
     prices: HashMap<String, Prices>,
     max_agents: usize,
+    first: Vec<Budget>,
     seal: Option<Arc<SealKey>>,
     words: bool,
     helpers: Vec<Helper>,
@@ -38,6 +39,9 @@ pub struct OrchestratorBuilder {
 
 /// How many agents are alive at once, unless said otherwise.
 const MAX_AGENTS: usize = 100;
+
+/// What a tree uses up at most, unless said otherwise.
+const FIRST: [(&str, u64); 2] = [(TURNS, 1_000), (CALLS, 10_000)];
 
 /// Why an orchestrator cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +133,17 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// What a first agent may use up together with all agents beneath it, of each kind that its scope
+    /// says nothing of: 1,000 `turns` and 10,000 `calls` unless said otherwise.
+    ///
+    /// These take the place of those. With none at all a tree is limited by its scopes alone, by its
+    /// expiry, and by the limits of each run.
+    #[must_use]
+    pub fn first_budgets(mut self, budgets: impl IntoIterator<Item = Budget>) -> Self {
+        self.first = budgets.into_iter().collect();
+        self
+    }
+
     /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run goes on
     /// after a crash ([`Orchestrator::resume`]). Without it no private key is ever written, and a run
     /// whose process is gone needs authority anew.
@@ -215,6 +230,7 @@ impl OrchestratorBuilder {
                 names: Mutex::default(),
                 alive: Arc::default(),
                 max_agents: self.max_agents,
+                first: self.first,
                 seal: self.seal,
             }),
         })
@@ -232,6 +248,7 @@ impl OrchestratorBuilder {
             limits: Limits::default(),
             prices: HashMap::new(),
             max_agents: MAX_AGENTS,
+            first: FIRST.map(|(kind, max)| Budget::new(kind, max)).into(),
             seal: None,
             words: false,
             helpers: Vec::new(),

@@ -37,7 +37,8 @@ impl Orchestrator {
         OrchestratorBuilder::new(authority)
     }
 
-    /// Mints a token with `scope` for a first agent.
+    /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
+    /// beneath it may use up as much as [`OrchestratorBuilder::first_budgets`] says.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ impl Orchestrator {
         let resumed = self.guard().wake().await;
         resumed.map_err(SpawnError::unrecorded)?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
-        let key = AgentKey::generate();
+        let (scope, key) = (self.shared.first(scope), AgentKey::generate());
         let chain = self
             .shared
             .authority

@@ -11,7 +11,7 @@ use super::budget::Prices;
 use super::durable::SealKey;
 use super::helper::Helper;
 use super::run::Limits;
-use crate::capability::{Authority, Kind, Refusal};
+use crate::capability::{Authority, Budget, Kind, Refusal, Scope};
 use crate::model::Model;
 use crate::record::Events;
 use crate::tool::Gate;
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) names: Mutex<HashMap<String, Arc<AtomicU32>>>,
     pub(super) alive: Arc<AtomicUsize>,
     pub(super) max_agents: usize,
+    /// The budgets of a first agent whose scope does not have one of their kind.
+    pub(super) first: Vec<Budget>,
     /// What agents' keys are sealed under in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
 }
@@ -94,6 +96,14 @@ impl Shared {
         let most = self.max_agents;
         let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
         Err(Refusal::new(Kind::Budget, what).passing())
+    }
+
+    /// A first agent's scope, with a budget of each kind that is limited where it says nothing.
+    pub(super) fn first(&self, scope: Scope) -> Scope {
+        let is_said = |kind: &str| scope.budgets.iter().any(|said| said.kind() == kind);
+        let unsaid = self.first.iter().filter(|budget| !is_said(budget.kind()));
+        let unsaid: Vec<Budget> = unsaid.cloned().collect();
+        unsaid.into_iter().fold(scope, Scope::budget)
     }
 
     /// The model for a role.

@@ -21,7 +21,7 @@ fn forms() -> Vec<Form> {
     let pattern = UrlPattern::new("https", ["a.org", ".b.org"])
         .ports([443, 8443])
         .paths("/v1");
-    let object = json!({ "b": [1, 2.5], "a": "x" });
+    let object = json!({ "a": "x", "b": [1, 2.5] });
     let hash = Atom::of(&object).unwrap();
     let mixed = one_of([Atom::from("EUR"), Atom::from(true), Atom::from(7)]);
     let long = json!("a".repeat(300));

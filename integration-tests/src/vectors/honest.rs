@@ -37,7 +37,7 @@ pub(super) fn vectors() -> Vec<Vector> {
     let keys = [1, 2, 3].map(|n| public(&approver(n)));
     let two_of_three = reader().quorum(Quorum::new(["fs.read"], 2, keys));
     let both = approve(approve(mint(&two_of_three), &approver(3)), &approver(1));
-    let with_null = json!({ "path": "/srv/docs/a.md", "mode": null });
+    let with_null = json!({ "mode": null, "path": "/srv/docs/a.md" });
     vec![
         held(
             "honest_root",

@@ -59,6 +59,9 @@ pub fn folder() -> PathBuf {
 }
 
 /// The text of a vector's file.
+///
+/// Members stand as they were written down: in another order where a crate of the build asks `serde_json` to keep it
+/// (`preserve_order`), so arguments are written in the order of their names.
 #[must_use]
 pub fn text(vector: &Vector) -> String {
     serde_json::to_string_pretty(vector).unwrap() + "\n"

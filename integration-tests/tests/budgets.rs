@@ -8,6 +8,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bailiwick::agent::{
     Agent, Ended, Limits, Orchestrator, OrchestratorBuilder, Prices, RunFailed,
@@ -15,7 +16,7 @@ use bailiwick::agent::{
 use bailiwick::capability::{Authority, Budget, Grant, Kind, Risk, Scope};
 use bailiwick::guard::{CALLS, COST, Effect, TOKENS, TURNS};
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
-use bailiwick::model::{Completion, Model, ModelError, Request, Usage};
+use bailiwick::model::{Completion, Model, ModelError, Request, Timed, Usage};
 use bailiwick::record::EventKind;
 use bailiwick::tool::{Declaration, Outcome, RuntimeTool};
 use proptest::prelude::*;
@@ -250,6 +251,18 @@ async fn what_nobody_waited_for_stays_taken_and_a_failure_costs_nothing() {
     lead.run("go").await.unwrap_err();
     let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
     assert_eq!(left, Some(10_000));
+}
+
+#[tokio::test]
+async fn what_a_turn_that_ran_out_of_time_cost_is_not_known_and_stays_taken() {
+    let budget = || scope().budget(Budget::new(TOKENS, 10_000));
+    let timed = Timed::new(Stuck(true), Duration::from_millis(1));
+    let (orchestrator, lead) = self::lead(budget(), timed).await;
+    let held = lead.held();
+    let failed = lead.run("go").await.unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::ModelFailed);
+    let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
+    assert!(left.unwrap() < 10_000 - 4_096, "{left:?}");
 }
 
 #[tokio::test]

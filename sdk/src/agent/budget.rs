@@ -162,17 +162,21 @@ pub(super) fn again(
 }
 
 impl Turn {
-    /// Puts what the turn cost in the place of what was taken, and writes `also` with it.
+    /// Puts what the turn cost, if that is known, in the place of what was taken, and writes `also`
+    /// with it.
     pub(super) async fn settle(
         self,
         member: &Member,
-        usage: Usage,
+        usage: Option<Usage>,
         also: Batch,
     ) -> Result<(), StoreError> {
-        let cost = self.prices.map_or(0, |prices| prices.cost(usage));
-        let cost = [(TOKENS, usage.total()), (COST, cost)];
+        let cost = usage.map(|usage| {
+            let cost = self.prices.map_or(0, |prices| prices.cost(usage));
+            [(TOKENS, usage.total()), (COST, cost)]
+        });
+        let cost = cost.as_ref().map_or(&[][..], |cost| cost.as_slice());
         let guard = member.shared.gate.guard();
-        guard.settle_with(self.charged, &cost, also).await
+        guard.settle_with(self.charged, cost, also).await
     }
 }
 

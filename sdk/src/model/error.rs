@@ -20,6 +20,7 @@ pub struct ModelError {
     text: String,
     transient: bool,
     retry_after: Option<Duration>,
+    unsettled: bool,
 }
 
 impl ModelError {
@@ -30,6 +31,7 @@ impl ModelError {
             text: printable(text.as_ref()),
             transient: true,
             retry_after: None,
+            unsettled: false,
         }
     }
 
@@ -40,6 +42,7 @@ impl ModelError {
             text: printable(text.as_ref()),
             transient: false,
             retry_after: None,
+            unsettled: false,
         }
     }
 
@@ -54,6 +57,21 @@ impl ModelError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// This error, of a request that the model may have worked on before it: a timeout, an answer that
+    /// broke off. What was taken from budgets of tokens and money for the turn stays taken, since what
+    /// it cost is not known; of other errors all is given back.
+    #[must_use]
+    pub const fn unsettled(mut self) -> Self {
+        self.unsettled = true;
+        self
+    }
+
+    /// Whether the model may have worked on the request.
+    #[must_use]
+    pub const fn is_unsettled(&self) -> bool {
+        self.unsettled
     }
 
     /// Whether the same request may succeed later.
@@ -84,7 +102,9 @@ impl fmt::Debug for ModelError {
 }
 
 fn printable(text: &str) -> String {
-    let masked = mask(text);
+    // Far more than is shown, and a bound to the work: a whole page is looked through again and again.
+    let begin: String = text.chars().take(4 * MAX_BYTES).collect();
+    let masked = mask(&begin);
     let mut out = String::new();
     for c in masked.chars() {
         if out.len() + c.len_utf8() > MAX_BYTES {

@@ -103,17 +103,23 @@ impl<M: Model> Retrying<M> {
     }
 }
 
+/// The error of the last attempt, where one of them may have cost something.
+const fn last(error: ModelError, unsettled: bool) -> ModelError {
+    if unsettled { error.unsettled() } else { error }
+}
+
 #[async_trait]
 impl<M: Model> Model for Retrying<M> {
     async fn generate(&self, request: &Request) -> Result<Completion, ModelError> {
-        let mut attempt = 1;
+        let (mut attempt, mut unsettled) = (1, false);
         loop {
             let error = match self.model.generate(request).await {
                 Ok(completion) => return Ok(completion),
                 Err(error) => error,
             };
+            unsettled |= error.is_unsettled();
             let Some(wait) = self.wait(attempt, &error) else {
-                return Err(error);
+                return Err(last(error, unsettled));
             };
             self.pause(attempt, wait, &error).await;
             attempt += 1;
@@ -122,19 +128,20 @@ impl<M: Model> Model for Retrying<M> {
 
     /// Once words were told, a failure is final: they would be told again.
     async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
-        let mut attempt = 1;
+        let (mut attempt, mut unsettled) = (1, false);
         loop {
             let mut told = false;
             let mut tell = |text: &str| {
-                told = true;
+                told |= !text.is_empty();
                 delta(text);
             };
             let error = match self.model.stream(request, &mut tell).await {
                 Ok(completion) => return Ok(completion),
                 Err(error) => error,
             };
+            unsettled |= error.is_unsettled();
             let Some(wait) = self.wait(attempt, &error).filter(|_| !told) else {
-                return Err(error);
+                return Err(last(error, unsettled));
             };
             self.pause(attempt, wait, &error).await;
             attempt += 1;

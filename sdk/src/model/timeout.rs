@@ -24,7 +24,7 @@ impl<M> Timed<M> {
     }
 
     fn late(&self) -> ModelError {
-        ModelError::transient(format!("it took longer than {:?}", self.limit))
+        ModelError::transient(format!("it took longer than {:?}", self.limit)).unsettled()
     }
 }
 

@@ -57,9 +57,13 @@ impl Driver {
             () = member.cancel.cancelled() => return Err(NoTurn::Cancelled),
         };
         spans::answered(&span, &completion);
+        // Of a turn that nobody knows the cost of, all that was taken stays taken.
         let (usage, completion) = match completion {
-            Ok(completion) => (completion.usage, Ok(completion)),
-            Err(error) => (Usage::default(), Err(NoTurn::Failed(error.to_string()))),
+            Ok(completion) => (Some(completion.usage), Ok(completion)),
+            Err(error) => {
+                let usage = (!error.is_unsettled()).then(Usage::default);
+                (usage, Err(NoTurn::Failed(error.to_string())))
+            }
         };
         let completed = completion.map(|completion| {
             let wanted = self.wanted.as_ref().filter(|_| completion.calls.is_empty());

@@ -100,6 +100,8 @@ struct Words {
     fences: usize,
     /// A call stood here; what comes next begins a line.
     had_call: bool,
+    /// What they end with, while they stay as they are: a thousand calls may follow them.
+    opened: Option<Option<(usize, bool)>>,
 }
 
 impl Words {
@@ -118,16 +120,24 @@ impl Words {
         }
         self.fences += text.matches("```").count();
         self.text.push_str(text);
+        self.opened = None;
     }
 
     fn cut(&mut self, at: usize) {
         let gone = self.text.get(at..).unwrap_or_default();
         self.fences = self.fences.saturating_sub(gone.matches("```").count());
         self.text.truncate(at);
+        self.opened = None;
     }
 
     /// Where the mark begins that the words end with, and whether it says that a call follows.
-    fn opener(&self) -> Option<(usize, bool)> {
+    fn opener(&mut self) -> Option<(usize, bool)> {
+        let found = self.opened.unwrap_or_else(|| self.look());
+        self.opened = Some(found);
+        found
+    }
+
+    fn look(&self) -> Option<(usize, bool)> {
         let words = self.text.trim_end();
         if let Some(mark) = MARKS.iter().find(|mark| words.ends_with(**mark)) {
             return Some((words.len() - mark.len(), true));
@@ -184,15 +194,27 @@ fn call(
     is_marked: bool,
     tools: &[ToolSpec],
 ) -> Option<ToolCall> {
-    let is_known = |name: &str| tools.iter().any(|tool| tool.name == name);
-    let all = &found.all;
     // As OpenAI writes it: `{"type": "function", "function": {"name": …, "arguments": …}}`.
-    let inner = all
+    let inner = found
+        .all
         .iter()
         .find(|(key, inner)| key == "function" && inner.text.starts_with('{'));
     if let Some((_, inner)) = inner {
-        return call(*inner, &members(inner.text), true, tools);
+        // Once, whatever is within: it is a model's text, and may go on like that for ever.
+        return plain(*inner, &members(inner.text), true, tools);
     }
+    plain(span, found, is_marked, tools)
+}
+
+/// A call that is not wrapped in anything.
+fn plain(
+    span: Span<'_>,
+    found: &Members<'_>,
+    is_marked: bool,
+    tools: &[ToolSpec],
+) -> Option<ToolCall> {
+    let is_known = |name: &str| tools.iter().any(|tool| tool.name == name);
+    let all = &found.all;
     // `{"the_tool": {…}}`
     if let [(key, inner)] = all.as_slice()
         && is_known(key)
@@ -225,6 +247,8 @@ fn call(
         // Which of two it means is not ours to say. The whole is passed on, and refused.
         _ if times(name_key) > 1 => span.text.to_owned(),
         Some((key, _)) if times(key) > 1 => span.text.to_owned(),
+        // Cut short before the first of them: not a call without arguments either.
+        Some((_, value)) if value.text.trim().is_empty() => span.text.to_owned(),
         Some((_, value)) => argument_text(value),
         // Cut short, or its arguments are beside the name: not a call without arguments.
         None if !found.closed || has_others => span.text.to_owned(),

@@ -37,6 +37,41 @@ fn finds(text: &str, words: &str, calls: &[(&str, &str)]) {
 }
 
 #[test]
+fn a_wrapper_within_a_wrapper_is_no_call_however_often() {
+    for times in [2, 100_000] {
+        let text = "{\"function\":".repeat(times);
+        let (_, calls) = read(&text);
+        assert!(calls.iter().all(|(name, _)| name.is_empty()), "{times}");
+    }
+}
+
+#[test]
+fn calls_after_a_long_pause_are_each_found() {
+    let one = r#"{"fs_read":{}}"#;
+    for before in [" ".repeat(100_000), "a".repeat(100_000)] {
+        let text = before.clone() + &one.repeat(5_000);
+        let (words, calls) = read(&text);
+        assert_eq!((words.as_str(), calls.len()), (before.trim(), 5_000));
+    }
+}
+
+#[test]
+fn what_is_cut_off_before_its_arguments_is_not_a_call_without_any() {
+    for text in [
+        r#"{"name": "fs_read", "arguments":"#,
+        r#"{"name": "fs_read", "arguments": "#,
+        r#"{"name": "fs_read", "#,
+    ] {
+        let (_, calls) = read(text);
+        assert_eq!(calls[0].0, "fs_read");
+        assert!(
+            serde_json::from_str::<Value>(&calls[0].1).is_err(),
+            "{calls:?}"
+        );
+    }
+}
+
+#[test]
 fn calls_are_found_however_they_are_wrapped() {
     let one: &[_] = &[("fs_read", r#"{"path": "/a"}"#)];
     let call = r#"{"name": "fs_read", "arguments": {"path": "/a"}}"#;

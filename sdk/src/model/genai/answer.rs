@@ -23,9 +23,11 @@ pub(super) async fn gather(
 ) -> Result<Completion, ModelError> {
     let mut text = String::new();
     let mut calls: Vec<ToolCall> = Vec::new();
+    let mut has_begun = false;
     loop {
         let event = quiet(poll_fn(|context| Pin::new(&mut stream).poll_next(context))).await;
         match event {
+            Some(Ok(ChatStreamEvent::Chunk(chunk))) if chunk.content.is_empty() => {}
             Some(Ok(ChatStreamEvent::Chunk(chunk))) => {
                 delta(&chunk.content);
                 text.push_str(&chunk.content);
@@ -36,17 +38,20 @@ pub(super) async fn gather(
                 return Ok(completion(text, calls, &end));
             }
             Some(Ok(ChatStreamEvent::End(_))) | None => {
-                return Err(ModelError::transient(
-                    "the answer is no stream of its provider, or broke off",
-                ));
+                let what = "the answer is no stream of its provider, or broke off";
+                return Err(ModelError::transient(what).unsettled());
             }
             // What a model thinks, and signs of life.
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(failure(&error, secret)),
+            Some(Err(error)) => {
+                let error = failure(&error, secret);
+                return Err(if has_begun { error.unsettled() } else { error });
+            }
         }
+        has_begun = true;
         let asked: usize = calls.iter().map(|call| call.arguments.len()).sum();
         if text.len().saturating_add(asked) > MAX_BYTES {
-            return Err(ModelError::permanent("the answer is too long"));
+            return Err(ModelError::permanent("the answer is too long").unsettled());
         }
     }
 }
@@ -79,7 +84,11 @@ fn completion(text: String, mut calls: Vec<ToolCall>, end: &StreamEnd) -> Comple
         Some(Reason::Completed(_) | Reason::StopSequence(_)) => StopReason::End,
         _ => StopReason::Other,
     };
-    if stop != StopReason::MaxTokens {
+    let is_whole = matches!(
+        end.captured_stop_reason,
+        Some(Reason::Completed(_) | Reason::ToolCall(_) | Reason::StopSequence(_))
+    );
+    if is_whole {
         // No text is how a call without arguments is written; cut short, it may be any call.
         for call in calls.iter_mut().filter(|call| call.arguments.is_empty()) {
             call.arguments.push_str("{}");

@@ -55,6 +55,56 @@ async fn attempts_are_bounded_and_the_last_error_is_told() {
     );
 }
 
+/// Tells an empty piece, and then fails; the third time it answers.
+struct Breaks(AtomicU32);
+
+#[async_trait]
+impl Model for Breaks {
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(busy().unsettled()),
+            1 => Err(busy()),
+            _ => Ok(Completion::answer("here")),
+        }
+    }
+
+    async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
+        delta("");
+        self.generate(request).await
+    }
+
+    fn name(&self) -> &str {
+        "breaks"
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_words_are_not_told_and_what_may_have_cost_something_is_remembered() {
+    let answer = retrying(Breaks(AtomicU32::new(0)))
+        .stream(&request(), &mut |_| {})
+        .await;
+    assert_eq!(answer.unwrap().text.as_deref(), Some("here"));
+    let twice = Backoff {
+        attempts: 2,
+        ..Backoff::default()
+    };
+    for (before, unsettled) in [(0, true), (1, false)] {
+        let model = Retrying::new(Breaks(AtomicU32::new(before)), twice);
+        let model = match before {
+            0 => model,
+            _ => Retrying::new(
+                Breaks(AtomicU32::new(before)),
+                Backoff {
+                    attempts: 1,
+                    ..twice
+                },
+            ),
+        };
+        let error = model.generate(&request()).await.unwrap_err();
+        assert_eq!(error.is_unsettled(), unsettled);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_does_not_pass_is_not_tried_again() {
     let model = ScriptedModel::new([fail(ModelError::permanent("refused")), say("too late")]);

@@ -217,6 +217,7 @@ impl Parts {
             Parameter::Invocation => quote!(&#invocation),
             Parameter::Argument => quote!(#ident),
         });
+        let capability = options.capability();
         let fallible =
             quote_spanned!(output.span()=> <#output as ::bailiwick::__private::Fallible>::Value);
         quote! {
@@ -240,6 +241,7 @@ impl Parts {
                     #invocation: ::bailiwick::tool::Invocation,
                 ) -> ::core::result::Result<Self::Output, ::bailiwick::tool::ToolError> {
                     #inner
+                    #invocation.expect(#capability)?;
                     ::bailiwick::__private::Fallible::settle(#callee(#receiver #(#passed),*).await)
                 }
             }

@@ -56,7 +56,8 @@ pub(crate) struct Options {
     effect: Ident,
     risk: Ident,
     taints: Vec<LitStr>,
-    datasets: Vec<LitStr>,
+    /// `None` is not known; an empty list is none.
+    datasets: Option<Vec<LitStr>>,
     sensitivity: Option<Ident>,
     idempotent: bool,
 }
@@ -138,7 +139,7 @@ impl Options {
                 risk,
                 sensitivity,
                 taints: taints.unwrap_or_default(),
-                datasets: datasets.unwrap_or_default(),
+                datasets,
                 idempotent: idempotent.is_some(),
             }),
             _ => Err(Error::new(
@@ -146,6 +147,10 @@ impl Options {
                 "write `#[tool(capability = \"…\", effect = …, risk = …)]`",
             )),
         }
+    }
+
+    pub(crate) const fn capability(&self) -> &LitStr {
+        &self.capability
     }
 
     /// The declaration, as an expression.
@@ -168,8 +173,10 @@ impl Options {
         if !taints.is_empty() {
             written.extend(quote!(.taints([#(#taints),*])));
         }
-        if !datasets.is_empty() {
-            written.extend(quote!(.touches([#(#datasets),*])));
+        match datasets.as_deref() {
+            None => {}
+            Some([]) => written.extend(quote!(.touches::<&str>([]))),
+            Some(datasets) => written.extend(quote!(.touches([#(#datasets),*]))),
         }
         if let Some(level) = self.sensitivity.as_ref().map(variant) {
             written.extend(quote!(.sensitivity(::bailiwick::capability::Sensitivity::#level)));

@@ -45,8 +45,6 @@ impl<T: Tool> Erased for T {
 
     fn prepare(self: Arc<Self>, raw: &str) -> Result<Prepared, Refusal> {
         let wrong = |what: String| Refusal::new(Kind::Argument, what);
-        // A model that has nothing to say may say nothing.
-        let raw = if raw.trim().is_empty() { "{}" } else { raw };
         let mut given = canonical::read_object(raw).map_err(|error| wrong(error.to_string()))?;
         given.retain(|_, value| !value.is_null());
         let first: T::Args = serde_json::from_value(Value::Object(given))

@@ -102,7 +102,14 @@ pub trait Tool: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The body. It cannot be called without an [`Invocation`], and only the gate makes one.
+    /// The body. It cannot be called without an [`Invocation`], and only the gate makes one. Do not
+    /// pass that on to another tool's body: its arguments were never decided about
+    /// ([`Invocation::expect`]).
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the tool from its result. The text is what the model is told, so nothing secret
+    /// belongs in it.
     async fn call(
         &self,
         args: Self::Args,

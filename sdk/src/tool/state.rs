@@ -87,6 +87,23 @@ impl Invocation {
         &self.permit
     }
 
+    /// Whether the call that was allowed is one of this capability. A `#[tool]` asks by itself: one
+    /// body that calls another's would run it on arguments that the guard never saw.
+    ///
+    /// # Errors
+    ///
+    /// When it is another.
+    pub fn expect(&self, capability: &str) -> Result<(), super::ToolError> {
+        let allowed = self.permit.capability();
+        if allowed == capability {
+            return Ok(());
+        }
+        Err(super::ToolError::new(format!(
+            "`{capability}` was called with leave for `{allowed}`; call it through the gate, as a call \
+             of its own"
+        )))
+    }
+
     /// The state of type `T`.
     ///
     /// # Errors

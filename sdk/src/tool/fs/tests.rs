@@ -369,7 +369,12 @@ async fn innermost_mount_wins_and_read_only_holds() {
         Mount::open("/a", w.root.path().join("none")),
         FsError::Mount { .. }
     );
-    refused!(Mount::open("a", w.root.path()), FsError::NotNormal { .. });
+    for prefix in ["a", "/a%2eb", "/a…b", "/a\u{200b}b"] {
+        refused!(
+            Mount::open(prefix, w.root.path()),
+            FsError::NotNormal { .. }
+        );
+    }
 }
 
 #[tokio::test]

@@ -96,8 +96,13 @@ pub enum HttpError {
         max: usize,
     },
     /// The whole exchange took too long.
-    #[error("`{url}` took longer than {limit:?}, redirects included")]
+    #[error(
+        "{method} `{url}` took longer than {limit:?}, redirects included{}",
+        unsafe_effect(method)
+    )]
     Timeout {
+        /// The method of the first request.
+        method: &'static str,
         /// The first URL.
         url: String,
         /// The limit.
@@ -139,6 +144,14 @@ impl HttpError {
             url: url.to_string(),
             source: Box::new(source.without_url()),
         }
+    }
+}
+
+/// What is said of a request that may have been carried out though no answer came.
+fn unsafe_effect(method: &str) -> &'static str {
+    match method {
+        "GET" | "HEAD" | "OPTIONS" => "",
+        _ => "; it may have had its effect, so find out before you make it again",
     }
 }
 

@@ -52,6 +52,7 @@ impl Http {
         };
         let limit = self.limits.timeout;
         let late = HttpError::Timeout {
+            method: request.method.name(),
             url: request.url,
             limit,
         };

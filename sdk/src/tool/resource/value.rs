@@ -84,7 +84,7 @@ macro_rules! resource {
 resource! {
     /// An absolute path in normal form: no `.`, `..`, `//`, backslash, control or hidden character.
     SafePath, "path",
-    "an absolute path in normal form (no `.`, `..`, `//`, trailing slash, backslash or control character)",
+    "an absolute path in normal form (no `.`, `..`, `//`, trailing slash, backslash or control character, nothing that reads as one of them, and no escape of one)",
     |text| normal::path(text).is_some()
 }
 

@@ -6,7 +6,10 @@ mod common;
 #[path = "common/web.rs"]
 mod web;
 
-use bailiwick::capability::{Grant, Kind, Scope, any, url};
+use std::sync::Arc;
+
+use bailiwick::capability::{Call, Chain, Grant, Kind, Scope, any, url};
+use bailiwick::guard::{Context, Decision, Policy};
 use bailiwick::tool::Outcome;
 use common::call;
 use serde_json::json;
@@ -123,6 +126,42 @@ async fn attack_18_a_name_that_points_inside_is_not_reached() {
         .await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(web.server.seen().len(), 1);
+}
+
+/// Allows a call, and was asked about this one URL.
+struct Public;
+
+#[async_trait::async_trait]
+impl Policy for Public {
+    async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
+        Ok(match call.arguments()["url"].as_str() {
+            Some(url) if url.ends_with("/secret") => Decision::Deny("a secret".to_owned()),
+            _ => Decision::Permit,
+        })
+    }
+}
+
+#[tokio::test]
+async fn attack_18_a_redirect_does_not_lead_past_a_policy() {
+    let web = web::web_with_policy(Arc::new(Public)).await;
+    let held = web
+        .home
+        .held(&web.scope(web.pattern(["127.0.0.1"]).paths("/")));
+    for to in ["/secret", "/fine"] {
+        let Outcome::Failed { error, .. } = web.get(&held, &web.server.to(to)).await else {
+            panic!()
+        };
+        let (error, target) = (error.to_string(), web.server.url(to));
+        assert!(error.contains("call the tool with this URL"), "{error}");
+        assert!(error.contains(&target), "{error}");
+    }
+    assert_eq!(web.server.seen(), ["/to/0", "/to/1"]);
+    // As a call of its own it is decided like any other.
+    denied!(
+        web.get(&held, &web.server.url("/secret")).await,
+        Kind::Policy
+    );
+    value!(web.get(&held, &web.server.url("/fine")).await);
 }
 
 #[tokio::test]

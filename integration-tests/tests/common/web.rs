@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use bailiwick::capability::{Grant, Held, Scope, UrlPattern, any, url};
+use bailiwick::guard::{GuardBuilder, Policy};
 use bailiwick::tool::http::{Http, HttpGet, HttpPost, Resolve};
 use bailiwick::tool::{Gate, Outcome, Toolbox};
 use serde_json::json;
@@ -98,12 +99,24 @@ pub async fn web() -> Web {
 
 /// As [`web`], with a resolver of one's own.
 pub async fn web_with(resolver: impl Resolve + 'static) -> Web {
+    web_of(resolver, |guard| guard).await
+}
+
+/// As [`web`], where a policy decides too.
+pub async fn web_with_policy(policy: Arc<dyn Policy>) -> Web {
+    web_of(Inward, |guard| guard.policy(policy)).await
+}
+
+async fn web_of(
+    resolver: impl Resolve + 'static,
+    with: impl FnOnce(GuardBuilder) -> GuardBuilder,
+) -> Web {
     let http = Http::builder().resolver(resolver).build().unwrap();
     let home = Home::new();
     let toolbox = Toolbox::builder()
         .tool(HttpGet::new(&http))
         .tool(HttpPost::new(&http));
-    let gate = home.gate(toolbox.build().unwrap());
+    let gate = home.gate_of(with(home.guard()).build(), toolbox.build().unwrap());
     Web {
         server: Server::start().await,
         home,

@@ -69,7 +69,8 @@ impl Guard {
             .await
         {
             Ok(reservation) => {
-                let permit = Permit::new(id, presented.chain().clone(), call, context);
+                let by_policy = self.policy.is_some();
+                let permit = Permit::new(id, presented.chain().clone(), call, context, by_policy);
                 Verdict::Permit(permit, reservation)
             }
             Err(refusal) => self.deny(id, presented, call, context, refusal).await,

@@ -32,6 +32,7 @@ pub struct Allowed {
     chain: Chain,
     call: Call,
     context: Context,
+    by_policy: bool,
 }
 
 /// What the ledger holds for a call until it is settled.
@@ -50,7 +51,14 @@ impl Reservation {
 }
 
 impl Permit {
-    pub(super) fn new(id: CallId, chain: Chain, call: Call, context: Context) -> Self {
+    /// Leave for a call; `by_policy` where a policy had its say too.
+    pub(super) fn new(
+        id: CallId,
+        chain: Chain,
+        call: Call,
+        context: Context,
+        by_policy: bool,
+    ) -> Self {
         Self {
             id,
             given: Instant::now(),
@@ -58,6 +66,7 @@ impl Permit {
                 chain,
                 call,
                 context,
+                by_policy,
             }),
         }
     }
@@ -99,6 +108,16 @@ impl Allowed {
     /// trailing slash; `None` when no block names one.
     pub(crate) fn root(&self, name: &str) -> Option<String> {
         self.chain.innermost_root(&self.call, name)
+    }
+
+    /// Whether a policy allowed this call too. It knows of no other: what the call turns into has to be
+    /// asked about as a call of its own.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only the door to the network asks")
+    )]
+    pub(crate) const fn by_policy(&self) -> bool {
+        self.by_policy
     }
 
     /// Asks the token about the same call with another value for one argument: a redirect.
@@ -155,6 +174,7 @@ mod tests {
             chain,
             Call::parse("a", "{}").unwrap(),
             context,
+            false,
         );
         assert_eq!(permit.capability(), "a");
         assert!(!permit.lapsed());

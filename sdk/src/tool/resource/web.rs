@@ -10,6 +10,11 @@ impl Vet for HttpUrl {
         let Some((name, allowed)) = &self.admission().0 else {
             return Err("the URL belongs to no call that was allowed".to_owned());
         };
+        if allowed.by_policy() && !allowed.is(name, url) {
+            let what = "a policy decides about every call here, and knows nothing of a redirect; \
+                        call the tool with this URL";
+            return Err(what.to_owned());
+        }
         allowed
             .again(name, url)
             .map_err(|denial| denial.for_model())

@@ -795,3 +795,31 @@ async fn attack_32_an_agent_that_waits_for_ever_ends_with_its_token() {
         finished.text
     );
 }
+
+#[tokio::test]
+async fn no_agent_begins_whose_calls_would_all_be_refused_for_its_long_life() {
+    let authority = Authority::generate();
+    let builder = || Orchestrator::builder(&authority).tool(read());
+    let days = |days: u64| docs().expires_in(minutes(days * 24 * 60));
+    let usual = builder().build().unwrap();
+    let Err(SpawnError::Profile(why)) = usual.agent("lead", days(2)).await else {
+        panic!()
+    };
+    assert!(
+        why.contains("86400 s") && why.contains("max_lifetime"),
+        "{why}"
+    );
+    let path = json!({ "path": "/srv/docs/a" });
+    let longer = builder().max_lifetime(days_of(7)).build().unwrap();
+    for agent in [
+        usual.agent("lead", days(1)).await,
+        longer.agent("lead", days(7)).await,
+    ] {
+        let outcome = agent.unwrap().call("fs.read", &path).await;
+        assert!(matches!(outcome, Outcome::Value { .. }), "{outcome:?}");
+    }
+}
+
+const fn days_of(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}

@@ -459,8 +459,14 @@ async fn a_run_that_was_revoked_or_has_expired_does_nothing_more() {
     first.guard().revoke([block]).await.unwrap();
     let (model, asked) = listening([read("/srv/a")]);
     let second = home.process(model).build().unwrap();
-    let failed = second.resume(run).await.unwrap().run().await.unwrap_err();
-    assert!(failed.to_string().contains("revoked"), "{failed}");
+    for refused in [
+        second.resume(run).await,
+        second.resume_with_new_keys(run).await,
+        second.extend(run, [Budget::new("turns", 2_000)]).await,
+    ] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("it was revoked"), "{error}");
+    }
     assert!(asked.lock().unwrap().is_empty());
 
     let first = stopped();

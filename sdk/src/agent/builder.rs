@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::at_work::AtWork;
 use super::budget::Prices;
 use super::driver::SPAWN_TOOL;
 use super::durable::SealKey;
@@ -144,6 +146,14 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// The longest life left in a token that is accepted, so the longest that a first agent may have;
+    /// 24 hours unless set.
+    #[must_use]
+    pub fn max_lifetime(mut self, life: Duration) -> Self {
+        self.guard = self.guard.max_lifetime(life);
+        self
+    }
+
     /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run goes on
     /// after a crash ([`Orchestrator::resume`]). Without it no private key is ever written, and a run
     /// whose process is gone needs authority anew.
@@ -231,6 +241,7 @@ impl OrchestratorBuilder {
                 alive: Arc::default(),
                 max_agents: self.max_agents,
                 first: self.first,
+                at_work: AtWork::default(),
                 seal: self.seal,
             }),
         })

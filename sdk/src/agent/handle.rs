@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::durable::Before;
 use super::member::Member;
 use super::report::{Report, RunFailed};
 use super::spawn::Spawn;
@@ -24,14 +25,19 @@ pub struct Agent {
     behind: Option<Box<Agent>>,
     /// How its task ends when it is dropped.
     how: &'static str,
+    /// What is kept of a run that it had in a process before.
+    pub(super) before: Option<Before>,
 }
 
 impl Agent {
     pub(super) fn new(member: Member) -> Self {
+        let member = Arc::new(member);
+        member.shared.at_work.note(&member);
         Self {
-            member: Arc::new(member),
+            member,
             behind: None,
             how: "dropped",
+            before: None,
         }
     }
 

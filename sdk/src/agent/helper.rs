@@ -78,6 +78,12 @@ impl Helper {
         &self.role
     }
 
+    /// Kind and label of the budgets that all who have this role share.
+    pub(super) fn shared_budgets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let budgets = self.scope.budgets.iter();
+        budgets.filter_map(|budget| Some((budget.kind.as_str(), budget.label.as_deref()?)))
+    }
+
     /// What a model is shown.
     pub(super) fn spec(&self) -> ToolSpec {
         let parameters = json!({

@@ -5,6 +5,7 @@
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 
+mod at_work;
 mod budget;
 mod builder;
 mod children;
@@ -26,7 +27,7 @@ pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
 pub use durable::{
     KeptAgent, KeptRun, Pruned, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents,
-    kept_runs, prune,
+    kept_run, kept_runs, prune,
 };
 pub use handle::{Agent, AgentHandle, NotAChild};
 pub use helper::Helper;

@@ -40,9 +40,13 @@ impl Orchestrator {
     /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
     /// beneath it may use up as much as [`OrchestratorBuilder::first_budgets`] says.
     ///
+    /// What its model is to hold to belongs in the task that it is run on: a text of their own
+    /// ([`Spawn::system`](super::Spawn::system)) and limits of their own have helpers alone.
+    ///
     /// # Errors
     ///
-    /// [`SpawnError`] when the scope is at fault, the role is none, or the record cannot be written.
+    /// [`SpawnError`] when the scope is at fault or lives longer than
+    /// [`OrchestratorBuilder::max_lifetime`], the role is none, or the record cannot be written.
     pub async fn agent(&self, role: &str, scope: Scope) -> Result<Agent, SpawnError> {
         self.agent_for(role, scope, Mandate::default()).await
     }
@@ -71,6 +75,15 @@ impl Orchestrator {
             .shared
             .authority
             .mint(&scope, &mandate, key.public(), now)?;
+        let longest = self.guard().max_lifetime();
+        if chain.expires() > now.saturating_add(longest) {
+            let (expires, longest) = (chain.expires(), longest.as_secs());
+            return Err(SpawnError::Profile(format!(
+                "the scope lives until {expires}, and the guard accepts {longest} s at most; set an \
+                 earlier end with `Scope::expires_in`, or a longer life with \
+                 `OrchestratorBuilder::max_lifetime`"
+            )));
+        }
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
         let mut member = Member::first(&self.shared, role, held, seat, mandate.intent);
         if !self.guard().store().durable() {
@@ -102,7 +115,8 @@ impl Orchestrator {
         &self.shared.events
     }
 
-    /// Cancels every agent of this orchestrator.
+    /// Cancels every agent of this orchestrator, for good: their runs end as cancelled, and so does
+    /// whatever agent is begun here later.
     pub fn cancel(&self) {
         self.shared.cancel.cancel();
     }

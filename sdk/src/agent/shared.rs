@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::at_work::AtWork;
 use super::budget::Prices;
 use super::durable::SealKey;
 use super::helper::Helper;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) max_agents: usize,
     /// The budgets of a first agent whose scope does not have one of their kind.
     pub(super) first: Vec<Budget>,
+    /// The kept runs that go on here.
+    pub(super) at_work: AtWork,
     /// What agents' keys are sealed under in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
 }
@@ -50,7 +53,7 @@ impl Drop for Seat {
 }
 
 impl Shared {
-    /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader-2`, ….
+    /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader.2`, ….
     pub(super) fn path(&self, parent: Option<&str>, role: &str) -> String {
         let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
         let count = self

@@ -73,6 +73,7 @@ pub use present::{MAX_CALL_LIFE, WireCall};
 pub use question::Apart;
 pub use reading::Reading;
 pub use refusal::{Kind, Refusal};
+pub(crate) use reissue::Moved;
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
 pub use url_pattern::UrlPattern;
 pub use wire::{from_text, to_text};

@@ -44,18 +44,13 @@ impl Held {
     /// that signed it. Role, grants, caveats and expiry stay.
     ///
     /// A budget is counted under the key of whoever set it, so one that an agent set whose key is
-    /// another now gets a new counter, and as its maximum what is left of the old: the maximum less
-    /// what `spent` says.
+    /// another now gets another counter. What was used of it goes over to that one ([`Moved`]), so the
+    /// maximum stays.
     ///
     /// # Errors
     ///
     /// [`MintError`] when the hop is no child of this token's, or wider than it.
-    pub(crate) fn reissue(
-        &self,
-        child: &Chain,
-        to: PublicKey,
-        spent: &dyn Fn(&BudgetKey) -> u64,
-    ) -> Result<Chain, MintError> {
+    pub(crate) fn reissue(&self, child: &Chain, to: PublicKey) -> Result<Chain, MintError> {
         let Some(Block::Hop(hop)) = child.links().last().map(|link| &link.block) else {
             return Err(MintError::Profile(
                 "only a hop can be signed again by its delegator".to_owned(),
@@ -71,27 +66,46 @@ impl Held {
             let links = chain.links().iter();
             links.map(|link| link.signed.next_key).collect()
         };
-        let moved: BTreeMap<_, _> = keys(child).into_iter().zip(keys(&self.chain)).collect();
-        let bounds = carried(&hop.bounds, &moved, spent);
+        let moved = Moved(keys(child).into_iter().zip(keys(&self.chain)).collect());
+        let bounds = carried(&hop.bounds, &moved);
         self.sign_hop(&hop.role, hop.decision.clone(), bounds, to)
     }
 }
 
+/// Whose keys are others now: the old one and the new.
+#[derive(Debug, Default)]
+pub(crate) struct Moved(BTreeMap<PublicKey, PublicKey>);
+
+impl Moved {
+    pub(crate) fn insert(&mut self, old: PublicKey, new: PublicKey) {
+        self.0.insert(old, new);
+    }
+
+    /// The old keys.
+    pub(crate) fn old(&self) -> impl Iterator<Item = &PublicKey> {
+        self.0.keys()
+    }
+
+    /// Where a budget is counted now that was counted under an old key.
+    pub(crate) fn budget(&self, budget: &BudgetKey) -> Option<BudgetKey> {
+        let (kind, mut keys) = (budget.kind.clone(), self.0.iter());
+        keys.find_map(|(old, new)| {
+            let label = budget.id.strip_prefix(&format!("{old}/"))?;
+            let id = format!("{new}/{label}");
+            Some(BudgetKey {
+                kind: kind.clone(),
+                id,
+            })
+        })
+    }
+}
+
 /// The same bounds with each budget of a signer whose key is another now under the new key.
-fn carried(
-    bounds: &Bounds,
-    moved: &BTreeMap<PublicKey, PublicKey>,
-    spent: &dyn Fn(&BudgetKey) -> u64,
-) -> Bounds {
+fn carried(bounds: &Bounds, moved: &Moved) -> Bounds {
     let mut bounds = bounds.clone();
     for budget in &mut bounds.caveats.budgets {
-        let new = budget.signer.and_then(|signer| moved.get(&signer)).copied();
-        if let (Some(new), Some(id)) = (new.filter(|new| budget.signer != Some(*new)), budget.id())
-        {
-            let kind = budget.kind.clone();
-            budget.max = budget.max.saturating_sub(spent(&BudgetKey { kind, id }));
-            budget.signer = Some(new);
-        }
+        let new = budget.signer.and_then(|signer| moved.0.get(&signer));
+        budget.signer = new.copied().or(budget.signer);
     }
     bounds
         .caveats

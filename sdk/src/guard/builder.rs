@@ -127,6 +127,12 @@ impl GuardBuilder {
 }
 
 impl Guard {
+    /// The longest life left in a token that is accepted.
+    #[must_use]
+    pub const fn max_lifetime(&self) -> Duration {
+        self.max_lifetime
+    }
+
     /// A guard that trusts the roots of `ring`.
     #[must_use]
     pub fn builder(ring: KeyRing) -> GuardBuilder {

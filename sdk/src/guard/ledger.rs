@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::denial::Denial;
 use super::verifier::Guard;
-use crate::capability::{BudgetKey, Chain, Held, Kind, Refusal, SPAWN};
+use crate::capability::{BudgetKey, Chain, Held, Kind, Moved, Refusal, SPAWN};
 use crate::store::{Batch, Key, StoreError};
 
 /// The kind of budget that counts tool calls, spawns among them; `calls.` and a capability counts
@@ -15,7 +15,8 @@ pub const CALLS: &str = "calls";
 pub const TURNS: &str = "turns";
 /// The kind of budget that counts the tokens a model reads, from its cache too, and writes.
 pub const TOKENS: &str = "tokens";
-/// The kind of budget that counts money, in millionths of the unit that prices are given in.
+/// The kind of budget that counts money, in millionths of a unit of it: prices are in the same
+/// millionths, for a million tokens.
 pub const COST: &str = "cost";
 /// The kind of budget that counts agents that are alive at once beneath whoever has it, itself not
 /// among them: taken with the call that spawns a child, given back with the record of its end.
@@ -63,6 +64,21 @@ impl Charged {
             (counter.as_str().to_owned(), kind.clone(), *amount)
         };
         self.0.iter().map(part).collect()
+    }
+
+    /// The same where `moved` says where else the counters are now.
+    pub(crate) fn moved(self, moved: &Moved) -> Self {
+        let there = |(old, kind, amount): (Key, String, u64)| {
+            let budget = match old.parts().as_slice() {
+                [_, _, id] => moved.budget(&BudgetKey {
+                    kind: kind.clone(),
+                    id: id.clone(),
+                }),
+                _ => None,
+            };
+            (budget.as_ref().map_or(old, counter), kind, amount)
+        };
+        Self(self.0.into_iter().map(there).collect())
     }
 
     /// What was taken, as it was kept; `None` where a counter is none.
@@ -137,9 +153,24 @@ impl Guard {
         Ok(least)
     }
 
-    /// How much of one budget is used.
-    pub(crate) async fn spent(&self, key: &BudgetKey) -> Result<u64, StoreError> {
-        self.store.counter(&counter(key)).await
+    /// Lets a budget be counted elsewhere from here on: what is used of it is used there,
+    /// and of the old counter nothing.
+    ///
+    /// How many agents are alive is no part of it, since each has its place given back and taken.
+    pub(crate) async fn move_budget(
+        &self,
+        from: &BudgetKey,
+        to: &BudgetKey,
+        batch: Batch,
+    ) -> Result<Batch, StoreError> {
+        let used = match from.kind == AGENTS {
+            true => 0,
+            false => self.store.counter(&counter(from)).await?,
+        };
+        Ok(match used {
+            0 => batch,
+            used => batch.sub(counter(from), used).add(counter(to), used, None),
+        })
     }
 
     /// Takes amounts from the budgets of an agent and of its ancestors, by kind, all of them or none.

@@ -220,7 +220,7 @@ impl Revocations {
 }
 
 /// The role of an agent under its parent: `lead/reader.2` is a `reader` under `lead`.
-fn role_of(path: &str) -> (&str, &str) {
+pub(super) fn role_of(path: &str) -> (&str, &str) {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
     (parent, name.split_once('.').map_or(name, |(role, _)| role))
 }

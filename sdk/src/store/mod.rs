@@ -35,9 +35,22 @@ pub use sqlite::{SqliteBuilder, SqliteStore};
 ///
 /// Every read sees the latest commit. A future of [`commit`](Self::commit) that is dropped may or
 /// may not have written its batch, and has never written part of it.
+///
+/// # Errors
+///
+/// A read fails with [`StoreError::Unavailable`] where it cannot be answered, and then nothing is
+/// decided. What a commit answers with decides, so an implementation keeps
+/// to it: see there.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Does every operation of the batch, or none and says which one was refused.
+    /// Does every operation of the batch, in its order, or none and says which one was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where an expectation does not hold: whoever had the run has it no more;
+    /// [`StoreError::Exceeded`] where a counter would pass its maximum: a budget is used up;
+    /// [`StoreError::Short`] where more would be taken from a counter than there is. The key is that of
+    /// the first such operation. Anything else is a store that cannot be written, and stops calls.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
     /// The value under a key.

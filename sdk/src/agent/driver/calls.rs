@@ -23,10 +23,18 @@ impl Driver {
     pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) -> Result<(), StoreError> {
         let mut running = JoinSet::new();
         let mut open = BTreeSet::new();
-        for call in calls.clone() {
+        // With those that had a result before a crash.
+        let all: Vec<String> = self
+            .machine
+            .last_calls()
+            .iter()
+            .map(|call| call.id.clone())
+            .collect();
+        let asked = all.len();
+        for call in calls {
             open.insert(call.id.clone());
             let around = Around {
-                alone: self.machine.asked() == 1,
+                alone: asked == 1,
                 child: self.awaited.remove(&call.id),
                 wanted: self.wanted.clone(),
             };
@@ -56,7 +64,7 @@ impl Driver {
             let stopped = "the call was stopped before it had a result".to_owned();
             let _ = self.machine.resolved(&id, CallOutcome::Failed(stopped));
         }
-        self.keep_turn(&calls).await
+        self.keep_turn(&all).await
     }
 }
 

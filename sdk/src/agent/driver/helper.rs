@@ -149,6 +149,12 @@ fn no_child(member: &Member, error: SpawnError, arguments: &str) -> (CallOutcome
             SPAWN,
             Refusal::new(Kind::Widens, widens.to_string()),
         ),
+        SpawnError::Unavailable(what) => {
+            // A store's words may name files.
+            tracing::error!(%what, agent = %member.path, "a helper could not begin");
+            let text = "not made: no helper can begin now; this is not about what was asked for";
+            return (CallOutcome::Failed(text.to_owned()), None);
+        }
         other => return (CallOutcome::Failed(other.to_string()), None),
     };
     member.emit(denied(&denial, line(arguments)));

@@ -25,7 +25,7 @@ use super::typed::Wanted;
 use crate::capability::{SPAWN, Sensitivity};
 use crate::guard::Denial;
 use crate::id::RunId;
-use crate::model::{ToolCall, ToolSpec};
+use crate::model::ToolSpec;
 use crate::record::EventKind;
 use crate::store::{Batch, StoreError};
 
@@ -50,13 +50,14 @@ struct Driver {
 }
 
 /// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
-pub(super) fn run(agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
+pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
+    let before = agent.before.take();
     let member = agent.member.clone();
     let tree = member.tree.clone();
     let driver = Driver {
         machine: begun(&member, &task, wanted.as_ref()),
         denials: Vec::new(),
-        keeper: tree.map(|tree| Keeper::new(tree, member.id, 0)),
+        keeper: tree.map(|tree| Keeper::new(tree, member.id, 0).over(before)),
         asking: None,
         awaited: HashMap::new(),
         wanted,
@@ -256,11 +257,11 @@ impl Driver {
     }
 
     /// Keeps the run after a turn whose calls have all ended.
-    async fn keep_turn(&mut self, calls: &[ToolCall]) -> Result<(), StoreError> {
+    async fn keep_turn(&mut self, calls: &[String]) -> Result<(), StoreError> {
         let Some(keeper) = &mut self.keeper else {
             return Ok(());
         };
-        let ids = calls.iter().map(|call| call.id.as_str());
+        let ids = calls.iter().map(String::as_str);
         let batch = keeper.turn(&mut self.machine, ids);
         self.commit(batch).await
     }

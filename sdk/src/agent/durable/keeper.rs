@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{StateRecord, VERSION};
 use super::tree::{Tree, line};
 use crate::agent::run::Run;
+use crate::capability::Moved;
 use crate::guard::Charged;
 use crate::id::AgentId;
 use crate::store::Batch;
@@ -28,9 +29,36 @@ impl Asking {
         }
     }
 
+    /// The same where the counters are others now; `None` where it is damaged.
+    pub(super) fn moved(self, moved: &Moved) -> Option<Self> {
+        let charged = Charged::of_parts(self.charged)?.moved(moved);
+        Some(Self {
+            charged: charged.parts(),
+            ..self
+        })
+    }
+
     /// What was taken, to be settled; `None` where it is damaged.
     pub(in crate::agent) fn charged(self) -> Option<Charged> {
         Charged::of_parts(self.charged)
+    }
+}
+
+/// What is kept of a run that goes no further, where its agent begins another.
+#[derive(Debug)]
+pub(in crate::agent) struct Before {
+    messages: usize,
+    /// The calls of its last turn.
+    calls: Vec<String>,
+}
+
+impl Before {
+    pub(super) fn of(run: &Run) -> Self {
+        let calls = run.last_calls().iter().map(|call| call.id.clone());
+        Self {
+            messages: run.messages().len(),
+            calls: calls.collect(),
+        }
     }
 }
 
@@ -40,6 +68,8 @@ pub(in crate::agent) struct Keeper {
     agent: AgentId,
     /// How many messages are written.
     written: usize,
+    /// What this run is written over.
+    before: Option<Before>,
 }
 
 impl Keeper {
@@ -48,7 +78,14 @@ impl Keeper {
             tree,
             agent,
             written,
+            before: None,
         }
+    }
+
+    /// Of a run that takes the place of another.
+    pub(in crate::agent) fn over(mut self, before: Option<Before>) -> Self {
+        self.before = before;
+        self
     }
 
     /// The run as it stands: its state, and the messages that are new. To be committed, or the run
@@ -65,7 +102,19 @@ impl Keeper {
             batch.put(self.tree.message_key(self.agent, index), line(message))
         });
         self.written = run.messages().len();
+        let batch = match self.before.take() {
+            Some(before) => self.without(batch, &before),
+            None => batch,
+        };
         batch.put(self.tree.state_key(self.agent), line(&record))
+    }
+
+    fn without(&self, batch: Batch, before: &Before) -> Batch {
+        let messages = (self.written..before.messages).fold(batch, |batch, index| {
+            batch.delete(self.tree.message_key(self.agent, index))
+        });
+        let forget = |batch: Batch, call: &String| batch.and(self.tree.forget(self.agent, call));
+        before.calls.iter().fold(messages, forget)
     }
 
     /// The run as it stands after a turn whose calls have all ended.

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::found::{Found, holds};
+use super::keeper::Keeper;
 use super::record::AgentRecord;
 use super::resume::ResumeError;
 use super::seal::SealKey;
 use super::takeover::{Taken, TakenAgent};
+use crate::agent::helper::Helper;
 use crate::agent::orchestrator::Orchestrator;
-use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, from_text};
-use crate::guard::{AGENTS, Guard, Places, Revocable};
+use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, Moved, from_text};
+use crate::guard::{Guard, Places, Revocable};
 use crate::id::{AgentId, RunId};
+use crate::store::Batch;
 
 /// Where the keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,30 +46,29 @@ impl AgentRecord {
 }
 
 impl Keys {
-    /// Whether the keys of these agents can be had, and their tokens still hold.
+    /// Whether the keys of the agents that go on can be had, and the first one's token still holds.
     pub(super) fn could(
         &self,
         orchestrator: &Orchestrator,
         run: RunId,
-        agents: &BTreeMap<AgentId, AgentRecord>,
+        found: &Found,
     ) -> Result<(), ResumeError> {
-        let guard = orchestrator.guard();
-        let mut without = Vec::new();
-        for record in agents.values() {
-            let chain = record.chain(guard)?;
-            let now = guard.now();
-            let now = now.map_err(|refusal| record.refused(refusal.to_string()))?;
-            if now.secs() >= chain.expires().secs() {
+        let (mut without, now) = (Vec::new(), found.now);
+        for (record, chain) in found.going() {
+            if found.revoked && record.parent.is_none() {
+                return Err(record.refused("it was revoked".to_owned()));
+            }
+            if !holds(chain, now) {
                 let why = format!("it ended at {}, now is {now}", chain.expires());
                 return Err(record.refused(why));
             }
             if let (Self::New(more), None) = (self, record.parent) {
                 let to = AgentKey::generate().public();
-                let new = orchestrator.shared.authority.reissue(&chain, to, more);
+                let new = orchestrator.shared.authority.reissue(chain, to, more);
                 new.map_err(|error| record.refused(error.to_string()))?;
             }
             let seal = orchestrator.shared.seal.as_ref();
-            if *self == Self::Kept && record.opened(seal, run, chain).is_none() {
+            if *self == Self::Kept && record.opened(seal, run, chain.clone()).is_none() {
                 without.push(record.path.clone());
             }
         }
@@ -79,7 +82,7 @@ impl Keys {
     pub(super) async fn held(
         self,
         orchestrator: &Orchestrator,
-        taken: &Taken,
+        taken: &mut Taken,
     ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
         if let Self::New(more) = self {
             return again(orchestrator, taken, &more).await;
@@ -99,23 +102,11 @@ impl Keys {
 /// revokes the old ones in one commit.
 async fn again(
     orchestrator: &Orchestrator,
-    taken: &Taken,
+    taken: &mut Taken,
     more: &[Budget],
 ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
     let guard = orchestrator.guard();
-    let mut spent = BTreeMap::new();
-    for (key, ..) in taken
-        .agents
-        .values()
-        .flat_map(|agent| agent.chain.budgets())
-    {
-        // How many are alive is no part of what may be: it goes over to the new counter.
-        if key.kind != AGENTS && !spent.contains_key(key) {
-            spent.insert(key.clone(), guard.spent(key).await?);
-        }
-    }
-    let spent = |key: &BudgetKey| spent.get(key).copied().unwrap_or(0);
-    let mut held: BTreeMap<AgentId, Held> = BTreeMap::new();
+    let (mut held, mut moved) = (BTreeMap::<AgentId, Held>::new(), Moved::default());
     let mut agents: Vec<&TakenAgent> = taken.agents.values().collect();
     // Parents before their children.
     agents.sort_by_key(|agent| agent.chain.depth());
@@ -125,9 +116,10 @@ async fn again(
         let record = &agent.record;
         let refused = |error: MintError| record.refused(error.to_string());
         let key = AgentKey::generate();
+        moved.insert(agent.chain.holder(), key.public());
         let parent = record.parent.and_then(|parent| held.get(&parent));
         let chain = match parent {
-            Some(parent) => parent.reissue(&agent.chain, key.public(), &spent),
+            Some(parent) => parent.reissue(&agent.chain, key.public()),
             None => {
                 // Whatever is beneath it has this block too.
                 batch = guard.ended_too(batch, &agent.chain);
@@ -146,6 +138,10 @@ async fn again(
         batch = batch.and(taken.tree.reissued(record, &new));
         held.insert(record.agent, new);
     }
+    for (from, to) in counters(orchestrator, taken, &moved) {
+        batch = guard.move_budget(&from, &to, batch).await?;
+    }
+    batch = asked(taken, &moved, batch)?;
     guard.store().commit(batch).await?;
     let roots = taken
         .agents
@@ -154,4 +150,49 @@ async fn again(
     let old = roots.map(|agent| Revocable::Block(agent.chain.id()));
     guard.revocations().revoke(old);
     Ok(held)
+}
+
+/// The budgets that agents set whose keys are others now, and where they are counted from here on:
+/// those of the tokens, and those that helpers share whose like may be asked for again.
+fn counters(
+    orchestrator: &Orchestrator,
+    taken: &Taken,
+    moved: &Moved,
+) -> BTreeMap<BudgetKey, BudgetKey> {
+    let chains = taken.agents.values().map(|agent| &agent.chain);
+    let given = chains.flat_map(Chain::budgets).map(|(key, ..)| key.clone());
+    let helpers = orchestrator.shared.helpers.values();
+    let shared = helpers.flat_map(Helper::shared_budgets);
+    let by_each = shared.flat_map(|(kind, label)| {
+        let key = move |old| BudgetKey {
+            kind: kind.to_owned(),
+            id: format!("{old}/{label}"),
+        };
+        moved.old().map(key)
+    });
+    let there = |from: BudgetKey| {
+        let to = moved.budget(&from)?;
+        Some((from, to))
+    };
+    given.chain(by_each).filter_map(there).collect()
+}
+
+/// What was taken for turns that have no answer is settled where it is counted now.
+fn asked(taken: &mut Taken, moved: &Moved, mut batch: Batch) -> Result<Batch, ResumeError> {
+    for agent in taken.agents.values_mut() {
+        let Some(kept) = &mut agent.kept else {
+            continue;
+        };
+        let Some(asking) = kept.asking.take() else {
+            continue;
+        };
+        let asking = asking.moved(moved).ok_or_else(|| ResumeError::Damaged {
+            what: format!("what a turn of `{}` took from budgets", agent.record.path),
+        })?;
+        kept.asking = Some(asking.clone());
+        let (tree, id) = (taken.tree.clone(), agent.record.agent);
+        let mut keeper = Keeper::new(tree, id, kept.messages);
+        batch = batch.and(keeper.state(&mut kept.run, Some(asking)));
+    }
+    Ok(batch)
 }

@@ -1,6 +1,6 @@
 //! Which runs a store keeps, for whoever looks at it without an orchestrator.
 
-use super::load::{read_agents, read_calls, read_heads, read_outline};
+use super::load::{read_agents, read_calls, read_head, read_heads, read_outline, read_over};
 use super::record::CallRecord;
 use super::resume::ResumeError;
 use crate::id::{AgentId, RunId, Timestamp};
@@ -52,6 +52,21 @@ pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
         ended,
     });
     Ok(kept.collect())
+}
+
+/// One of the runs that a store keeps.
+///
+/// # Errors
+///
+/// [`ResumeError::NotFound`] when it keeps no such run; otherwise as [`kept_runs`].
+pub async fn kept_run(store: &dyn Store, run: RunId) -> Result<KeptRun, ResumeError> {
+    let (head, _) = read_head(store, run).await?;
+    Ok(KeptRun {
+        run,
+        role: head.role,
+        since: head.since,
+        ended: read_over(store, run).await?,
+    })
 }
 
 /// The agents of a kept run whose tasks have not ended, by their paths.

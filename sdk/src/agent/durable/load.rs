@@ -1,6 +1,6 @@
 //! Reads a run back from its store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -190,43 +190,6 @@ pub(super) async fn read_state(
         messages: state.messages,
         asking: state.asking,
     }))
-}
-
-/// Those of `agents` that go on: the first, and of each of these the children that code spawned or
-/// that an open call waits for. The others ended while that could not be recorded.
-pub(super) fn living(
-    root: AgentId,
-    agents: &BTreeMap<AgentId, AgentRecord>,
-    calls: &BTreeMap<(String, String), CallRecord>,
-) -> BTreeSet<AgentId> {
-    let is_awaited = |record: &AgentRecord, parent: AgentId| match &record.call {
-        None => true,
-        Some(call) => matches!(
-            calls.get(&(parent.to_string(), call.clone())),
-            Some(CallRecord::Child { agent, .. }) if *agent == record.agent
-        ),
-    };
-    let mut living: BTreeSet<AgentId> = agents
-        .contains_key(&root)
-        .then_some(root)
-        .into_iter()
-        .collect();
-    loop {
-        let more: Vec<AgentId> = agents
-            .values()
-            .filter(|record| !living.contains(&record.agent))
-            .filter(|record| {
-                record
-                    .parent
-                    .is_some_and(|parent| living.contains(&parent) && is_awaited(record, parent))
-            })
-            .map(|record| record.agent)
-            .collect();
-        if more.is_empty() {
-            return living;
-        }
-        living.extend(more);
-    }
 }
 
 pub(super) async fn scan(

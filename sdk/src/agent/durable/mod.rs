@@ -6,6 +6,7 @@
 //! when it ended. Every batch expects the head as this process wrote it; whoever takes the run over
 //! writes the head anew, and from then on nothing that the process before it does is allowed or kept.
 
+mod found;
 mod journal;
 mod keeper;
 mod keys;
@@ -21,8 +22,8 @@ mod tidy;
 mod tree;
 
 pub(super) use journal::CallJournal;
-pub(super) use keeper::{Asking, Keeper};
-pub use list::{KeptAgent, KeptRun, kept_agents, kept_runs};
+pub(super) use keeper::{Asking, Before, Keeper};
+pub use list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
 pub use prune::{Pruned, prune};
 pub(super) use record::{AgentRecord, CallRecord, digest};
 pub use resume::ResumeError;

@@ -1,9 +1,10 @@
 //! Removes what a store keeps of runs and calls that are long over.
 
-use super::load::{read_agents, read_ended, read_head, read_spawning, scan};
-use super::resume::ResumeError;
+use super::load::{read_agents, read_ended, read_head, read_heads, read_spawning, scan};
+use super::record::Over;
+use super::resume::{ResumeError, now};
 use super::tidy::tidy;
-use super::tree::{head, over};
+use super::tree::{head, line, over};
 use crate::agent::orchestrator::Orchestrator;
 use crate::guard::forget;
 use crate::id::{RunId, Timestamp};
@@ -79,7 +80,8 @@ async fn remove(
 
 impl Orchestrator {
     /// As [`prune`], of its own store, and at the latest to now. Runs that were left open by a process
-    /// that is gone are closed first, so that they go too.
+    /// that is gone are closed first, so that they go too; so are those with which nobody can go on,
+    /// since the token of their first agent ended before that time.
     ///
     /// # Errors
     ///
@@ -91,18 +93,52 @@ impl Orchestrator {
             return Err(ResumeError::NotDurable);
         }
         guard.wake().await?;
-        let now = guard.now().map_err(|refusal| {
-            let what = refusal.to_string();
-            ResumeError::Store(StoreError::Unavailable { what })
-        })?;
-        let ended_before = ended_before.min(now);
+        let ended_before = ended_before.min(now(guard)?);
+        self.close_lapsed(ended_before).await?;
         for (run, _) in read_ended(store, ended_before).await? {
-            let (found, version) = read_head(store, run).await?;
+            let (found, version) = match read_head(store, run).await {
+                // Somebody else prunes too.
+                Err(ResumeError::NotFound { .. }) => continue,
+                read => read?,
+            };
             // One that cannot be closed stays, and is told as open.
             if let Err(error) = tidy(self, run, (&found, version)).await {
                 tracing::warn!(%error, %run, "what a run left open could not be closed");
             }
         }
         prune(store, ended_before).await
+    }
+
+    /// Writes that the runs are over whose first agent's token ended before a time.
+    async fn close_lapsed(&self, before: Timestamp) -> Result<(), ResumeError> {
+        let guard = self.guard();
+        let store = &**guard.store();
+        for (run, found, how) in read_heads(store).await? {
+            let agents = match how {
+                None => read_agents(store, run).await?,
+                Some(_) => continue,
+            };
+            let first = agents.get(&found.root).map(|first| first.chain(guard));
+            // One that was signed by another root is another orchestrator's.
+            let Some(Ok(first)) = first else { continue };
+            if first.expires() < before {
+                let (found, version) = match read_head(store, run).await {
+                    Err(ResumeError::NotFound { .. }) => continue,
+                    read => read?,
+                };
+                let ended = Over::new("expired", Some(first.expires()));
+                let batch = Batch::new()
+                    .expect(head(run), Expected::Version(version))
+                    .expect(over(run), Expected::Absent)
+                    .put(head(run), line(&found))
+                    .put(over(run), line(&ended));
+                match store.commit(batch).await {
+                    // It has just been ended, or gone on with.
+                    Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
     }
 }

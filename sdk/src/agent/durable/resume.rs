@@ -11,7 +11,8 @@ use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::Step;
 use crate::capability::Budget;
-use crate::id::RunId;
+use crate::guard::Guard;
+use crate::id::{RunId, Timestamp};
 use crate::store::StoreError;
 
 /// Why a run cannot go on.
@@ -45,7 +46,8 @@ pub enum ResumeError {
         /// Their paths.
         agents: Vec<String>,
     },
-    /// A token is not accepted any more: it has ended, or its root is not trusted here.
+    /// A token is not accepted any more: the first agent's has ended or was revoked, or the root of
+    /// one is not trusted here.
     #[error("the token of `{agent}` is not accepted: {why}")]
     Token {
         /// The agent's path.
@@ -53,6 +55,9 @@ pub enum ResumeError {
         /// Why.
         why: String,
     },
+    /// This orchestrator is at work on the run: it would take it from itself.
+    #[error("this orchestrator is at work on the run; it goes on by itself")]
+    AtWork,
     /// Another process took the run over at the same time.
     #[error("another process took the run over")]
     TakenOver,
@@ -79,6 +84,14 @@ impl From<StoreError> for ResumeError {
     }
 }
 
+/// Now, by the guard's clock; whether a token holds is not known without it.
+pub(super) fn now(guard: &Guard) -> Result<Timestamp, ResumeError> {
+    guard.now().map_err(|refusal| {
+        let what = refusal.to_string();
+        ResumeError::Store(StoreError::Unavailable { what })
+    })
+}
+
 impl Orchestrator {
     /// The runs that the store keeps, those that are over among them, in the order in which they
     /// began. Whether a process works on one cannot be seen.
@@ -96,14 +109,17 @@ impl Orchestrator {
     /// has answered. A call that was in flight is made again if its tool says that it is
     /// [idempotent](crate::tool::Declaration::idempotent), or if it is a spawn that made no child;
     /// otherwise its outcome is unknown, to the model and to the operator ([`Resumed::unknown`]).
-    /// Budgets are as they were. The tokens are those that the agents had.
+    /// Budgets are as they were. The tokens are those that the agents had. A helper whose token has
+    /// ended meanwhile, or was revoked, has ended with it, and its parent's model is told so; where it is
+    /// the first agent's nobody can go on with the run.
     ///
     /// A process that still works on the run gets no further call allowed and nothing recorded from
     /// here on.
     ///
     /// # Errors
     ///
-    /// [`ResumeError`]. Where keys or tokens are at fault, or a place for an agent is missing, the
+    /// [`ResumeError`]; [`ResumeError::AtWork`] where this orchestrator has not let go of the run. Where
+    /// keys or tokens are at fault, or a place for an agent is missing, the
     /// run stays with whoever has it.
     pub async fn resume(&self, run: RunId) -> Result<Resumed, ResumeError> {
         self.go_on(run, Keys::Kept).await
@@ -148,10 +164,13 @@ impl Orchestrator {
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
+        if self.shared.at_work.has(run) {
+            return Err(ResumeError::AtWork);
+        }
         guard.wake().await?;
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, (&found, version)).await?;
-        let taken = match take_over(self, run, (&found, version), &keys).await {
+        let mut taken = match take_over(self, run, (&found, version), &keys).await {
             // Whoever had it may just have come to its end.
             Err(ResumeError::TakenOver) => {
                 let (found, version) = read_head(&**store, run).await?;
@@ -160,13 +179,8 @@ impl Orchestrator {
             }
             taken => taken?,
         };
-        let held = keys.held(self, &taken).await?;
-        let mut seats = Vec::with_capacity(taken.agents.len());
-        for _ in &taken.agents {
-            let seat = self.shared.seat();
-            seats.push(seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?);
-        }
-        let resumed = Rebuilding::new(self, taken, held, seats).tree();
+        let held = keys.held(self, &mut taken).await?;
+        let resumed = Rebuilding::new(self, taken, held).tree();
         let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
             what: "the first agent is not there".to_owned(),
         })?;

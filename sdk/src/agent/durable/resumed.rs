@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::keeper::{Asking, Keeper};
+use super::keeper::{Asking, Before, Keeper};
 use super::takeover::{Taken, TakenAgent};
 use super::tree::Tree;
 use crate::agent::handle::Agent;
@@ -94,9 +94,14 @@ impl Resumed {
     }
 
     /// The agent, of one that code drives: its run, if it had one, goes no further.
+    ///
+    /// What code read as this agent before is written nowhere, so where it had no run it has the taint
+    /// `forgotten`, and is as sensitive as can be.
     #[must_use]
     pub fn into_agent(self) -> Agent {
-        self.agent
+        let mut agent = self.agent;
+        agent.before = self.run.as_ref().map(Before::of);
+        agent
     }
 }
 
@@ -115,9 +120,13 @@ impl<'a> Rebuilding<'a> {
         orchestrator: &'a Orchestrator,
         taken: Taken,
         held: BTreeMap<AgentId, Held>,
-        seats: Vec<Seat>,
     ) -> Self {
-        let Taken { tree, root, agents } = taken;
+        let Taken {
+            tree,
+            root,
+            agents,
+            seats,
+        } = taken;
         Self {
             orchestrator,
             tree,
@@ -147,8 +156,11 @@ impl<'a> Rebuilding<'a> {
         let agent = Agent::new(member);
         let written = kept.as_ref().map_or(0, |kept| kept.messages);
         let (run, asking) = kept.map_or((None, None), |kept| (Some(kept.run), kept.asking));
-        if let Some(run) = &run {
-            agent.member.take_up(run);
+        match &run {
+            Some(run) => agent.member.take_up(run),
+            // What code read as this agent is written nowhere.
+            None if record.call.is_none() => agent.member.forget(),
+            None => {}
         }
         let mut resumed = Resumed {
             keeper: Keeper::new(self.tree.clone(), id, written),

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::found::{Calls, Found};
 use super::keeper::Keeper;
 use super::keys::Keys;
-use super::load::{Kept, living, read_agents, read_calls, read_spawning, read_state};
+use super::load::{Kept, read_spawning, read_state};
 use super::record::{AgentRecord, CallRecord, Head, digest};
 use super::resume::ResumeError;
 use super::resumed::Unknown;
 use super::tree::{Tree, head, line, lost, over};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::{CallOutcome, Run, Step};
+use crate::agent::shared::Seat;
 use crate::capability::{Chain, SPAWN};
 use crate::guard::{Places, give_back};
 use crate::id::{AgentId, RunId};
@@ -25,8 +27,9 @@ const UNKNOWN: &str = "the outcome of this call is not known: the process ended 
 const ALTERED: &str = "the outcome of this call is not known: it was begun as another call, so what \
                        was kept of it was altered; it is not gone on with";
 /// What is said of a spawn whose helper ended, and nobody heard it.
-const UNHEARD: &str = "the helper that this call made has ended with its process, and what it would \
-                       have answered is not known; what it did before may have had its effect";
+const UNHEARD: &str = "the helper that this call made has ended with its process or its token, and \
+                       what it would have answered is not known; what it did before may have had its \
+                       effect";
 /// What is recorded of a call that is made again.
 const AGAIN: &str = "not known: the process ended before it did; it is made again";
 
@@ -35,6 +38,8 @@ pub(super) struct Taken {
     pub(super) tree: Arc<Tree>,
     pub(super) root: AgentId,
     pub(super) agents: BTreeMap<AgentId, TakenAgent>,
+    /// A place for each of them.
+    pub(super) seats: Vec<Seat>,
 }
 
 /// An agent that goes on.
@@ -46,8 +51,19 @@ pub(super) struct TakenAgent {
     pub(super) unknown: Vec<Unknown>,
 }
 
-/// Calls that were begun, by the agent and the model's id of the call.
-type Calls = BTreeMap<(String, String), CallRecord>;
+/// Takes a place for each of so many agents.
+fn seat(
+    orchestrator: &Orchestrator,
+    agents: usize,
+    seats: &mut Vec<Seat>,
+) -> Result<(), ResumeError> {
+    seats.truncate(agents);
+    while seats.len() < agents {
+        let seat = orchestrator.shared.seat();
+        seats.push(seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?);
+    }
+    Ok(())
+}
 
 /// Makes the run this process's, and records what became of what was in flight in the whole tree.
 pub(super) async fn take_over(
@@ -59,19 +75,24 @@ pub(super) async fn take_over(
     let guard = orchestrator.guard();
     let store = guard.store();
     // Asked before anything is taken over: a wrong key stops nobody.
-    let agents = read_agents(&**store, run).await?;
-    keys.could(orchestrator, run, &agents)?;
-    let since = guard.now().ok();
+    let before = Found::read(orchestrator, run, found.root).await?;
+    keys.could(orchestrator, run, &before)?;
+    let mut seats = Vec::new();
+    seat(orchestrator, before.living.len(), &mut seats)?;
+    let of_this = Head::new(found.root, &found.role, Some(before.now));
     let taken = Batch::new()
         .expect(over(run), Expected::Absent)
         .expect(head(run), Expected::Version(version))
-        .put(head(run), line(&Head::new(found.root, &found.role, since)));
+        .put(head(run), line(&of_this));
     let owner = store.commit(taken).await?.version;
     let tree = Arc::new(Tree::new(run, owner, orchestrator.shared.seal.clone()));
     // From here on nobody else writes.
-    let agents = read_agents(&**store, run).await?;
-    let calls = read_calls(&**store, run).await?;
-    let living = living(found.root, &agents, &calls);
+    let Found {
+        agents,
+        calls,
+        living,
+        ..
+    } = Found::read(orchestrator, run, found.root).await?;
     let mut takeover = Takeover {
         orchestrator,
         batch: tree.mine(),
@@ -80,8 +101,7 @@ pub(super) async fn take_over(
         living,
     };
     let mut going = BTreeMap::new();
-    for record in agents.into_values() {
-        let chain = record.chain(guard)?;
+    for (record, chain) in agents.into_values() {
         match takeover.living.contains(&record.agent) {
             true => {
                 let kept = read_state(&**store, run, record.agent).await?;
@@ -93,7 +113,10 @@ pub(super) async fn take_over(
     }
     takeover.give_places_back(read_spawning(&**store, run).await?);
     store.commit(takeover.batch).await?;
+    // As many as before, unless the process that had the run was at work until now.
+    seat(orchestrator, going.len(), &mut seats)?;
     Ok(Taken {
+        seats,
         tree: takeover.tree,
         root: found.root,
         agents: going,
@@ -194,18 +217,28 @@ impl Takeover<'_> {
                 });
                 let lost = self.orchestrator.gate().audit().lost(begun, text);
                 self.also(|batch| batch.and(lost));
-                self.done(id, call, text)
+                self.done(id, call, CallOutcome::Failed(text.to_owned()))
             }
-            CallRecord::Child { .. } => {
-                self.done(id, call, if is_same { UNHEARD } else { ALTERED })
-            }
+            CallRecord::Child { .. } => self.done(id, call, self.unheard(call, is_same)),
         };
         // The machine named the call as open.
         let _ = run.resolved(&call.id, outcome);
     }
 
-    fn done(&mut self, agent: AgentId, call: &ToolCall, text: &str) -> CallOutcome {
-        let outcome = CallOutcome::Failed(text.to_owned());
+    /// What comes of a call whose helper is gone. Whoever handed its task over does not get it back.
+    fn unheard(&self, call: &ToolCall, is_same: bool) -> CallOutcome {
+        let helper = self.orchestrator.shared.helpers.get(&call.name);
+        match (is_same, helper.is_some_and(|helper| helper.takes_over)) {
+            (false, _) => CallOutcome::Failed(ALTERED.to_owned()),
+            (true, false) => CallOutcome::Failed(UNHEARD.to_owned()),
+            (true, true) => CallOutcome::HandedOver {
+                answered: false,
+                text: UNHEARD.to_owned(),
+            },
+        }
+    }
+
+    fn done(&mut self, agent: AgentId, call: &ToolCall, outcome: CallOutcome) -> CallOutcome {
         let done = CallRecord::Done {
             outcome: outcome.clone(),
             taint: BTreeSet::new(),

@@ -7,6 +7,9 @@ use super::Member;
 use crate::capability::Sensitivity;
 use crate::tool::Situation;
 
+/// The taint of an agent that nobody knows the taint of.
+const FORGOTTEN: &str = "forgotten";
+
 /// What an agent's data is tainted with; it only grows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Knows {
@@ -47,6 +50,13 @@ impl Member {
         let mut knows = self.knows.lock().unwrap_or_else(PoisonError::into_inner);
         knows.taint.extend(taint.iter().cloned());
         knows.sensitivity = knows.sensitivity.max(sensitivity);
+    }
+
+    /// What the agent has read is not known any more: it may have been anything. As a label like any
+    /// other, so that it is kept, and handed on, like any other.
+    pub(in crate::agent) fn forget(&self) {
+        let forgotten = BTreeSet::from([FORGOTTEN.to_owned()]);
+        self.learn(&forgotten, Some(Sensitivity::Restricted));
     }
 
     /// Hands what the agent knows to its parent, which is about to read its result.

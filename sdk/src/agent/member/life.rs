@@ -59,6 +59,11 @@ impl Member {
         true
     }
 
+    /// Whether the task is over here, or was left for a process that resumes it.
+    pub(in crate::agent) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Leaves the task as it stands, for a process that resumes it: nothing is revoked, and nothing
     /// more is done by this agent.
     pub(in crate::agent) fn suspend(&self) {
@@ -84,7 +89,8 @@ impl Member {
         let guard = self.shared.gate.guard();
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
-        let mut also = guard.ended_too(Batch::new(), self.held.chain());
+        let mine = self.tree.as_ref().map(|tree| tree.mine());
+        let mut also = guard.ended_too(mine.unwrap_or_default(), self.held.chain());
         also = Places::of(self.held.chain()).give_back(also);
         if let Some(tree) = &self.tree {
             if let Some((state, outcome, (taint, sensitivity))) = last {

@@ -20,7 +20,8 @@ pub struct Limits {
     /// first.
     #[serde(default = "default_corrections")]
     pub max_corrections: u32,
-    /// Tokens that one completion may have; the provider's own limit where there is none.
+    /// Tokens that one completion may have. Where there is none: 4,096 under a budget of tokens or
+    /// money, and otherwise the provider's own limit.
     pub max_output_tokens: Option<u32>,
     /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
     /// first, which is about 100,000 tokens of English.

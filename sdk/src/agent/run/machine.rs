@@ -12,7 +12,7 @@ use super::text::{escaped, shown};
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
-use crate::model::{Completion, Message, OutputSchema, Request, ToolSpec, Usage};
+use crate::model::{Completion, Message, OutputSchema, Request, ToolCall, ToolSpec, Usage};
 
 /// One agent at its task.
 ///
@@ -105,9 +105,9 @@ impl Run {
         self.state.turns
     }
 
-    /// How many calls the last completion asked for.
-    pub(in crate::agent) fn asked(&self) -> usize {
-        self.state.asked().len()
+    /// The calls that the last completion asked for, while none of them has a result.
+    pub(in crate::agent) fn last_calls(&self) -> &[ToolCall] {
+        self.state.asked()
     }
 
     /// The conversation so far.

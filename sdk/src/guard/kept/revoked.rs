@@ -5,6 +5,8 @@ use serde_json::json;
 use super::ended;
 use super::names::{REVOKED, name, named};
 use super::strange;
+use crate::capability::Chain;
+use crate::guard::revocation::role_of;
 use crate::guard::{Guard, Revocable};
 use crate::store::{Batch, Key, StoreError};
 
@@ -35,6 +37,31 @@ impl Guard {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Whether anything that an operator revoked, rather than the end of an agent's task, is of a chain
+    /// or of the agent that had this path. Of a path that is asked in the store: here it may have been
+    /// another agent's, which has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn revoked_by_hand(
+        &self,
+        chain: &Chain,
+        path: &str,
+    ) -> Result<bool, StoreError> {
+        let (parent, role) = role_of(path);
+        let role = Revocable::Role {
+            parent: parent.to_owned(),
+            role: role.to_owned(),
+        };
+        for by_name in [Revocable::Agent(path.to_owned()), role] {
+            if self.store.get(&name(&by_name)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(self.revocations.of_chain(chain).is_some())
     }
 
     /// Every kind of revocation but that of agents that have ended, which only get more.

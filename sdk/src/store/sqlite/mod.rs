@@ -30,8 +30,9 @@ use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Vers
 /// Several processes may have one file open: each commit takes SQLite's lock to write, so a unit is
 /// spent once and a log is one chain, whoever writes. The file must be on a local disk.
 ///
-/// Values are canonical JSON, and the views `audit`, `logs`, `budgets`, `spent_calls` and
-/// `revocations` show them to any tool that reads SQLite.
+/// Values are canonical JSON, and the views `audit`, `logs`, `budgets`, `spent_calls`, `revocations`,
+/// `clock`, `runs`, `agents`, `conversations` and `calls_of_runs` show them to any tool that reads
+/// SQLite.
 ///
 /// ```
 /// use bailiwick::store::{Batch, Key, SqliteStore, Store};

@@ -97,6 +97,9 @@ fn resume_starts_the_program_with_the_run_and_passes_on_how_it_ended() {
 fn a_run_that_is_not_there_and_a_store_that_is_not_are_said_to_be() {
     let (directory, file, _) = store();
     let none = uuid();
+    let ran = run(&["runs", "--store", &file, &none]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("keeps no run"), "{}", ran.err);
     let ran = run(&["resume", "--store", &file, &none, "--", "true"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("keeps no run"), "{}", ran.err);
@@ -353,4 +356,37 @@ fn only_a_run_that_is_there_is_watched() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("keeps no run"), "{}", ran.err);
     assert_eq!(run(&["runs", "--store", &file, "--watch"]).code, 2);
+}
+
+/// What is left open when a run is over is nobody's to end, and nobody waits for it.
+#[test]
+fn a_run_that_is_over_is_not_watched_for_ever_though_an_agent_was_left_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agents.store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let run_id = runtime.block_on(async {
+        let orchestrator = Orchestrator::builder(&Authority::generate())
+            .store(Arc::new(SqliteStore::open(&file).unwrap()))
+            .model(ScriptedModel::from_fn(|_| say("done")))
+            .build()
+            .unwrap();
+        let scope = Scope::new().grant(Grant::spawn(["reader"])).max_depth(1);
+        let lead = orchestrator.agent("lead", scope).await.unwrap();
+        std::mem::forget(lead.spawn("reader").await.unwrap());
+        let run = lead.run_id().unwrap().to_string();
+        lead.run("go").await.unwrap();
+        run
+    });
+    let file = file.to_str().unwrap();
+    let watched = run(&["runs", "--store", file, &run_id, "--watch"]);
+    assert_eq!(watched.code, 0);
+    assert!(watched.out.starts_with("lead/reader  "), "{}", watched.out);
+    assert!(
+        watched.out.ends_with("the run is over: answer\n"),
+        "{}",
+        watched.out
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bailiwick::agent::{KeptAgent, KeptRun, kept_agents, kept_runs};
+use bailiwick::agent::{KeptAgent, KeptRun, ResumeError, kept_agents, kept_run, kept_runs};
 use bailiwick::id::RunId;
 use bailiwick::store::SqliteStore;
 use serde_json::{Value, json};
@@ -32,14 +32,13 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let store = open(&args.store)?;
     match args.run {
         None => all(&store, out)?,
-        Some(run) if args.watch => {
-            let runs = waiting(kept_runs(&store))?.map_err(fault)?;
-            if !runs.iter().any(|kept| kept.run == run) {
-                return Err(unknown(&args.store, run));
+        Some(run) => {
+            find(&args.store, &store, run)?;
+            match args.watch {
+                true => waiting(watch::watch(&store, run, out))??,
+                false => one(&store, run, out)?,
             }
-            waiting(watch::watch(&store, run, out))??;
         }
-        Some(run) => one(&store, run, out)?,
     }
     Ok(Exit::Done)
 }
@@ -62,10 +61,13 @@ fn one(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
     lines.try_for_each(|(path, line)| out.line(&format!("{path}  {line}")))
 }
 
-fn unknown(file: &str, run: RunId) -> Fault {
-    Fault::new(format!(
-        "`{file}` keeps no run {run}; `bailiwick runs` lists those it keeps"
-    ))
+fn find(file: &str, store: &SqliteStore, run: RunId) -> Result<KeptRun, Fault> {
+    waiting(kept_run(store, run))?.map_err(|error| match error {
+        ResumeError::NotFound { .. } => Fault::new(format!(
+            "`{file}` keeps no run {run}; `bailiwick runs` lists those it keeps"
+        )),
+        other => fault(other),
+    })
 }
 
 fn line(run: &KeptRun) -> String {
@@ -109,14 +111,9 @@ pub(super) fn agent_object(agent: &KeptAgent) -> Value {
 
 pub(crate) fn resume(args: &ResumeArgs, out: &mut Output) -> Result<Exit, Fault> {
     let store = open(&args.store)?;
-    let runs = waiting(kept_runs(&store))?.map_err(fault)?;
-    let kept = runs.into_iter().find(|kept| kept.run == args.run);
-    match kept {
-        None => Err(unknown(&args.store, args.run)),
-        Some(KeptRun {
-            ended: Some(how), ..
-        }) => Err(Fault::new(format!("the run is over: {how}"))),
-        Some(_) => {
+    match find(&args.store, &store, args.run)?.ended {
+        Some(how) => Err(Fault::new(format!("the run is over: {how}"))),
+        None => {
             // The program opens it by itself.
             drop(store);
             start(args, out)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bailiwick::agent::{KeptAgent, kept_agents, kept_runs};
+use bailiwick::agent::{KeptAgent, kept_agents, kept_run};
 use bailiwick::id::RunId;
 use bailiwick::store::SqliteStore;
 use serde_json::json;
@@ -13,19 +13,22 @@ use crate::output::{Fault, Output};
 
 /// How long what is shown may be out of date.
 const PAUSE: Duration = Duration::from_millis(200);
+/// After so many looks without a change it is asked whether the run is over.
+const STILL: u32 = 5;
 /// What is drawn over has to be on the screen.
 const LINES: usize = 20;
 
 /// Shows the agents of a run: on a terminal as a tree that changes, elsewhere a line for each change.
 pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
     let live = out.is_live();
-    let mut drawn = 0;
+    let (mut drawn, mut still) = (0, 0);
     let mut before = Agents::default();
     loop {
         let now = agents(store, run).await?;
-        // All runs are read for this, so only where none of its agents is left.
-        let how = match now.is_empty() {
-            true => ended(store, run).await?,
+        // Those that are left when it is over may be about to end, or be left open for ever.
+        still = if now == before { still + 1 } else { 0 };
+        let how = match now.is_empty() || still >= STILL {
+            true => kept_run(store, run).await.map_err(fault)?.ended,
             false => None,
         };
         if live && (now != before || drawn == 0) {
@@ -62,16 +65,6 @@ async fn agents(store: &SqliteStore, run: RunId) -> Result<Agents, Fault> {
         ((parts, agent.agent.to_string()), agent)
     });
     Ok(keyed.collect())
-}
-
-/// How the run ended, or none.
-async fn ended(store: &SqliteStore, run: RunId) -> Result<Option<String>, Fault> {
-    let runs = kept_runs(store).await.map_err(fault)?;
-    let kept = runs.into_iter().find(|kept| kept.run == run);
-    match kept {
-        Some(kept) => Ok(kept.ended),
-        None => Err(Fault::new(format!("the run {run} was removed meanwhile"))),
-    }
 }
 
 /// The tree, an agent on a line, beneath what they have done together.

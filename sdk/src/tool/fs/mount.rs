@@ -8,6 +8,7 @@ use cap_std::fs::Dir as Handle;
 
 use super::FsError;
 use super::access::VirtualPath;
+use crate::capability::normal;
 
 const MAX_BYTES: u64 = 8 << 20;
 const MAX_ENTRIES: usize = 10_000;
@@ -33,6 +34,14 @@ impl Mount {
     /// [`FsError::NotNormal`] for the prefix, [`FsError::Mount`] for the directory.
     pub fn open(prefix: &str, real: impl AsRef<Path>) -> Result<Self, FsError> {
         let prefix = VirtualPath::parse(prefix)?;
+        // An agent names paths as `SafePath`s, which are told more strictly.
+        if normal::path(&prefix.to_string()).is_none() {
+            return Err(FsError::NotNormal {
+                path: prefix.to_string(),
+                reason: "no agent could name it: a character or an escape in it reads as a dot, a slash \
+                         or nothing",
+            });
+        }
         match Handle::open_ambient_dir(real, ambient_authority()) {
             Ok(handle) => Ok(Self {
                 prefix,

@@ -8,7 +8,7 @@ mod web;
 
 use std::sync::Arc;
 
-use bailiwick::capability::{Call, Chain, Grant, Kind, Scope, any, url};
+use bailiwick::capability::{AgentKey, Call, Chain, Grant, Kind, Scope, any, url};
 use bailiwick::guard::{Context, Decision, Policy};
 use bailiwick::tool::Outcome;
 use common::call;
@@ -162,6 +162,43 @@ async fn attack_18_a_redirect_does_not_lead_past_a_policy() {
         Kind::Policy
     );
     value!(web.get(&held, &web.server.url("/fine")).await);
+}
+
+/// Leave for an address inside is for the URLs of the grant that names it.
+#[tokio::test]
+async fn attack_18_an_address_inside_is_reached_by_the_grant_that_names_it_alone() {
+    let web = web().await;
+    let port = web.server.port;
+    let get = |pattern| Grant::new("http.get").arg("url", url(pattern));
+    let inside = || web.pattern(["b.example", "127.0.0.1"]);
+    let held = web.home.held(
+        &Scope::new()
+            .grant(get(web.pattern(["a.example"])))
+            .grant(get(inside().paths(["/to/", "/in/"]))),
+    );
+    let from = |to: &str| {
+        let to = web.server.to(to);
+        to.replace("127.0.0.1", "b.example")
+    };
+    // By name to a path that the grant is for, and from there by address.
+    let loopback = web.server.to(format!("http://127.0.0.1:{port}/in/x"));
+    value!(web.get(&held, &loopback).await);
+    let seen = web.server.seen().len();
+    let aside = from(&format!("http://a.example:{port}/secret"));
+    let outcome = web.get(&held, &aside).await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(web.server.seen().len(), seen + 1, "{:?}", web.server.seen());
+
+    // An approval that is missing gives no leave either.
+    let approver = AgentKey::generate().public();
+    let held = web.home.held(
+        &Scope::new()
+            .grant(get(web.pattern(["a.example"])))
+            .grant(get(web.pattern(["a.example", "127.0.0.1"])).approved_by([approver])),
+    );
+    let outcome = web.get(&held, &format!("http://a.example:{port}/")).await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(web.server.seen().len(), seen + 1);
 }
 
 #[tokio::test]

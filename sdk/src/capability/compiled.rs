@@ -73,9 +73,9 @@ impl Rules {
         roots.max_by_key(String::len)
     }
 
-    /// Whether a matching grant names this very address among the hosts of a URL argument; a block
-    /// that inherits has no say.
-    pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
+    /// Whether a grant that allows the call names this very address among the hosts of a URL argument;
+    /// a block that inherits has no say.
+    pub(crate) fn names_address(&self, question: &Question<'_>, name: &str, ip: IpAddr) -> bool {
         if self.grants.is_none() {
             return true;
         }
@@ -83,7 +83,9 @@ impl Rules {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        self.matching(call).any(|rule| match rule.test(name) {
+        let mut granting = self.matching(question.call);
+        granting.any(|rule| match rule.test(name) {
+            _ if !rule.approved(question) => false,
             Some(Test::Plain(constraint)) => match &**constraint {
                 Constraint::Url(pattern) => {
                     let hosts = pattern.hosts.as_ref();

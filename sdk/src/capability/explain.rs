@@ -94,9 +94,16 @@ impl Chain {
     }
 
     /// Whether every block that grants names this very address among the hosts of the URL argument
-    /// `name`: no hop reaches inside by leave of another.
-    pub(crate) fn names_address(&self, call: &Call, name: &str, ip: IpAddr) -> bool {
+    /// `name`, in a grant that allows this call: no hop reaches inside by leave of another, and no
+    /// grant by leave of one for other URLs, or with an approval that is not there.
+    pub(crate) fn names_address(&self, call: &Call, facts: &Facts, name: &str, ip: IpAddr) -> bool {
+        let holder = self.holder();
+        let apart = Apart {
+            budgets: true,
+            approvals: false,
+        };
+        let question = Question::new(call, facts, self.depth(), &holder, self.approvals(), apart);
         self.rules()
-            .all(|(_, rules)| rules.names_address(call, name, ip))
+            .all(|(_, rules)| rules.names_address(&question, name, ip))
     }
 }

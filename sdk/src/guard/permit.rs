@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::denial::Denial;
-use crate::capability::{Apart, Call, Chain};
+use crate::capability::{Apart, Call, Chain, Refusal};
 use crate::id::CallId;
 
 /// How long after the verdict a body may still start.
@@ -129,9 +129,7 @@ impl Allowed {
         if self.is(name, value) {
             return Ok(());
         }
-        let mut arguments = self.call.arguments().clone();
-        arguments.insert(name.to_owned(), value.into());
-        Call::new(self.call.capability(), arguments)
+        self.with(name, value)
             .and_then(|call| {
                 // An approval is for one call, so a redirect never has one.
                 let apart = Apart {
@@ -143,13 +141,26 @@ impl Allowed {
             .map_err(|refusal| Denial::new(&self.context.agent, self.call.capability(), refusal))
     }
 
-    /// Whether the token names this very address among the hosts of the argument `name`.
+    /// The call that was allowed, with another value for one argument.
+    fn with(&self, name: &str, value: &str) -> Result<Call, Refusal> {
+        if self.is(name, value) {
+            return Ok(self.call.clone());
+        }
+        let mut arguments = self.call.arguments().clone();
+        arguments.insert(name.to_owned(), value.into());
+        Call::new(self.call.capability(), arguments)
+    }
+
+    /// Whether the token names this very address among the hosts of the argument `name`, where that
+    /// is this URL.
     #[cfg_attr(
         not(feature = "http"),
         expect(dead_code, reason = "only the door to the network asks")
     )]
-    pub(crate) fn names_address(&self, name: &str, ip: IpAddr) -> bool {
-        self.chain.names_address(&self.call, name, ip)
+    pub(crate) fn names_address(&self, name: &str, url: &str, ip: IpAddr) -> bool {
+        let (chain, facts) = (&self.chain, &self.context.facts);
+        self.with(name, url)
+            .is_ok_and(|call| chain.names_address(&call, facts, name, ip))
     }
 }
 

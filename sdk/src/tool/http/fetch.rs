@@ -88,7 +88,8 @@ impl Http {
     async fn send(&self, hop: &Hop, may: &dyn Vet) -> Result<reqwest::Response, HttpError> {
         let failed = |e| HttpError::transport(&hop.url, e);
         let host = hop.url.host_str().unwrap_or_default();
-        let addresses = vetted(host, self.limits.resolver.as_ref(), may).await?;
+        let addresses =
+            vetted((hop.url.as_str(), host), self.limits.resolver.as_ref(), may).await?;
         let pinned = Pinned {
             host: host.to_owned(),
             addresses: addresses.into(),

@@ -31,7 +31,7 @@
 //!     fn url(&self, url: &str) -> Result<(), String> {
 //!         if url.starts_with("https://docs.example.org/") { Ok(()) } else { Err("not the docs".into()) }
 //!     }
-//!     fn address(&self, _host: &str, _address: IpAddr) -> bool {
+//!     fn address(&self, _url: &str, _address: IpAddr) -> bool {
 //!         false
 //!     }
 //! }
@@ -85,9 +85,9 @@ pub trait Vet: Send + Sync {
     /// The reason for the refusal, which the model may read.
     fn url(&self, url: &str) -> Result<(), String>;
 
-    /// Whether `address`, which is not public and to which `host` resolves, was granted by
-    /// address.
+    /// Whether `address`, which is not public and to which the host of `url` resolves, was granted by
+    /// address for that URL, the first or that of a redirect.
     ///
     /// Given as resolved: an IPv4 address mapped into IPv6 is another address than the IPv4 one.
-    fn address(&self, host: &str, address: IpAddr) -> bool;
+    fn address(&self, url: &str, address: IpAddr) -> bool;
 }

@@ -35,10 +35,10 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// The addresses of `host`, each public or granted. One that is neither refuses them all: an
+/// The addresses of the `host` of a URL, each public or granted. One that is neither refuses them all: an
 /// honest host has no reason to point inside and outside at once.
 pub(super) async fn vetted(
-    host: &str,
+    (url, host): (&str, &str),
     resolver: &dyn Resolve,
     may: &dyn Vet,
 ) -> Result<Vec<IpAddr>, HttpError> {
@@ -65,7 +65,7 @@ pub(super) async fn vetted(
     }
     for &address in &found {
         let class = class(address);
-        if class != AddressClass::Public && !may.address(bare, address) {
+        if class != AddressClass::Public && !may.address(url, address) {
             return Err(HttpError::Address {
                 host: host.to_owned(),
                 address,

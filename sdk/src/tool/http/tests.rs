@@ -38,7 +38,7 @@ impl Vet for Grants {
         }
     }
 
-    fn address(&self, _host: &str, address: IpAddr) -> bool {
+    fn address(&self, _url: &str, address: IpAddr) -> bool {
         self.addresses.contains(&address)
     }
 }

@@ -20,10 +20,10 @@ impl Vet for HttpUrl {
             .map_err(|denial| denial.for_model())
     }
 
-    fn address(&self, _: &str, ip: IpAddr) -> bool {
+    fn address(&self, url: &str, ip: IpAddr) -> bool {
         self.admission()
             .0
             .as_ref()
-            .is_some_and(|(name, allowed)| allowed.names_address(name, ip))
+            .is_some_and(|(name, allowed)| allowed.names_address(name, url, ip))
     }
 }

@@ -158,7 +158,9 @@ fn an_address_is_named_by_every_block_that_grants() {
             ..UrlPattern::default()
         }))
     };
-    let names = |chain: &Chain, ip: &str| chain.names_address(&asked, "url", ip.parse().unwrap());
+    let names = |chain: &Chain, ip: &str| {
+        chain.names_address(&asked, &Facts::at(at(0)), "url", ip.parse().unwrap())
+    };
     let mint = |grants: &[Grant]| {
         let holder = key();
         root.mint(&scope(grants), &Mandate::default(), holder.public(), at(0))

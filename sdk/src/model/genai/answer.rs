@@ -26,6 +26,8 @@ pub(super) async fn gather(
     let mut has_begun = false;
     loop {
         let event = quiet(poll_fn(|context| Pin::new(&mut stream).poll_next(context))).await;
+        // The first one is there before the request is.
+        has_begun |= matches!(&event, Some(Ok(event)) if !matches!(event, ChatStreamEvent::Start));
         match event {
             Some(Ok(ChatStreamEvent::Chunk(chunk))) if chunk.content.is_empty() => {}
             Some(Ok(ChatStreamEvent::Chunk(chunk))) => {
@@ -48,7 +50,6 @@ pub(super) async fn gather(
                 return Err(if has_begun { error.unsettled() } else { error });
             }
         }
-        has_begun = true;
         let asked: usize = calls.iter().map(|call| call.arguments.len()).sum();
         if text.len().saturating_add(asked) > MAX_BYTES {
             return Err(ModelError::permanent("the answer is too long").unsettled());

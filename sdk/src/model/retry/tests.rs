@@ -84,22 +84,13 @@ async fn no_words_are_not_told_and_what_may_have_cost_something_is_remembered() 
         .stream(&request(), &mut |_| {})
         .await;
     assert_eq!(answer.unwrap().text.as_deref(), Some("here"));
-    let twice = Backoff {
-        attempts: 2,
-        ..Backoff::default()
-    };
-    for (before, unsettled) in [(0, true), (1, false)] {
-        let model = Retrying::new(Breaks(AtomicU32::new(before)), twice);
-        let model = match before {
-            0 => model,
-            _ => Retrying::new(
-                Breaks(AtomicU32::new(before)),
-                Backoff {
-                    attempts: 1,
-                    ..twice
-                },
-            ),
+    // Both attempts fail; the first may have cost something. Of one attempt alone the other may not.
+    for (before, attempts, unsettled) in [(0, 2, true), (1, 1, false)] {
+        let backoff = Backoff {
+            attempts,
+            ..Backoff::default()
         };
+        let model = Retrying::new(Breaks(AtomicU32::new(before)), backoff);
         let error = model.generate(&request()).await.unwrap_err();
         assert_eq!(error.is_unsettled(), unsettled);
     }

@@ -52,6 +52,7 @@ async fn what_may_pass_is_told_from_what_does_not() {
         ] {
             let error = error(provider, refused(status, "")).await;
             assert!(!error.is_transient(), "{provider:?} {error}");
+            assert!(!error.is_unsettled(), "{provider:?} {error}");
             assert!(error.to_string().contains(&status[..3]), "{error}");
         }
     }
@@ -164,7 +165,7 @@ async fn garbage_is_an_error_that_may_pass() {
         .base_url("http://127.0.0.1:1/")
         .unwrap();
     let error = nowhere.generate(&conversation()).await.unwrap_err();
-    assert!(error.is_transient(), "{error}");
+    assert!(error.is_transient() && !error.is_unsettled(), "{error}");
 }
 
 #[tokio::test]
@@ -207,7 +208,7 @@ async fn words_before_a_break_are_told_and_the_turn_fails() {
             .stream(&conversation(), &mut |text| told.push_str(text))
             .await
             .unwrap_err();
-        assert!(error.is_transient(), "{provider:?} {error}");
+        assert!(error.is_transient() && error.is_unsettled(), "{error}");
         assert_eq!(told, "half", "{provider:?}");
     }
 }

@@ -104,6 +104,28 @@ async fn openai_is_held_to_a_schema_and_says_when_it_was_cut() {
 }
 
 #[tokio::test]
+async fn a_call_without_arguments_has_none_only_where_the_answer_is_whole() {
+    for (why, arguments) in [
+        ("tool_calls", "{}"),
+        ("stop", "{}"),
+        ("length", ""),
+        ("content_filter", ""),
+        ("overloaded", ""),
+    ] {
+        let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": why }] });
+        let server = Server::start(vec![events(&[
+            ("", r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"now","arguments":""}}]},"finish_reason":null}]}"#),
+            ("", &end.to_string()),
+            ("", "[DONE]"),
+        ])])
+        .await;
+        let model = model(Provider::OpenAi, &server);
+        let completion = model.generate(&conversation()).await.unwrap();
+        assert_eq!(completion.calls[0].arguments, arguments, "{why}");
+    }
+}
+
+#[tokio::test]
 async fn anthropic() {
     let server = Server::start(vec![events(&[
         ("message_start", r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"model":"small","stop_reason":null,"usage":{"input_tokens":50,"cache_read_input_tokens":30,"output_tokens":1}}}"#),

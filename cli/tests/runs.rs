@@ -19,16 +19,14 @@ use bailiwick::tool::{Declaration, Outcome, RuntimeTool};
 use bin::{Ran, bailiwick};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 /// A store with a run whose model failed, which can go on, and one that is over; the first's id.
 fn store() -> (TempDir, String, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("agents.store");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let run = runtime.block_on(async {
         let authority = Authority::generate();
         // A script without turns is a model that fails.
@@ -109,6 +107,10 @@ fn a_run_that_is_not_there_and_a_store_that_is_not_are_said_to_be() {
     assert!(!missing.exists(), "looking makes no store");
 }
 
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().unwrap()
+}
+
 fn uuid() -> String {
     bailiwick::id::RunId::fresh().to_string()
 }
@@ -123,10 +125,7 @@ async fn ran(agent: Agent) {
 fn what_ended_before_a_time_goes_and_the_rest_stays() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("agents.store");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     let count = || {
         runtime.block_on(async {
@@ -363,10 +362,7 @@ fn only_a_run_that_is_there_is_watched() {
 fn a_run_that_is_over_is_not_watched_for_ever_though_an_agent_was_left_open() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("agents.store");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let run_id = runtime.block_on(async {
         let orchestrator = Orchestrator::builder(&Authority::generate())
             .store(Arc::new(SqliteStore::open(&file).unwrap()))

@@ -174,7 +174,7 @@ impl Turn {
             let cost = self.prices.map_or(0, |prices| prices.cost(usage));
             [(TOKENS, usage.total()), (COST, cost)]
         });
-        let cost = cost.as_ref().map_or(&[][..], |cost| cost.as_slice());
+        let cost = cost.as_slice().as_flattened();
         let guard = member.shared.gate.guard();
         guard.settle_with(self.charged, cost, also).await
     }

@@ -1,7 +1,7 @@
 //! Removes what a store keeps of runs and calls that are long over.
 
 use super::load::{read_agents, read_ended, read_head, read_heads, read_spawning, scan};
-use super::record::Over;
+use super::record::{Head, Over};
 use super::resume::{ResumeError, now};
 use super::tidy::tidy;
 use super::tree::{head, line, over};
@@ -78,6 +78,14 @@ async fn remove(
     }
 }
 
+/// The head of a run, with its version; `None` where somebody else prunes too.
+async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)>, ResumeError> {
+    match read_head(store, run).await {
+        Err(ResumeError::NotFound { .. }) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 impl Orchestrator {
     /// As [`prune`], of its own store, and at the latest to now. Runs that were left open by a process
     /// that is gone are closed first, so that they go too; so are those with which nobody can go on,
@@ -96,10 +104,8 @@ impl Orchestrator {
         let ended_before = ended_before.min(now(guard)?);
         self.close_lapsed(ended_before).await?;
         for (run, _) in read_ended(store, ended_before).await? {
-            let (found, version) = match read_head(store, run).await {
-                // Somebody else prunes too.
-                Err(ResumeError::NotFound { .. }) => continue,
-                read => read?,
+            let Some((found, version)) = still_there(store, run).await? else {
+                continue;
             };
             // One that cannot be closed stays, and is told as open.
             if let Err(error) = tidy(self, run, (&found, version)).await {
@@ -122,9 +128,8 @@ impl Orchestrator {
             // One that was signed by another root is another orchestrator's.
             let Some(Ok(first)) = first else { continue };
             if first.expires() < before {
-                let (found, version) = match read_head(store, run).await {
-                    Err(ResumeError::NotFound { .. }) => continue,
-                    read => read?,
+                let Some((found, version)) = still_there(store, run).await? else {
+                    continue;
                 };
                 let ended = Over::new("expired", Some(first.expires()));
                 let batch = Batch::new()

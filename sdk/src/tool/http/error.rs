@@ -150,7 +150,7 @@ impl HttpError {
 /// What is said of a request that may have been carried out though no answer came.
 fn unsafe_effect(method: &str) -> &'static str {
     match method {
-        "GET" | "HEAD" | "OPTIONS" => "",
+        "GET" | "HEAD" => "",
         _ => "; it may have had its effect, so find out before you make it again",
     }
 }

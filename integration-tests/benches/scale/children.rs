@@ -56,6 +56,7 @@ async fn bare(count: usize) -> f64 {
                     request.messages.push(Message::Assistant {
                         text: answer.text,
                         calls: answer.calls,
+                        carried: answer.carried,
                     });
                     request.messages.push(Message::Tool {
                         call_id: call.id,

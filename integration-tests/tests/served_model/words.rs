@@ -52,7 +52,9 @@ async fn it_streams_words_and_counts_tokens() {
     assert!(pieces.len() > 1, "{pieces:?}");
     assert_eq!(completion.text, Some(pieces.concat()));
     assert!(
-        completion.usage.output > 0 && completion.usage.output <= 9,
+        completion
+            .usage
+            .is_some_and(|usage| (1..=9).contains(&usage.output)),
         "{:?}",
         completion.usage
     );

@@ -67,12 +67,14 @@ pub(super) fn turn(member: &Member, model: &str, request: &Request) -> Span {
 pub(super) fn answered(span: &Span, completion: &Result<Completion, ModelError>) {
     match completion {
         Ok(Completion { usage, stop, .. }) => {
-            span.record(
-                "gen_ai.usage.input_tokens",
-                usage.input.saturating_add(usage.cached),
-            );
-            span.record("gen_ai.usage.output_tokens", usage.output);
-            span.record("gen_ai.usage.cache_read.input_tokens", usage.cached);
+            if let Some(usage) = usage {
+                span.record(
+                    "gen_ai.usage.input_tokens",
+                    usage.input.saturating_add(usage.cached),
+                );
+                span.record("gen_ai.usage.output_tokens", usage.output);
+                span.record("gen_ai.usage.cache_read.input_tokens", usage.cached);
+            }
             span.record("gen_ai.response.finish_reasons", reason(*stop));
         }
         Err(error) => {

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Carried;
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub enum Message {
         text: Option<String>,
         /// The calls it asks for.
         calls: Vec<ToolCall>,
+        /// What the provider wants back with the turn; opaque to all but the model's adapter.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<Carried>,
     },
     /// What came of one call.
     Tool {
@@ -50,6 +55,9 @@ pub struct ToolCall {
     /// The argument text exactly as it arrived. It is read once, by the gate: what is parsed here
     /// and again there could be read as two different things (attack 14).
     pub arguments: String,
+    /// What the provider wants back with this call; opaque to all but the model's adapter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
 }
 
 impl ToolCall {
@@ -63,7 +71,15 @@ impl ToolCall {
             id: id.into(),
             name: name.into(),
             arguments: arguments.into(),
+            carried: Vec::new(),
         }
+    }
+
+    /// The same call with what the provider wants back with it.
+    #[must_use]
+    pub fn with_carried(mut self, carried: Carried) -> Self {
+        self.carried.push(carried);
+        self
     }
 }
 
@@ -126,10 +142,15 @@ pub struct Completion {
     pub text: Option<String>,
     /// The calls it asks for, in its order; none means that this is the final answer.
     pub calls: Vec<ToolCall>,
-    /// What the turn cost.
-    pub usage: Usage,
+    /// What the turn cost; `None` when the provider did not say, or said something that is no count.
+    /// An unknown cost is not a cost of nothing.
+    pub usage: Option<Usage>,
     /// Why it stopped.
     pub stop: StopReason,
+    /// What the provider wants back with the turn: it goes into the [`Message::Assistant`] of the turn as it
+    /// is, and is opaque to all but the model's adapter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
 }
 
 impl Completion {
@@ -160,7 +181,14 @@ impl Completion {
     /// The same at this cost.
     #[must_use]
     pub const fn with_usage(mut self, usage: Usage) -> Self {
-        self.usage = usage;
+        self.usage = Some(usage);
+        self
+    }
+
+    /// The same with what the provider wants back with the turn.
+    #[must_use]
+    pub fn with_carried(mut self, carried: impl IntoIterator<Item = Carried>) -> Self {
+        self.carried.extend(carried);
         self
     }
 

@@ -3,6 +3,7 @@
 //! A model proposes calls and never makes one: a [`ToolCall`] is text until the guard has checked
 //! it. This room knows nothing of tokens, tools or runs.
 
+mod carried;
 mod error;
 mod fenced;
 #[cfg(feature = "genai")]
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use carried::Carried;
 pub use error::ModelError;
 pub use fenced::Fenced;
 #[cfg(feature = "genai")]

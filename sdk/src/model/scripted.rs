@@ -153,7 +153,8 @@ impl fmt::Debug for ScriptedModel {
     }
 }
 
-/// One turn of a script: words, calls, or a failure.
+/// One turn of a script: words, calls, or a failure. It costs nothing unless [`Turn::costing`] says what;
+/// a [`Completion`] that is made a turn costs what it says.
 #[derive(Clone, Debug)]
 pub struct Turn(Result<Completion, ModelError>);
 
@@ -169,6 +170,15 @@ impl Turn {
     pub fn costing(self, usage: Usage) -> Self {
         Self(self.0.map(|completion| completion.with_usage(usage)))
     }
+
+    /// The same turn, whose cost the provider does not say.
+    #[must_use]
+    pub fn costing_unknown(self) -> Self {
+        Self(self.0.map(|mut completion| {
+            completion.usage = None;
+            completion
+        }))
+    }
 }
 
 impl From<Completion> for Turn {
@@ -179,7 +189,7 @@ impl From<Completion> for Turn {
 
 /// A turn that ends the run with these words.
 pub fn say(text: impl Into<String>) -> Turn {
-    Turn(Ok(Completion::answer(text)))
+    Turn(Ok(Completion::answer(text).with_usage(Usage::default())))
 }
 
 /// A turn that calls one tool.
@@ -190,19 +200,22 @@ pub fn call(tool: impl Into<String>, arguments: Value) -> Turn {
 /// A turn that calls one tool with argument text that need not be JSON, or not one value only:
 /// `{"a":1,"a":2}`.
 pub fn call_raw(tool: impl Into<String>, arguments: impl Into<String>) -> Turn {
-    Turn(Ok(Completion::calling([ToolCall::new(
-        "", tool, arguments,
-    )])))
+    let call = ToolCall::new("", tool, arguments);
+    Turn(Ok(Completion::calling([call]).with_usage(Usage::default())))
 }
 
 /// A turn that makes the calls of all these turns at once; the first failure among them wins.
 pub fn calls(turns: impl IntoIterator<Item = Turn>) -> Turn {
     let all: Result<Vec<Completion>, ModelError> = turns.into_iter().map(|turn| turn.0).collect();
     Turn(all.map(|all| {
-        let mut one = Completion::default().with_stop(StopReason::ToolCalls);
+        let mut one = Completion::default()
+            .with_stop(StopReason::ToolCalls)
+            .with_usage(Usage::default());
         for each in all {
             one.text = one.text.or(each.text);
-            one.usage = one.usage.plus(each.usage);
+            // Of a sum with an unknown part nothing is known.
+            one.usage = one.usage.zip(each.usage).map(|(sum, cost)| sum.plus(cost));
+            one.carried.extend(each.carried);
             one.calls.extend(each.calls);
         }
         one

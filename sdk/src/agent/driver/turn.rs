@@ -59,7 +59,7 @@ impl Driver {
         spans::answered(&span, &completion);
         // Of a turn that nobody knows the cost of, all that was taken stays taken.
         let (usage, completion) = match completion {
-            Ok(completion) => (Some(completion.usage), Ok(completion)),
+            Ok(completion) => (Some(completion.usage.unwrap_or_default()), Ok(completion)),
             Err(error) => {
                 let usage = (!error.is_unsettled()).then(Usage::default);
                 (usage, Err(NoTurn::Failed(error.to_string())))

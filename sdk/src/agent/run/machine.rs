@@ -163,7 +163,7 @@ impl Run {
         let used = self.state.call_ids();
         let state = &mut self.state;
         state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage);
+        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
         state.stop = Some(completion.stop);
         let calls = with_unique_ids(completion.calls, state.turns, used);
         let max = state.limits.max_calls;
@@ -188,6 +188,7 @@ impl Run {
         state.messages.push(Message::Assistant {
             text: completion.text,
             calls,
+            carried: completion.carried,
         });
         self.state.settle_if_complete();
         Ok(())
@@ -204,12 +205,13 @@ impl Run {
         let max = self.state.limits.max_result_bytes;
         let state = &mut self.state;
         state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage);
+        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
         state.stop = Some(completion.stop);
         state.unfit = state.unfit.saturating_add(1);
         state.messages.push(Message::Assistant {
             text: completion.text,
             calls: Vec::new(),
+            carried: completion.carried,
         });
         let why = shown(why, max);
         if state.unfit > state.limits.max_corrections {

@@ -1,7 +1,7 @@
 //! Which part of a conversation a model is asked with.
 
 use super::state::State;
-use crate::model::{Message, ToolSpec};
+use crate::model::{Carried, Message, ToolSpec};
 
 /// The messages of the run that fit its limit; the rule is that of [`Run::next`](super::Run::next).
 pub(super) fn window(state: &State) -> Vec<Message> {
@@ -64,15 +64,21 @@ const fn is_answer(message: &Message) -> bool {
     matches!(message, Message::Assistant { .. })
 }
 
-/// The bytes that a message says.
+/// The bytes that a message says, with what its provider wants back.
 fn size(message: &Message) -> usize {
     match message {
         Message::System { text } | Message::User { text } => text.len(),
-        Message::Assistant { text, calls } => {
-            let calls = calls
-                .iter()
-                .map(|call| call.id.len() + call.name.len() + call.arguments.len());
-            text.as_ref().map_or(0, String::len) + calls.sum::<usize>()
+        Message::Assistant {
+            text,
+            calls,
+            carried,
+        } => {
+            let bytes =
+                |carried: &[Carried]| carried.iter().map(|it| it.json().len()).sum::<usize>();
+            let calls = calls.iter().map(|call| {
+                call.id.len() + call.name.len() + call.arguments.len() + bytes(&call.carried)
+            });
+            text.as_ref().map_or(0, String::len) + calls.sum::<usize>() + bytes(carried)
         }
         Message::Tool {
             call_id,

@@ -45,7 +45,7 @@ pub(super) fn in_words(request: &Request, max_calls: Option<usize>) -> Request {
     for message in &request.messages {
         let is_result = matches!(message, Message::Tool { .. });
         let said = match message {
-            Message::Assistant { text, calls } => {
+            Message::Assistant { text, calls, .. } => {
                 let mut said = text.clone().unwrap_or_default();
                 for call in calls {
                     let call = call_object(&call.name, &call.arguments);
@@ -54,6 +54,7 @@ pub(super) fn in_words(request: &Request, max_calls: Option<usize>) -> Request {
                 Message::Assistant {
                     text: Some(said),
                     calls: Vec::new(),
+                    carried: Vec::new(),
                 }
             }
             Message::Tool {

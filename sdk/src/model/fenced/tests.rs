@@ -235,6 +235,7 @@ fn conversation() -> Request {
                 ToolCall::new("1", "fs_read", r#"{"path":"/a"}"#),
                 ToolCall::new("2", "fs_list", "{\"path\""),
             ],
+            carried: Vec::new(),
         },
         Message::Tool {
             call_id: "1".into(),
@@ -276,6 +277,7 @@ async fn tools_calls_and_results_go_in_words() {
         Message::Assistant {
             text: Some(said),
             calls,
+            ..
         },
         Message::User { text: results },
     ] = asked.messages.as_slice()

@@ -98,8 +98,9 @@ fn completion(text: String, mut calls: Vec<ToolCall>, end: &StreamEnd) -> Comple
     Completion {
         text: (!text.is_empty()).then_some(text),
         calls,
-        usage: end.captured_usage.as_ref().map(usage).unwrap_or_default(),
+        usage: end.captured_usage.as_ref().map(usage),
         stop,
+        carried: Vec::new(),
     }
 }
 

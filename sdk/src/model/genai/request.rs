@@ -31,7 +31,7 @@ pub(super) fn chat(request: &Request) -> ChatRequest {
         flush(&mut results, &mut messages);
         messages.push(match message {
             Message::System { text } => ChatMessage::system(text),
-            Message::Assistant { text, calls } => assistant(text.as_deref(), calls),
+            Message::Assistant { text, calls, .. } => assistant(text.as_deref(), calls),
             Message::User { text } => ChatMessage::user(text),
             Message::Tool { .. } => continue,
         });

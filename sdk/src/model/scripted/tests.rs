@@ -10,6 +10,7 @@ async fn next(model: &ScriptedModel, conversation: &mut Vec<Message>) -> Complet
     conversation.push(Message::Assistant {
         text: completion.text.clone(),
         calls: completion.calls.clone(),
+        carried: Vec::new(),
     });
     completion
 }
@@ -66,7 +67,7 @@ async fn turns_come_in_order_and_the_end_is_a_permanent_error() {
             .unwrap_err()
             .is_transient()
     );
-    assert_eq!(next(&model, &mut talk).await.usage.total(), 4);
+    assert_eq!(next(&model, &mut talk).await.usage.unwrap().total(), 4);
     let error = model.generate(&Request::new([])).await.unwrap_err();
     assert!(!error.is_transient());
     assert!(error.to_string().contains("all its 4 turns"), "{error}");

@@ -31,6 +31,7 @@ fn conversation() -> Request {
                 ToolCall::new("call-1", "fs_read", r#"{"path":"/a"}"#),
                 ToolCall::new("call-2", "fs_read", "{\"path\""),
             ],
+            carried: Vec::new(),
         },
         Message::Tool {
             call_id: "call-1".into(),

@@ -40,7 +40,7 @@ async fn openai_calls_in_pieces_with_their_text_as_it_was_written() {
     };
     assert_eq!(
         (completion.usage, completion.stop),
-        (usage, StopReason::ToolCalls)
+        (Some(usage), StopReason::ToolCalls)
     );
 
     let asked = server.asked().remove(0);
@@ -153,9 +153,15 @@ async fn anthropic() {
             ToolCall::new("t2", "now", "{}"),
         ]
     );
-    assert_eq!((completion.usage.output, completion.usage.cached), (15, 30));
     assert_eq!(
-        (completion.usage.input, completion.stop),
+        (
+            completion.usage.unwrap().output,
+            completion.usage.unwrap().cached
+        ),
+        (15, 30)
+    );
+    assert_eq!(
+        (completion.usage.unwrap().input, completion.stop),
         (50, StopReason::ToolCalls)
     );
 
@@ -190,7 +196,13 @@ async fn ollama() {
         (&*completion.calls[0].name, &*completion.calls[0].arguments),
         ("fs_read", r#"{"path":"/a"}"#)
     );
-    assert_eq!((completion.usage.input, completion.usage.output), (31, 8));
+    assert_eq!(
+        (
+            completion.usage.unwrap().input,
+            completion.usage.unwrap().output
+        ),
+        (31, 8)
+    );
     assert_eq!(completion.stop, StopReason::ToolCalls);
     let asked = server.asked().remove(0);
     assert!(asked.head.starts_with("POST /api/chat "), "{}", asked.head);
@@ -210,7 +222,13 @@ async fn gemini() {
         (&*completion.calls[0].name, &*completion.calls[0].arguments),
         ("fs_read", r#"{"path":"/a"}"#)
     );
-    assert_eq!((completion.usage.input, completion.usage.output), (40, 6));
+    assert_eq!(
+        (
+            completion.usage.unwrap().input,
+            completion.usage.unwrap().output
+        ),
+        (40, 6)
+    );
     assert_eq!(completion.stop, StopReason::ToolCalls);
     let asked = server.asked().remove(0);
     assert!(

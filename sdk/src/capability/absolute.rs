@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use super::alternatives::{MAX_GRANTS, is_one, split};
 use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
 use super::constraint::Constraint;
+use super::pattern::{self, MAX_PATTERNS};
 use super::scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
 use crate::id::Timestamp;
 
-/// The most patterns of `matches` in one token.
-pub(crate) const MAX_PATTERNS: usize = 16;
 /// The most keys that one demand for approvals lists.
 pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
@@ -81,13 +80,14 @@ impl Scope {
             return Ok(Grants::Inherit);
         };
         let mut grants = Vec::new();
-        // Counted first: a pattern costs its compilation.
-        let patterns = patterns(written);
-        if patterns > MAX_PATTERNS {
+        // Counted first, so that what is looked at in each has a bound.
+        let different: BTreeSet<&str> = patterns(written).collect();
+        if different.len() > MAX_PATTERNS {
             return Err(ScopeError::new(
                 "grants",
                 format!(
-                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {patterns}"
+                    "a token holds at most {MAX_PATTERNS} patterns, these grants have {} different ones",
+                    different.len()
                 ),
             ));
         }
@@ -113,6 +113,8 @@ impl Scope {
                 return Err(ScopeError::new(place, what));
             }
         }
+        pattern::too_many(patterns(&grants))
+            .map_or(Ok(()), |what| Err(ScopeError::new("grants", what)))?;
         Ok(Grants::Only(grants))
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::call::Call;
 use super::datalog::{ApprovalBlock, Block, Table, decode, encode};
@@ -11,7 +10,6 @@ use super::held::Held;
 use super::keys::{AgentKey, PublicKey, random};
 use super::link::Link;
 use super::mint::{MintError, finish};
-use super::place::place;
 use super::wire::{self, External, SignedBlock};
 use crate::id::Timestamp;
 
@@ -97,7 +95,7 @@ impl Held {
                 "the approval is not for this token as it is now; ask for it again".to_owned(),
             ));
         }
-        let mut table = last.table.clone();
+        let mut table = last.table.continued();
         let block =
             decode(&approval.bytes, true, &mut table).map_err(|what| profile(what.to_owned()))?;
         let key = AgentKey::generate();
@@ -113,15 +111,7 @@ impl Held {
             signature: self.key.sign(&payload),
             external: Some(external),
         };
-        place(self.chain.links(), &self.chain.root(), &signed, &block).map_err(profile)?;
-        let link = Arc::new(Link {
-            parent: Some(last.clone()),
-            signed,
-            block,
-            rules: None,
-            table,
-            looked_up: AtomicU64::new(0),
-        });
+        let link = Link::new(Some(last), signed, block, table).map_err(profile)?;
         let chain = finish(
             self.chain.root(),
             self.chain.key_id(),

@@ -269,12 +269,12 @@ impl Bounds {
         }
     }
 
-    /// How many patterns its grants hold; compiling them is what costs.
-    pub(crate) fn patterns(&self) -> usize {
-        match &self.grants {
-            Grants::Inherit => 0,
-            Grants::Only(grants) => patterns(grants),
-        }
+    /// The patterns of its grants, as often as they are written.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
+        patterns(match &self.grants {
+            Grants::Inherit => &[],
+            Grants::Only(grants) => grants,
+        })
     }
 
     /// Whether the block names `agent.spawn` or leaves it to the blocks before.
@@ -303,12 +303,12 @@ impl Bounds {
     }
 }
 
-/// How many patterns some grants hold.
-pub(crate) fn patterns(grants: &[Grant]) -> usize {
+/// The patterns of some grants, as often as they are written.
+pub(crate) fn patterns(grants: &[Grant]) -> impl Iterator<Item = &str> {
     let constraints = grants.iter().flat_map(|grant| grant.args.values());
-    let count = |constraint: &Constraint| match constraint {
-        Constraint::Matches(sources) => sources.len(),
-        _ => 0,
-    };
-    constraints.map(count).sum()
+    let sources = constraints.filter_map(|constraint| match constraint {
+        Constraint::Matches(sources) => Some(sources),
+        _ => None,
+    });
+    sources.flatten().map(String::as_str)
 }

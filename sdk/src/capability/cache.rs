@@ -6,26 +6,38 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::bounds::Bounds;
 use super::keys::PublicKey;
 use super::link::Link;
 use super::wire::SignedBlock;
 
-/// How many links each of the two generations holds.
-const GENERATION: usize = 4096;
-/// As how many links a pattern counts: compiled it may take more than 100 KiB.
-const PATTERN: usize = 16;
-
 /// Two generations of links: when the young one is full, the old one is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cache {
-    young: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
-    old: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
-    /// What the young links count.
-    weight: usize,
+    /// How many bytes each generation holds.
+    most: usize,
+    young: Generation,
+    old: Generation,
 }
 
+#[derive(Debug, Default)]
+struct Generation {
+    links: HashMap<[u8; 64], (PublicKey, Arc<Link>)>,
+    bytes: usize,
+}
+
+/// What a link takes in the map, free places included.
+const PLACE: usize = 2 * size_of::<([u8; 64], PublicKey, Arc<Link>)>();
+
 impl Cache {
+    /// A cache of at most about so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            most: bytes / 2,
+            young: Generation::default(),
+            old: Generation::default(),
+        }
+    }
+
     /// The longest known prefix of `blocks`, compared block by block, and the root that signed it.
     pub(crate) fn prefix(
         &mut self,
@@ -34,10 +46,8 @@ impl Cache {
         (1..=blocks.len()).rev().find_map(|length| {
             let prefix = blocks.get(..length)?;
             let signature = &prefix.last()?.signature;
-            let (root, link) = self
-                .young
-                .get(signature)
-                .or_else(|| self.old.get(signature))?;
+            let (young, old) = (&self.young.links, &self.old.links);
+            let (root, link) = young.get(signature).or_else(|| old.get(signature))?;
             let links = same(link, prefix)?;
             let (root, link) = (*root, link.clone());
             self.insert(root, &link);
@@ -45,39 +55,53 @@ impl Cache {
         })
     }
 
-    /// Keeps a link and those before it.
+    /// Keeps a link and those before it, where they fit.
     pub(crate) fn insert(&mut self, root: PublicKey, last: &Arc<Link>) {
-        let mut next = Some(last);
-        while let Some(link) = next {
-            if self.young.contains_key(&link.signed.signature) {
+        if self.young.links.contains_key(&last.signed.signature) {
+            return;
+        }
+        let chain = || std::iter::successors(Some(last), |link| link.parent.as_ref());
+        let known = &self.young.links;
+        let fresh = chain().take_while(|link| !known.contains_key(&link.signed.signature));
+        if self.young.bytes + fresh.map(weight).sum::<usize>() > self.most {
+            // What is kept keeps those before it, so a generation is filled by whole chains.
+            if chain().map(weight).sum::<usize>() > self.most {
+                return;
+            }
+            self.old = std::mem::take(&mut self.young);
+        }
+        for link in chain() {
+            let entry = (root, link.clone());
+            if self
+                .young
+                .links
+                .insert(link.signed.signature, entry)
+                .is_some()
+            {
                 break;
             }
-            if self.weight >= GENERATION {
-                self.old = std::mem::take(&mut self.young);
-                self.weight = 0;
-            }
-            self.weight += weight(link);
-            self.young
-                .insert(link.signed.signature, (root, link.clone()));
-            next = link.parent.as_ref();
+            self.young.bytes += weight(link);
         }
     }
 
-    /// How many links are kept, and the most that may be.
+    /// About how many bytes are kept.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.young.bytes + self.old.bytes
+    }
+
+    /// How many links are kept.
     #[cfg(test)]
-    pub(crate) fn fill(&self) -> (usize, usize) {
-        (self.young.len() + self.old.len(), 2 * GENERATION)
+    pub(crate) fn len(&self) -> usize {
+        self.young.links.len() + self.old.links.len()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.weight = 0;
-        self.young.clear();
-        self.old.clear();
+        *self = Self::new(2 * self.most);
     }
 }
 
-fn weight(link: &Link) -> usize {
-    1 + PATTERN * link.block.bounds().map_or(0, Bounds::patterns)
+fn weight(link: &Arc<Link>) -> usize {
+    PLACE + link.bytes()
 }
 
 /// The links up to `last`, if they are these blocks to the byte.
@@ -97,36 +121,4 @@ fn same(last: &Arc<Link>, blocks: &[SignedBlock<&[u8]>]) -> Option<Vec<Arc<Link>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capability::{AgentKey, Authority, Grant, Mandate, Scope, any, matches};
-    use crate::id::Timestamp;
-
-    fn filled(scope: &Scope, tokens: usize) -> Cache {
-        let authority = Authority::generate();
-        let now = Timestamp::from_secs(1_800_000_000).unwrap();
-        let mut cache = Cache::default();
-        for _ in 0..tokens {
-            let to = AgentKey::generate().public();
-            let chain = authority.mint(scope, &Mandate::default(), to, now).unwrap();
-            cache.insert(authority.public(), &chain.links()[0]);
-        }
-        cache
-    }
-
-    #[test]
-    fn patterns_weigh_more_than_the_links_that_hold_them() {
-        let sources: Vec<String> = (0..16).map(|n| format!("[a-z]{n}")).collect();
-        let heavy = Scope::new().grant(Grant::new("fs.read").arg("path", matches(sources)));
-        let cache = filled(&heavy, 40);
-        let most = 2 * (GENERATION / (16 * PATTERN) + 1);
-        assert!(
-            cache.young.len() + cache.old.len() <= most,
-            "{} links",
-            cache.young.len()
-        );
-        let light = Scope::new().grant(Grant::new("fs.read").arg("path", any()));
-        let cache = filled(&light, 40);
-        assert_eq!((cache.young.len(), cache.old.len()), (40, 0));
-    }
-}
+mod tests;

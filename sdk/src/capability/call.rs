@@ -52,8 +52,10 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// [`Kind::Argument`] when canonical JSON cannot write the arguments: nesting over 32, or an
-    /// integer of more than 64 bits.
+    /// [`Kind::Argument`] when canonical JSON cannot write the arguments (nesting over 32, or an
+    /// integer of more than 64 bits), or when their text has more than [`MAX_ARGUMENTS`] bytes.
+    ///
+    /// [`MAX_ARGUMENTS`]: super::MAX_ARGUMENTS
     pub fn new(
         capability: impl Into<String>,
         arguments: Map<String, Value>,
@@ -66,7 +68,8 @@ impl Call {
     /// # Errors
     ///
     /// [`Kind::Argument`] when the text is not one JSON object, read strictly: a duplicate key at
-    /// any depth, a lone surrogate, nesting over 32, an integer of more than 64 bits.
+    /// any depth, a lone surrogate, nesting over 32, an integer of more than 64 bits. A text of more
+    /// than [`MAX_ARGUMENTS`](super::MAX_ARGUMENTS) bytes is refused before it is read.
     pub fn parse(capability: impl Into<String>, text: &str) -> Result<Self, Refusal> {
         let arguments = canonical::read_object(text).map_err(argument)?;
         Self::new(capability, arguments)
@@ -86,6 +89,7 @@ impl Call {
         for value in arguments.values() {
             canonical::check(value).map_err(argument)?;
         }
+        canonical::arguments_fit(&arguments).map_err(argument)?;
         let mut args = arguments
             .iter()
             .map(|(name, value)| Arg {

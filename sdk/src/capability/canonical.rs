@@ -16,6 +16,10 @@ mod read;
 
 pub use read::{read, read_object};
 
+/// The longest arguments of a call, in bytes: of the text that is read, and of the canonical text of
+/// what was read.
+pub const MAX_ARGUMENTS: usize = 1 << 20;
+
 /// The deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 
@@ -160,6 +164,55 @@ fn number_fits(number: &Number) -> Result<(), JsonError> {
     let fine =
         text.contains(['.', 'e']) || text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
     fine.then_some(()).ok_or_else(fault)
+}
+
+/// How many bytes the canonical text of an object has, and what is wrong where that is more than the
+/// arguments of a call may have. The values in it have passed [`check`].
+pub(crate) fn arguments_fit(map: &Map<String, Value>) -> Result<(), JsonError> {
+    let length = members(map);
+    if length > MAX_ARGUMENTS {
+        return Err(JsonError::here(too_long(length)));
+    }
+    Ok(())
+}
+
+fn too_long(length: usize) -> String {
+    format!(
+        "the arguments have {length} bytes, more than {MAX_ARGUMENTS}; send less, or the place where the data is"
+    )
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(true) => 4,
+        Value::Bool(false) => 5,
+        Value::Number(number) => number_text(number).len(),
+        Value::String(text) => string_length(text),
+        Value::Array(items) => {
+            1 + items
+                .iter()
+                .map(|item| length(item) + 1)
+                .sum::<usize>()
+                .max(1)
+        }
+        Value::Object(map) => members(map),
+    }
+}
+
+fn members(map: &Map<String, Value>) -> usize {
+    let each = map
+        .iter()
+        .map(|(key, item)| string_length(key) + length(item) + 2);
+    1 + each.sum::<usize>().max(1)
+}
+
+fn string_length(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | 8 | b'\t' | b'\n' | 12 | b'\r' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    2 + escaped.sum::<usize>()
 }
 
 /// The canonical text of a value that [`check`] passed.

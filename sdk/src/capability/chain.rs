@@ -39,6 +39,10 @@ struct Inner {
     trusted_at: AtomicU64,
     /// The generation of the revocations at which nothing of the chain was found revoked.
     clean_at: AtomicU64,
+    /// The epoch of the keyring at which the chain was last kept in its cache.
+    kept_at: AtomicU64,
+    /// The fewest hops that a block allows.
+    most_hops: Option<u32>,
 }
 
 /// One row of a chain: the authority block, or a delegation.
@@ -74,7 +78,8 @@ impl Chain {
     pub(crate) fn of(root: PublicKey, key_id: Option<u32>, links: Vec<Arc<Link>>) -> Self {
         let (mut hops, mut approvals) = (0, Vec::new());
         let bounds = links.iter().filter_map(|link| link.block.bounds());
-        let expires = bounds.map(|bounds| bounds.caveats.expires).min();
+        let expires = bounds.clone().map(|bounds| bounds.caveats.expires).min();
+        let most_hops = bounds.filter_map(|bounds| bounds.caveats.depth).min();
         for link in &links {
             match (&link.block, &link.signed.external) {
                 (Block::Hop(_), _) => hops += 1,
@@ -98,6 +103,8 @@ impl Chain {
                 expires: expires.unwrap_or_default(),
                 trusted_at,
                 clean_at,
+                kept_at: AtomicU64::new(0),
+                most_hops,
             }),
         }
     }
@@ -166,6 +173,22 @@ impl Chain {
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.inner.expires
+    }
+
+    /// Whether some call may pass at `now`: the chain has not expired and is not too deep. What the blocks
+    /// allow is not asked.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        now.secs() < self.inner.expires.secs()
+            && self
+                .inner
+                .most_hops
+                .is_none_or(|most| self.inner.hops <= most)
+    }
+
+    /// Whether the chain was not yet kept at `epoch`; from now on it was.
+    pub(crate) fn is_new_at(&self, epoch: u64) -> bool {
+        self.inner.kept_at.load(Ordering::Acquire) != epoch
+            && self.inner.kept_at.swap(epoch, Ordering::AcqRel) != epoch
     }
 
     /// The bounds of each block, root first; the chain allows what all of them allow.
@@ -259,7 +282,7 @@ impl Chain {
         self.link(self.inner.links.len().saturating_sub(1))
     }
 
-    fn last_hop(&self) -> &Arc<Link> {
+    pub(super) fn last_hop(&self) -> &Arc<Link> {
         self.link(self.inner.hops as usize)
     }
 

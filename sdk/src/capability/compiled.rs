@@ -9,6 +9,7 @@ use super::bounds::{Bounds, Grants};
 use super::call::Call;
 use super::constraint::Constraint;
 use super::facts::BudgetKey;
+use super::pattern::{Answers, Patterns};
 use super::question::Question;
 use super::refusal::{Kind, Refusal};
 use super::rule::{Rule, Test, rule};
@@ -22,11 +23,15 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Compiles bounds that are in profile; the error is a pattern that does not compile.
-    pub(crate) fn compile(bounds: &Bounds) -> Result<Self, String> {
+    /// Compiles bounds that are in profile, whose patterns are among those compiled; the error is one
+    /// that is not.
+    pub(crate) fn compile(bounds: &Bounds, patterns: &Patterns) -> Result<Self, String> {
         let grants = match &bounds.grants {
             Grants::Inherit => None,
-            Grants::Only(grants) => Some(grants.iter().map(rule).collect::<Result<_, _>>()?),
+            Grants::Only(grants) => {
+                let rules = grants.iter().map(|grant| rule(grant, patterns));
+                Some(rules.collect::<Result<_, _>>()?)
+            }
         };
         Ok(Self {
             grants,
@@ -58,8 +63,9 @@ impl Rules {
             .reading
             .path
             .as_deref()?;
+        let answers = Answers::new();
         let roots = self
-            .matching(call)
+            .matching(call, &answers)
             .filter_map(|rule| match rule.test(name)? {
                 Test::Paths(roots) => roots
                     .iter()
@@ -83,7 +89,7 @@ impl Rules {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        let mut granting = self.matching(question.call);
+        let mut granting = self.matching(question.call, &question.answers);
         granting.any(|rule| match rule.test(name) {
             _ if !rule.approved(question) => false,
             Some(Test::Plain(constraint)) => match &**constraint {
@@ -97,11 +103,15 @@ impl Rules {
         })
     }
 
-    fn matching<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Rule> {
+    fn matching<'a>(
+        &'a self,
+        call: &'a Call,
+        answers: &'a Answers,
+    ) -> impl Iterator<Item = &'a Rule> {
         let rules = self.grants.as_deref().unwrap_or_default();
-        rules
-            .iter()
-            .filter(|rule| *rule.capability == *call.capability() && rule.allows(call.args()))
+        rules.iter().filter(|rule| {
+            *rule.capability == *call.capability() && rule.allows(call.args(), answers)
+        })
     }
 
     /// Asks the block at `hop`.
@@ -119,7 +129,7 @@ impl Rules {
         self.grants.as_ref().is_none_or(|rules| {
             rules.iter().any(|rule| {
                 *rule.capability == *question.call.capability()
-                    && rule.allows(question.call.args())
+                    && rule.allows(question.call.args(), &question.answers)
                     && rule.approved(question)
             })
         })
@@ -128,11 +138,12 @@ impl Rules {
     /// The refusal of the grant that came nearest.
     fn why_not(&self, question: &Question<'_>, hop: u32) -> Refusal {
         let capability = question.call.capability();
+        let (args, answers) = (question.call.args(), &question.answers);
         let rules = self.grants.as_deref().unwrap_or_default();
         let mut near: Vec<(usize, &Rule)> = rules
             .iter()
             .filter(|rule| *rule.capability == *capability)
-            .map(|rule| (rule.failures(question.call.args()).count(), rule))
+            .map(|rule| (rule.failures(args, answers).count(), rule))
             .collect();
         near.sort_by_key(|(failures, _)| *failures);
         match near.first() {
@@ -164,7 +175,7 @@ impl Rules {
                 )
             }
             Some((_, rule)) => {
-                let failures = rule.failures(question.call.args());
+                let failures = rule.failures(args, answers);
                 let failures: Vec<String> = failures.map(|failure| failure.to_string()).collect();
                 Refusal::at(Kind::Argument, hop, failures.join("; "))
             }

@@ -10,13 +10,9 @@ use super::atom::{Atom, AtomSet};
 use super::cidr::Cidr;
 use super::decimal::Decimal;
 use super::normal;
+use super::pattern::pattern_fault;
 use super::reading::Reading;
 use super::url_pattern::{UrlPattern, host_fault, host_in};
-
-/// The longest pattern of [`matches`](super::matches), in bytes.
-pub(crate) const MAX_PATTERN_BYTES: usize = 256;
-/// The largest compiled size of one pattern, in bytes.
-pub(crate) const MAX_PATTERN_COMPILED: usize = 64 * 1024;
 
 /// What one argument may be. Made by functions ([`eq`], [`path_under`], …).
 ///
@@ -152,27 +148,4 @@ fn subset(set: &AtomSet, allowed: &BTreeSet<Atom>) -> bool {
 /// The pattern as it is compiled: parsed alone first, so that it cannot escape its group.
 pub(crate) fn wrap_pattern(source: &str) -> String {
     format!(r"\A(?:{source})\z")
-}
-
-/// Compiles a pattern of [`Constraint::Matches`], to match whole strings, within the limits of the
-/// profile.
-pub(crate) fn compile_pattern(source: &str) -> Result<regex::Regex, String> {
-    if source.len() > MAX_PATTERN_BYTES {
-        return Err(format!(
-            "a pattern has at most {MAX_PATTERN_BYTES} bytes, this one {}",
-            source.len()
-        ));
-    }
-    let build = |text: &str| {
-        regex::RegexBuilder::new(text)
-            .size_limit(MAX_PATTERN_COMPILED)
-            .build()
-    };
-    build(source)
-        .and_then(|_| build(&wrap_pattern(source)))
-        .map_err(|error| format!("`{source}` is not a usable regular expression: {error}"))
-}
-
-fn pattern_fault(source: &str) -> Option<String> {
-    compile_pattern(source).err()
 }

@@ -1,17 +1,16 @@
 //! Whether one constraint allows no more than another.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Bound;
 
-use regex::Regex;
-use serde_json::Value;
-
-use super::absolute::MAX_PATTERNS;
 use super::atom::Atom;
 use super::cidr::Cidr;
-use super::constraint::{Constraint, compile_pattern, strip_slash};
+use super::constraint::{Constraint, strip_slash};
+use super::normal;
+use super::pattern::pattern_matches;
 use super::reading::Reading;
-use super::url_pattern::{UrlPattern, host_in};
+use super::url_pattern::UrlPattern;
+use super::work;
 
 /// The answer to "is all that the child allows allowed by the parent?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,41 +96,61 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
 
 /// Whether the argument `atom` satisfies `constraint`; undecided when its hash hides it.
 pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
-    let reading = match atom {
-        Atom::Str(text) => Reading::of(&Value::String(text.clone())),
-        Atom::Bool(truth) => Reading {
-            bool: Some(*truth),
-            ..Reading::default()
-        },
-        Atom::Num(number) => Reading {
-            num: Some(*number),
-            ..Reading::default()
-        },
-        Atom::Hash(_) if matches!(constraint, Constraint::SubsetOf(_)) => return Cover::Undecided,
-        Atom::Hash(hash) => Reading {
-            json: Some(*hash),
-            ..Reading::default()
-        },
+    use Constraint as C;
+    work::comparisons(1);
+    let text = match (atom, constraint) {
+        (Atom::Hash(_), C::SubsetOf(_)) => return Cover::Undecided,
+        (_, C::Eq(other)) => return (atom == other).into(),
+        (_, C::OneOf(set)) => return set.contains(atom).into(),
+        (_, C::Any) => return Cover::Yes,
+        (Atom::Num(number), C::Range { .. }) => {
+            let reading = Reading {
+                num: Some(*number),
+                ..Reading::default()
+            };
+            return constraint.allows(&reading, |_, _| false).into();
+        }
+        (Atom::Str(text), _) => text,
+        _ => return Cover::No,
     };
-    constraint.allows(&reading, pattern_matches).into()
+    let covered = match constraint {
+        C::Prefix(prefixes) => starts_in(text, prefixes),
+        C::PathUnder(roots) => normal::path(text).is_some_and(|path| starts_in(&path, roots)),
+        C::Url(pattern) => normal::url(text).is_some_and(|url| pattern.allows(&url)),
+        C::Host(hosts) => normal::host(text).is_some_and(|_| host_under(text, hosts)),
+        C::Cidr(_) => {
+            let reading = Reading {
+                ip4: normal::ip4(text),
+                ip6: normal::ip6(text),
+                ..Reading::default()
+            };
+            constraint.allows(&reading, |_, _| false)
+        }
+        C::Matches(patterns) => patterns.iter().any(|source| pattern_matches(source, text)),
+        _ => false,
+    };
+    covered.into()
 }
 
-/// Whether `text` as a whole matches the pattern; one that does not compile matches nothing.
-///
-/// Each thread keeps the few patterns that it asked last: a list of values is asked one by one.
-pub(crate) fn pattern_matches(source: &str, text: &str) -> bool {
-    thread_local! {
-        static LAST: RefCell<BTreeMap<String, Option<Regex>>> = const { RefCell::new(BTreeMap::new()) };
-    }
-    LAST.with_borrow_mut(|last| {
-        if last.len() >= 2 * MAX_PATTERNS && !last.contains_key(source) {
-            last.clear();
+/// Whether the text starts with one of `starts`, found in their order and not one by one.
+fn starts_in(text: &str, starts: &BTreeSet<String>) -> bool {
+    let mut upto = text;
+    loop {
+        let range = (Bound::Unbounded, Bound::Included(upto));
+        let Some(last) = starts.range::<str, _>(range).next_back() else {
+            return false;
+        };
+        if text.starts_with(last.as_str()) {
+            return true;
         }
-        last.entry(source.to_owned())
-            .or_insert_with(|| compile_pattern(source).ok())
-            .as_ref()
-            .is_some_and(|pattern| pattern.is_match(text))
-    })
+        // Whatever else starts the text is no longer than what the two have in common.
+        let common = text
+            .char_indices()
+            .zip(last.chars())
+            .find(|((_, a), b)| a != b)
+            .map_or(last.len(), |((at, _), _)| at);
+        upto = text.get(..common).unwrap_or_default();
+    }
 }
 
 fn each<'a>(atoms: impl Iterator<Item = &'a Atom>, test: impl Fn(&Atom) -> Cover) -> Cover {
@@ -166,19 +185,23 @@ pub(crate) const fn reads_text(constraint: &Constraint) -> bool {
 }
 
 fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {
-    few.iter()
-        .all(|text| many.iter().any(|start| text.starts_with(start.as_str())))
+    few.iter().all(|text| {
+        work::comparisons(1);
+        starts_in(text, many)
+    })
 }
 
 /// Whether all hosts of one pattern are allowed by `patterns`.
 pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
-    if pattern.starts_with('.') {
-        patterns
-            .iter()
-            .any(|wider| wider.starts_with('.') && pattern.ends_with(wider.as_str()))
-    } else {
-        host_in(patterns, &format!(".{pattern}"))
+    work::comparisons(1);
+    // `.b.org` allows what ends in it, `b.org` itself included.
+    let wider = |from: &str| from.starts_with('.') && patterns.contains(from);
+    let at = pattern.char_indices().filter(|(_, char)| *char == '.');
+    let mut ends = at.filter_map(|(at, _)| pattern.get(at..));
+    if ends.any(wider) {
+        return true;
     }
+    !pattern.starts_with('.') && (patterns.contains(pattern) || wider(&format!(".{pattern}")))
 }
 
 /// Whether all addresses of `network` are in `networks`, several of which may share it.
@@ -189,6 +212,7 @@ fn network_in(network: Cidr, networks: &BTreeSet<Cidr>) -> bool {
             .map(|(low, high)| (4, u128::from(low), u128::from(high)));
         four.or_else(|| network.v6_range().map(|(low, high)| (6, low, high)))
     };
+    work::comparisons(networks.len());
     let Some((family, mut next, last)) = wide(network) else {
         return false;
     };

@@ -7,8 +7,8 @@ use super::chain::Chain;
 use super::datalog::{Block, HopBlock};
 use super::held::Held;
 use super::keys::PublicKey;
-use super::link::{Link, append};
-use super::mint::{MintError, finish, later};
+use super::link::{Draft, Link};
+use super::mint::{MintError, finish, later, size};
 use super::narrow::{Widens, narrow};
 use super::place::role_fits;
 use super::scope::Scope;
@@ -42,8 +42,10 @@ impl Held {
         {
             return Err(Widens::depth(most, hop).into());
         }
+        let placed = bounds.clone().placed(hop, self.key.public(), to);
+        let draft = self.draft(role, None, placed)?;
         narrow(&parents, &bounds)?;
-        self.append(role, None, bounds.placed(hop, self.key.public(), to), to)
+        self.append(draft, to)
     }
 
     /// Appends a hop without asking whether it is narrower, as foreign software could.
@@ -64,7 +66,7 @@ impl Held {
         let bounds = scope
             .at(now)?
             .placed(self.chain.depth() + 1, self.key.public(), to);
-        self.append(role, None, bounds, to)
+        self.append(self.draft(role, None, bounds)?, to)
     }
 
     /// Signs the last hop of `child` again with a later expiry, for a fresh key of the child.
@@ -123,8 +125,9 @@ impl Held {
             // A budget of its own is no wider than anything; `narrow` knows it by the open signer.
             budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
         }
+        let draft = self.draft(role, decision, bounds)?;
         narrow(&parents, &written)?;
-        self.append(role, decision, bounds, to)
+        self.append(draft, to)
     }
 
     /// Whether this token is `before` with later expiries: its renewal.
@@ -147,13 +150,14 @@ impl Held {
                 })
     }
 
-    fn append(
+    /// The hop as it would be written. Its size is looked at before it is compared with anything: what is
+    /// too large for a token costs its writing.
+    fn draft(
         &self,
         role: &str,
         decision: Option<String>,
         bounds: Bounds,
-        to: PublicKey,
-    ) -> Result<Chain, MintError> {
+    ) -> Result<Draft, MintError> {
         if !role_fits(role) {
             return Err(MintError::Profile(format!(
                 "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
@@ -169,8 +173,14 @@ impl Held {
             decision,
             bounds,
         });
-        let link =
-            append(Some(self.chain.last()), block, &self.key, to).map_err(MintError::Profile)?;
+        let draft = Draft::after(Some(self.chain.last()), block);
+        size(self.chain.length() + draft.size())?;
+        Ok(draft)
+    }
+
+    fn append(&self, draft: Draft, to: PublicKey) -> Result<Chain, MintError> {
+        let signed = draft.sign(Some(self.chain.last()), &self.key, to);
+        let link = signed.map_err(MintError::Profile)?;
         finish(
             self.chain.root(),
             self.chain.key_id(),

@@ -14,6 +14,9 @@ use super::refusal::{Kind, Refusal};
 /// The most roots that one ring holds: each may cost a signature check for a token without a hint.
 pub const MAX_ROOTS: usize = 32;
 
+/// The most bytes of verified blocks that a ring keeps, unless set: 64 MiB.
+pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+
 /// The roots that a verifier trusts. Roots come from configuration, never from a token.
 ///
 /// Cheap to clone; clones are one ring. Taking a root away ends its tokens at the next call, those
@@ -41,7 +44,7 @@ impl KeyRing {
             inner: Arc::new(Inner {
                 roots: RwLock::new(Vec::new()),
                 epoch: AtomicU64::new(0),
-                cache: Mutex::new(Cache::default()),
+                cache: Mutex::new(Cache::new(DEFAULT_CACHE_BYTES)),
             }),
         };
         for root in roots {
@@ -50,6 +53,30 @@ impl KeyRing {
         }
         ring.turn();
         ring
+    }
+
+    /// Keeps at most about `bytes` of verified blocks ([`KeyRing::keep`]), of which half are the ones
+    /// used last; 0 keeps none. What is kept now is dropped.
+    #[must_use]
+    pub fn cache_at_most(self, bytes: usize) -> Self {
+        *self
+            .inner
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Cache::new(bytes);
+        // What was kept before is to be kept again.
+        self.turn();
+        self
+    }
+
+    /// How many bytes of verified blocks are kept now, about. What blocks share counts for each.
+    #[must_use]
+    pub fn cached_bytes(&self) -> usize {
+        self.inner
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes()
     }
 
     /// Trusts a further root, beside those already trusted.

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::bounds::Bounds;
 use super::compiled::Rules;
 use super::datalog::{Block, Table, encode};
 use super::keys::{AgentKey, PublicKey};
+use super::pattern::Patterns;
+use super::weigh::weigh;
 use super::wire::{self, SignedBlock};
 
 /// One verified block, and all before it.
@@ -18,33 +21,102 @@ pub(crate) struct Link {
     pub(crate) rules: Option<Rules>,
     /// The strings and keys named up to here.
     pub(crate) table: Table,
+    /// The patterns up to here.
+    pub(crate) patterns: Patterns,
     /// Which guard looked last whether the block's agent has ended in another process; 0 is none.
     pub(crate) looked_up: AtomicU64,
 }
 
-/// Signs `block` after `parent` and makes it a link. The block is in profile by construction.
+impl Link {
+    /// A link after `parent`, of a block that is in profile there and whose patterns were admitted.
+    pub(crate) fn new(
+        parent: Option<&Arc<Self>>,
+        signed: SignedBlock,
+        block: Block,
+        table: Table,
+    ) -> Result<Arc<Self>, String> {
+        let before = parent.map_or_else(Patterns::default, |parent| parent.patterns.clone());
+        let patterns = before.with(patterns(&block))?;
+        let bounds = block.bounds();
+        let rules = bounds.map(|bounds| Rules::compile(bounds, &patterns));
+        Ok(Arc::new(Self {
+            parent: parent.cloned(),
+            signed,
+            rules: rules.transpose()?,
+            block,
+            table,
+            patterns,
+            looked_up: AtomicU64::new(0),
+        }))
+    }
+
+    /// About how many bytes the link holds, its parents apart; what it shares with others counts as its
+    /// own.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.signed.bytes.capacity()
+            + weigh(&self.block)
+            + self.table.bytes()
+            + self.patterns.bytes()
+    }
+}
+
+/// The patterns that a block writes.
+pub(crate) fn patterns(block: &Block) -> impl Iterator<Item = &str> {
+    block.bounds().into_iter().flat_map(Bounds::patterns)
+}
+
+/// A block written for its place, and not signed yet.
+pub(crate) struct Draft {
+    block: Block,
+    bytes: Vec<u8>,
+    table: Table,
+}
+
+impl Draft {
+    /// Writes a block that follows `parent`.
+    pub(crate) fn after(parent: Option<&Arc<Link>>, block: Block) -> Self {
+        let mut table = parent.map_or_else(Table::default, |parent| parent.table.continued());
+        Self {
+            bytes: encode(&block, &mut table),
+            block,
+            table,
+        }
+    }
+
+    /// How many bytes the block has.
+    pub(crate) const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Signs the block after the same `parent` and makes it a link. It is in profile by construction, but
+    /// for its patterns together with those before it.
+    pub(crate) fn sign(
+        self,
+        parent: Option<&Arc<Link>>,
+        signer: &AgentKey,
+        next_key: PublicKey,
+    ) -> Result<Arc<Link>, String> {
+        let known = parent.map_or_else(Patterns::default, |parent| parent.patterns.clone());
+        known.admit(patterns(&self.block))?;
+        let previous = parent.map(|parent| &parent.signed.signature);
+        let signature = signer.sign(&wire::payload(&self.bytes, &next_key, previous, None));
+        let signed = SignedBlock {
+            bytes: self.bytes,
+            next_key,
+            signature,
+            external: None,
+        };
+        Link::new(parent, signed, self.block, self.table)
+    }
+}
+
+/// Signs `block` after `parent` and makes it a link, as [`Draft::sign`] does.
 pub(crate) fn append(
     parent: Option<&Arc<Link>>,
     block: Block,
     signer: &AgentKey,
     next_key: PublicKey,
 ) -> Result<Arc<Link>, String> {
-    let mut table = parent.map_or_else(Table::default, |parent| parent.table.clone());
-    let bytes = encode(&block, &mut table);
-    let previous = parent.map(|parent| &parent.signed.signature);
-    let signature = signer.sign(&wire::payload(&bytes, &next_key, previous, None));
-    let rules = block.bounds().map(Rules::compile).transpose()?;
-    Ok(Arc::new(Link {
-        parent: parent.cloned(),
-        signed: SignedBlock {
-            bytes,
-            next_key,
-            signature,
-            external: None,
-        },
-        block,
-        rules,
-        table,
-        looked_up: AtomicU64::new(0),
-    }))
+    Draft::after(parent, block).sign(parent, signer, next_key)
 }

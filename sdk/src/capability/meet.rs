@@ -7,11 +7,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::absolute::MAX_PATTERNS;
 use super::alternatives::{MAX_GRANTS, split};
 use super::bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, patterns};
 use super::constraint::Constraint;
 use super::narrow::{covers, meets};
+use super::pattern::too_many;
 use super::words::Plain;
 use crate::id::Timestamp;
 
@@ -140,10 +140,10 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
             }
         }
     }
-    if patterns(&grants) > MAX_PATTERNS {
+    if let Some(what) = too_many(patterns(&grants)) {
         return Err(MeetError::new(
             "grants",
-            format!("the two have more than {MAX_PATTERNS} patterns in common"),
+            format!("what the two have in common cannot be written: {what}"),
         ));
     }
     Ok(grants)

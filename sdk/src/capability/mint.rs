@@ -8,7 +8,7 @@ use super::datalog::{AuthorityBlock, Block};
 use super::keys::{PublicKey, random};
 use super::link::{Link, append};
 use super::narrow::Widens;
-use super::place::{patterns, place};
+use super::place::{Stated, place};
 use super::scope::{Scope, ScopeError};
 use super::wire::{MAX_BLOCKS, MAX_BYTES};
 use crate::id::Timestamp;
@@ -147,7 +147,8 @@ pub(super) fn finish(
     before: Vec<Arc<Link>>,
     link: Arc<Link>,
 ) -> Result<Chain, MintError> {
-    place(&before, &root, &link.signed, &link.block).map_err(MintError::Profile)?;
+    let stated: Vec<Stated<'_>> = before.iter().map(|link| Stated::link(link)).collect();
+    place(&stated, &root, &link.signed, &link.block).map_err(MintError::Profile)?;
     let mut links = before;
     links.push(link);
     if links.len() > MAX_BLOCKS {
@@ -155,7 +156,6 @@ pub(super) fn finish(
             "the token would have more than {MAX_BLOCKS} blocks"
         )));
     }
-    patterns(&links).map_err(MintError::Profile)?;
     let chain = Chain::of(root, key_id, links);
     // Exactly what a reader counts: what is made here can be read back.
     size(chain.length())?;

@@ -1,11 +1,13 @@
 //! Whether a child's bounds are inside those of the chain that it is derived from.
 
 mod caveats;
+mod cut;
 mod grants;
 #[cfg(test)]
 mod tests;
 mod widens;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::bounds::{Bounds, Grants};
@@ -26,14 +28,17 @@ pub use widens::{Way, Widens};
 /// # Errors
 ///
 /// [`Widens`] with each way in which the child is wider. What cannot be decided (a pattern against
-/// another pattern) is refused and says so.
+/// another pattern, or a grant whose parts would have to be looked for in too many grants) is refused and
+/// says so.
 pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     let mut ways = Vec::new();
+    let left = Cell::new(grants::MAX_SEARCH);
     if let Grants::Only(grants) = &child.grants {
         for (index, grant) in grants.iter().enumerate() {
             for parent in parents {
                 if let Grants::Only(allowed) = &parent.grants {
-                    ways.extend(grants::ways(|| format!("grants[{index}]"), grant, allowed));
+                    let place = || format!("grants[{index}]");
+                    ways.extend(grants::ways(place, grant, allowed, &left));
                 }
             }
         }

@@ -1,17 +1,38 @@
 //! What a block's place in a chain demands of it.
 
-use std::sync::Arc;
-
-use super::absolute::{MAX_PATTERNS, profile_fault};
+use super::absolute::profile_fault;
 use super::bounds::{Bounds, Budget};
 use super::datalog::{Block, HopBlock};
 use super::keys::PublicKey;
 use super::link::Link;
 use super::wire::SignedBlock;
 
+/// What a block says to those after it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stated<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) next_key: PublicKey,
+    /// Who signed it besides, as a third party.
+    pub(crate) external: Option<PublicKey>,
+}
+
+impl<'a> Stated<'a> {
+    pub(crate) fn new<B>(block: &'a Block, signed: &SignedBlock<B>) -> Self {
+        Self {
+            block,
+            next_key: signed.next_key,
+            external: signed.external.as_ref().map(|external| external.key),
+        }
+    }
+
+    pub(crate) fn link(link: &'a Link) -> Self {
+        Self::new(&link.block, &link.signed)
+    }
+}
+
 /// What one block's place in a chain demands of it; the words are for `malformed`.
 pub(crate) fn place<B>(
-    before: &[Arc<Link>],
+    before: &[Stated<'_>],
     root: &PublicKey,
     signed: &SignedBlock<B>,
     block: &Block,
@@ -19,7 +40,7 @@ pub(crate) fn place<B>(
     let hops_only = before
         .iter()
         .all(|link| matches!(link.block, Block::Authority(_) | Block::Hop(_)));
-    let signer = before.last().map_or(root, |link| &link.signed.next_key);
+    let signer = before.last().map_or(root, |link| &link.next_key);
     match block {
         Block::Authority(authority) => {
             if !before.is_empty() {
@@ -53,7 +74,7 @@ pub(crate) fn place<B>(
             let holds = |key: &PublicKey| {
                 key == root
                     || *key == signed.next_key
-                    || before.iter().any(|link| link.signed.next_key == *key)
+                    || before.iter().any(|link| link.next_key == *key)
             };
             if key.is_some_and(holds) {
                 return Err("an approver's key is also a holder's or the root's".to_owned());
@@ -91,7 +112,7 @@ pub(crate) fn place<B>(
 }
 
 /// The keys that may approve under the bounds of `before`, and those that did.
-fn approvers(before: &[Arc<Link>]) -> impl Iterator<Item = PublicKey> {
+fn approvers(before: &[Stated<'_>]) -> impl Iterator<Item = PublicKey> {
     before.iter().flat_map(|link| {
         let may = link
             .block
@@ -99,13 +120,13 @@ fn approvers(before: &[Arc<Link>]) -> impl Iterator<Item = PublicKey> {
             .into_iter()
             .flat_map(Bounds::approvers)
             .copied();
-        may.chain(link.signed.external.as_ref().map(|external| external.key))
+        may.chain(link.external)
     })
 }
 
 /// An approver must not be a holder or the root; later holders are checked as they come.
 fn keys(
-    before: &[Arc<Link>],
+    before: &[Stated<'_>],
     root: &PublicKey,
     next_key: &PublicKey,
     bounds: &Bounds,
@@ -113,8 +134,7 @@ fn keys(
     if bounds.approvers().any(|key| key == next_key) {
         return Err("a holder's key is also an approver's".to_owned());
     }
-    let holds =
-        |key: &PublicKey| key == root || before.iter().any(|link| link.signed.next_key == *key);
+    let holds = |key: &PublicKey| key == root || before.iter().any(|link| link.next_key == *key);
     if bounds.approvers().any(holds) {
         return Err("an approver's key is also a holder's or the root's".to_owned());
     }
@@ -122,7 +142,7 @@ fn keys(
 }
 
 /// A block names only budgets of its own signer, or ones that a block before it named.
-fn budgets(before: &[Arc<Link>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
+fn budgets(before: &[Stated<'_>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
     let named = |budget: &Budget| {
         before
             .iter()
@@ -144,18 +164,6 @@ fn budgets(before: &[Arc<Link>], signer: &PublicKey, bounds: &Bounds) -> Result<
             budget.kind
         ))
     })
-}
-
-/// Patterns cost their compiling, so a whole token holds only so many.
-pub(crate) fn patterns(links: &[Arc<Link>]) -> Result<(), String> {
-    let bounds = links.iter().filter_map(|link| link.block.bounds());
-    let count: usize = bounds.map(Bounds::patterns).sum();
-    if count > MAX_PATTERNS {
-        return Err(format!(
-            "the token holds {count} patterns, more than {MAX_PATTERNS}"
-        ));
-    }
-    Ok(())
 }
 
 /// Role names: 1 to 32 of `a-z`, `0-9`, `_`, `-`.

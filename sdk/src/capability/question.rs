@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use super::call::Call;
 use super::facts::Facts;
 use super::keys::PublicKey;
+use super::pattern::Answers;
 use crate::id::Timestamp;
 
 /// An approval that a chain carries, its signature verified.
@@ -33,6 +34,8 @@ pub(crate) struct Question<'a> {
     pub(crate) holder: &'a PublicKey,
     pub(crate) approvals: &'a [Approved],
     pub(crate) apart: Apart,
+    /// What patterns answered about the arguments.
+    pub(super) answers: Answers,
     digest: OnceCell<[u8; 32]>,
 }
 
@@ -52,6 +55,7 @@ impl<'a> Question<'a> {
             holder,
             approvals,
             apart,
+            answers: Answers::new(),
             digest: OnceCell::new(),
         }
     }

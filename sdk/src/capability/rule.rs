@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-
-use regex::Regex;
+use std::sync::Arc;
 
 use super::bounds::Grant;
 use super::call::Arg;
-use super::constraint::{Constraint, compile_pattern};
+use super::constraint::Constraint;
 use super::keys::PublicKey;
+use super::pattern::{Answers, Pattern, Patterns};
 use super::question::Question;
 
 /// A grant as it is asked: its arguments by name, each with its test, and who may approve.
@@ -26,13 +26,12 @@ pub(super) struct Rule {
 pub(super) enum Test {
     Any,
     Paths(Box<[String]>),
-    /// Each as it was written, and compiled.
-    Patterns(Box<[(String, Regex)]>),
+    Patterns(Box<[Arc<Pattern>]>),
     Plain(Box<Constraint>),
 }
 
-/// Compiles a grant; the error is a pattern that does not compile.
-pub(super) fn rule(grant: &Grant) -> Result<Rule, String> {
+/// Compiles a grant, whose patterns are among those compiled; the error is one that is not.
+pub(super) fn rule(grant: &Grant, patterns: &Patterns) -> Result<Rule, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
             Constraint::Any => Test::Any,
@@ -40,8 +39,9 @@ pub(super) fn rule(grant: &Grant) -> Result<Rule, String> {
             Constraint::Matches(sources) => Test::Patterns(
                 sources
                     .iter()
-                    .map(|source| Ok((source.clone(), compile_pattern(source)?)))
-                    .collect::<Result<_, String>>()?,
+                    .map(|source| patterns.get(source).cloned())
+                    .collect::<Option<_>>()
+                    .ok_or("a pattern was not counted")?,
             ),
             other => Test::Plain(Box::new(other.clone())),
         };
@@ -69,14 +69,15 @@ impl Rule {
     }
 
     /// Whether every argument is as the grant wants it, approvals apart.
-    pub(super) fn allows(&self, given: &[Arg]) -> bool {
-        self.failures(given).next().is_none()
+    pub(super) fn allows(&self, given: &[Arg], answers: &Answers) -> bool {
+        self.failures(given, answers).next().is_none()
     }
 
     /// What is wrong with each argument, lazily. Both lists are sorted by name.
     pub(super) fn failures<'a>(
         &'a self,
         mut given: &'a [Arg],
+        answers: &'a Answers,
     ) -> impl Iterator<Item = Failure<'a>> {
         let mut listed = &*self.args;
         std::iter::from_fn(move || {
@@ -93,7 +94,7 @@ impl Rule {
                 given = given.get(usize::from(arg.is_some())..)?;
                 listed = listed.get(usize::from(entry.is_some())..)?;
                 match (arg, entry) {
-                    (Some(arg), Some((name, test))) if !test.allows(arg) => {
+                    (Some(arg), Some((name, test))) if !test.allows(arg, answers) => {
                         return Some(Failure::Outside(name, test));
                     }
                     (Some(arg), None) => return Some(Failure::NotListed(&arg.name)),
@@ -134,7 +135,7 @@ impl fmt::Display for Failure<'_> {
 }
 
 impl Test {
-    fn allows(&self, arg: &Arg) -> bool {
+    fn allows(&self, arg: &Arg, answers: &Answers) -> bool {
         match self {
             Self::Any => true,
             Self::Paths(roots) => arg
@@ -147,7 +148,7 @@ impl Test {
                 .reading
                 .str
                 .as_deref()
-                .is_some_and(|text| patterns.iter().any(|(_, pattern)| pattern.is_match(text))),
+                .is_some_and(|text| patterns.iter().any(|pattern| answers.ask(pattern, text))),
         }
     }
 
@@ -157,7 +158,8 @@ impl Test {
             Self::Any => Constraint::Any,
             Self::Paths(roots) => Constraint::PathUnder(roots.iter().cloned().collect()),
             Self::Patterns(patterns) => {
-                Constraint::Matches(patterns.iter().map(|(source, _)| source.clone()).collect())
+                let sources = patterns.iter().map(|pattern| pattern.source().to_owned());
+                Constraint::Matches(sources.collect())
             }
             Self::Plain(constraint) => (**constraint).clone(),
         }

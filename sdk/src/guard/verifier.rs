@@ -145,8 +145,13 @@ impl Guard {
         if let Presented::Wire(wire) = presented {
             self.fresh(wire, facts.time)?;
         }
+        let too_long = chain.expires() > facts.time.saturating_add(self.max_lifetime);
+        // Before the call is asked about: a refused one does not make the next dear.
+        if !too_long && chain.is_live(facts.time) {
+            self.ring.keep(chain);
+        }
         chain.explain(call, facts, apart)?;
-        if chain.expires() > facts.time.saturating_add(self.max_lifetime) {
+        if too_long {
             let what = format!(
                 "the token lives until {}, longer than the {} s accepted here",
                 chain.expires(),

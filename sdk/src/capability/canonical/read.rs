@@ -5,7 +5,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::{JsonError, MAX_DEPTH, RESERVED, check, reserved, shown, too_deep, too_large};
+use super::{
+    JsonError, MAX_ARGUMENTS, MAX_DEPTH, RESERVED, check, reserved, shown, too_deep, too_large,
+    too_long,
+};
 
 /// The key under which `arbitrary_precision` hands a number to a visitor.
 const NUMBER: &str = "$serde_json::private::Number";
@@ -30,12 +33,17 @@ pub fn read(text: &str) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// Reads exactly one JSON object, strictly: [`read`], and the value must be an object.
+/// Reads exactly one JSON object, as the arguments of a call are: [`read`], and the value must be an
+/// object.
 ///
 /// # Errors
 ///
-/// As [`read`], and for any other value or an empty text.
+/// As [`read`], and for any other value or an empty text. A text of more than [`MAX_ARGUMENTS`] bytes is
+/// refused before it is read.
 pub fn read_object(text: &str) -> Result<Map<String, Value>, JsonError> {
+    if text.len() > MAX_ARGUMENTS {
+        return Err(JsonError::byte(0, too_long(text.len())));
+    }
     match read(text)? {
         Value::Object(map) => Ok(map),
         _ => Err(JsonError::byte(

@@ -1,6 +1,5 @@
 //! Biscuit's interning: strings and keys that a chain has named so far.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::keys::PublicKey;
@@ -43,32 +42,84 @@ const OFFSET: u64 = 1024;
 
 /// The strings and keys that the first-party blocks of a chain have named, in order.
 ///
-/// Clones share one copy until one of them takes up something new: most hops name nothing new.
+/// Clones share one copy until one of them takes up something new, and the blocks that are read
+/// together share one for all of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     inner: Arc<Inner>,
     /// How many of the strings and keys have been named: all, but while a block is being read that
-    /// lists its own first.
+    /// lists its own first, and in the table of a block that others were read after.
     named: (usize, usize),
     /// Whether something was named before its turn.
     out_of_turn: bool,
 }
 
+/// The strings one after another: their text, where each ends, and their numbers in the order of their
+/// texts.
 #[derive(Clone, Debug, Default)]
 struct Inner {
-    strings: Vec<Arc<str>>,
-    index: HashMap<Arc<str>, u64>,
+    text: String,
+    ends: Vec<u32>,
+    sorted: Vec<u32>,
     keys: Vec<PublicKey>,
 }
 
 impl Inner {
-    fn push(&mut self, text: &str) -> u64 {
-        let index = OFFSET + self.strings.len() as u64;
-        let text: Arc<str> = text.into();
-        self.strings.push(text.clone());
-        self.index.insert(text, index);
-        index
+    fn len(&self) -> usize {
+        self.ends.len()
     }
+
+    fn string(&self, own: usize) -> Option<&str> {
+        let end = *self.ends.get(own)? as usize;
+        let start = match own.checked_sub(1) {
+            Some(before) => *self.ends.get(before)? as usize,
+            None => 0,
+        };
+        self.text.get(start..end)
+    }
+
+    /// Where a string stands in the order of their texts, or would.
+    fn place(&self, text: &str) -> Result<usize, usize> {
+        self.sorted
+            .binary_search_by(|own| self.string(*own as usize).unwrap_or_default().cmp(text))
+    }
+
+    fn find(&self, text: &str) -> Option<usize> {
+        let place = self.place(text).ok()?;
+        self.sorted.get(place).map(|own| *own as usize)
+    }
+
+    fn push(&mut self, text: &str) -> u64 {
+        let own = self.len();
+        if let Err(place) = self.place(text) {
+            self.sorted.insert(place, number(own));
+        }
+        self.text.push_str(text);
+        self.ends.push(number(self.text.len()));
+        OFFSET + own as u64
+    }
+
+    /// The first so many strings and keys.
+    fn upto(&self, (strings, keys): (usize, usize)) -> Self {
+        let ends = self.ends.get(..strings).unwrap_or(&self.ends);
+        let text = ends.last().map_or(0, |end| *end as usize);
+        Self {
+            text: self.text.get(..text).unwrap_or_default().to_owned(),
+            ends: ends.to_vec(),
+            sorted: self
+                .sorted
+                .iter()
+                .copied()
+                .filter(|own| (*own as usize) < strings)
+                .collect(),
+            keys: self.keys.get(..keys).unwrap_or(&self.keys).to_vec(),
+        }
+    }
+}
+
+/// A number of strings or of bytes; a token has 16 KiB.
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn default(text: &str) -> Option<u64> {
@@ -80,18 +131,17 @@ impl Table {
     /// The index of a string, interned now if it is new.
     pub(super) fn intern(&mut self, text: &str) -> u64 {
         // A string is in one of the two; most are the chain's own.
-        if let Some(index) = self.inner.index.get(text) {
-            let own = index.saturating_sub(OFFSET) as usize;
+        if let Some(own) = self.inner.find(text) {
             self.out_of_turn |= own > self.named.0;
             self.named.0 = self.named.0.max(own + 1);
-            return *index;
+            return OFFSET + own as u64;
         }
         if let Some(index) = default(text) {
             return index;
         }
-        self.out_of_turn |= self.named.0 < self.inner.strings.len();
+        self.out_of_turn |= self.named.0 < self.inner.len();
         let index = Arc::make_mut(&mut self.inner).push(text);
-        self.named.0 = self.inner.strings.len();
+        self.named.0 = self.inner.len();
         index
     }
 
@@ -109,17 +159,13 @@ impl Table {
 
     /// Whether everything that was taken up has been named, each in its turn.
     pub(super) fn in_turn(&self) -> bool {
-        let all = (self.inner.strings.len(), self.inner.keys.len());
+        let all = (self.inner.len(), self.inner.keys.len());
         !self.out_of_turn && self.named == all
     }
 
     pub(super) fn string(&self, index: u64) -> Option<&str> {
         match index.checked_sub(OFFSET) {
-            Some(own) => self
-                .inner
-                .strings
-                .get(usize::try_from(own).ok()?)
-                .map(AsRef::as_ref),
+            Some(own) => self.inner.string(usize::try_from(own).ok()?),
             None => DEFAULT.get(usize::try_from(index).ok()?).copied(),
         }
     }
@@ -129,15 +175,45 @@ impl Table {
     }
 
     /// How many strings and keys have been named, to tell a block's own from those before it.
-    pub(super) const fn size(&self) -> (usize, usize) {
+    pub(crate) const fn size(&self) -> (usize, usize) {
         self.named
     }
 
     /// The strings and keys named since `size`, which a block lists.
-    pub(super) fn since(&self, size: (usize, usize)) -> (&[Arc<str>], &[PublicKey]) {
-        let strings = self.inner.strings.get(size.0..self.named.0);
+    pub(super) fn since(&self, size: (usize, usize)) -> (impl Iterator<Item = &str>, &[PublicKey]) {
+        let strings = (size.0..self.named.0).filter_map(|own| self.inner.string(own));
         let keys = self.inner.keys.get(size.1..self.named.1);
-        (strings.unwrap_or_default(), keys.unwrap_or_default())
+        (strings, keys.unwrap_or_default())
+    }
+
+    /// The table of the block that was read when so much had been named; it shares the strings of those
+    /// after it.
+    pub(crate) fn upto(&self, size: (usize, usize)) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            named: size,
+            out_of_turn: false,
+        }
+    }
+
+    /// The table to read or write the next block with.
+    pub(crate) fn continued(&self) -> Self {
+        if (self.inner.len(), self.inner.keys.len()) == self.named {
+            return self.clone();
+        }
+        Self {
+            inner: Arc::new(self.inner.upto(self.named)),
+            named: self.named,
+            out_of_turn: false,
+        }
+    }
+
+    /// How many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Inner>()
+            + self.inner.text.capacity()
+            + size_of::<u32>() * (self.inner.ends.capacity() + self.inner.sorted.capacity())
+            + size_of::<PublicKey>() * self.inner.keys.capacity()
     }
 
     /// Takes up what a block lists, not named yet. A string or key that is known already is refused.
@@ -149,7 +225,7 @@ impl Table {
         let inner = Arc::make_mut(&mut self.inner);
         for text in block.symbols {
             let text = std::str::from_utf8(text).map_err(|_| "the block names what is not text")?;
-            if inner.index.contains_key(text) || default(text).is_some() {
+            if inner.find(text).is_some() || default(text).is_some() {
                 return Err("the block names a string that is known already");
             }
             inner.push(text);

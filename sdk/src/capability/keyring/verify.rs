@@ -1,16 +1,16 @@
 //! The one way from bytes to a verified chain.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{KeyRing, fits, untrusted};
 use crate::capability::authority::RootKey;
 use crate::capability::chain::Chain;
-use crate::capability::compiled::Rules;
 use crate::capability::datalog::{Block, Table, decode};
 use crate::capability::keys::{Point, PublicKey, RootPoint};
-use crate::capability::link::Link;
-use crate::capability::place::{patterns, place};
+use crate::capability::link::{self, Link};
+use crate::capability::pattern::Patterns;
+use crate::capability::place::{Stated, place};
 use crate::capability::present::WireCall;
 use crate::capability::refusal::{Kind, Refusal};
 use crate::capability::wire::{self, Parts, Proof, SignedBlock};
@@ -71,7 +71,6 @@ impl KeyRing {
     /// The chain, and the key that it ends in: none if the whole chain was seen before, which ends in
     /// no call then.
     fn verify(&self, parts: &Parts<'_>) -> Result<(Chain, Option<Point>), Refusal> {
-        let epoch = self.inner.epoch.load(Ordering::Acquire);
         let roots: Vec<(RootKey, Arc<RootPoint>)> = {
             let roots = self.trusted();
             roots
@@ -111,26 +110,30 @@ impl KeyRing {
             .map(|last| last.next_key.point())
             .transpose()
             .map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
-        for (number, signed) in (links.len()..).zip(rest) {
-            let link = self
-                .link(&links, &root, signed)
-                .map_err(|what| Refusal::new(Kind::Malformed, format!("block {number}: {what}")))?;
-            links.push(link);
-        }
-        patterns(&links).map_err(|what| Refusal::new(Kind::Malformed, what))?;
-        let hops = links.iter().take_while(|link| link.rules.is_some()).count();
-        if let Some(last) = hops.checked_sub(1).and_then(|last| links.get(last)) {
-            let mut cache = self
-                .inner
-                .cache
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            // A root taken away in the meantime cleared the cache; nothing of it may come back.
-            if self.inner.epoch.load(Ordering::Acquire) == epoch {
-                cache.insert(root, last);
-            }
-        }
+        read(&mut links, &root, rest)?;
         Ok((Chain::of(root, parts.key_id, links), holder))
+    }
+
+    /// Keeps the blocks of a chain, so that another presentation of them costs no signatures.
+    ///
+    /// A [`Guard`](crate::guard::Guard) keeps the chains that it finds live: neither expired nor
+    /// revoked, nor too deep or too long-lived for it. Whoever verifies without a guard decides by
+    /// itself, and keeps none that it would not admit. Only authority blocks and hops are kept, within
+    /// the bytes of [`KeyRing::cache_at_most`], and none of a root that was taken away.
+    pub fn keep(&self, chain: &Chain) {
+        let epoch = self.inner.epoch.load(Ordering::Acquire);
+        if !chain.is_new_at(epoch) || self.admit(chain).is_err() {
+            return;
+        }
+        let mut cache = self
+            .inner
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A root taken away in the meantime cleared the cache; nothing of it may come back.
+        if self.inner.epoch.load(Ordering::Acquire) == epoch {
+            cache.insert(chain.root(), chain.last_hop());
+        }
     }
 
     /// The trusted root that signed the first block.
@@ -147,28 +150,51 @@ impl KeyRing {
             .map(|(root, _)| root.key)
             .ok_or_else(untrusted)
     }
+}
 
-    fn link(
-        &self,
-        before: &[Arc<Link>],
-        root: &PublicKey,
-        signed: &SignedBlock<&[u8]>,
-    ) -> Result<Arc<Link>, String> {
-        let mut table = before
-            .last()
-            .map_or_else(Table::default, |link| link.table.clone());
-        let block = decode(signed.bytes, signed.external.is_some(), &mut table)?;
-        place(before, root, signed, &block)?;
-        let rules = block.bounds().map(Rules::compile).transpose()?;
-        Ok(Arc::new(Link {
-            parent: before.last().cloned(),
-            signed: signed.to_owned(),
-            block,
-            rules,
-            table,
-            looked_up: AtomicU64::new(0),
-        }))
+/// Reads the blocks that follow `links`, whose signatures hold. All are read, and their patterns counted,
+/// before anything is compiled.
+fn read(
+    links: &mut Vec<Arc<Link>>,
+    root: &PublicKey,
+    rest: &[SignedBlock<&[u8]>],
+) -> Result<(), Refusal> {
+    let malformed = |what: String| Refusal::new(Kind::Malformed, what);
+    let known = links.len();
+    let (mut table, patterns) = match links.last() {
+        Some(link) if !rest.is_empty() => (link.table.continued(), link.patterns.clone()),
+        Some(_) => return Ok(()),
+        None => (Table::default(), Patterns::default()),
+    };
+    let mut blocks = Vec::with_capacity(rest.len());
+    for (number, signed) in (known..).zip(rest) {
+        let block = decode(signed.bytes, signed.external.is_some(), &mut table)
+            .map_err(|what| malformed(format!("block {number}: {what}")))?;
+        blocks.push((block, table.size()));
     }
+    let before = links.iter().map(|link| Stated::link(link));
+    let after = blocks
+        .iter()
+        .zip(rest)
+        .map(|((block, _), signed)| Stated::new(block, signed));
+    let stated: Vec<Stated<'_>> = before.chain(after).collect();
+    for ((number, signed), (block, _)) in (known..).zip(rest).zip(&blocks) {
+        place(
+            stated.get(..number).unwrap_or_default(),
+            root,
+            signed,
+            block,
+        )
+        .map_err(|what| malformed(format!("block {number}: {what}")))?;
+    }
+    patterns
+        .admit(blocks.iter().flat_map(|(block, _)| link::patterns(block)))
+        .map_err(malformed)?;
+    for ((block, size), signed) in blocks.into_iter().zip(rest) {
+        let link = Link::new(links.last(), signed.to_owned(), block, table.upto(size));
+        links.push(link.map_err(malformed)?);
+    }
+    Ok(())
 }
 
 /// Verifies a block's signatures under the key that the block before it names. The first block's

@@ -17,6 +17,7 @@ use ed25519_dalek::VerifyingKey;
 use sha2::{Digest, Sha512};
 
 use super::{KeyError, PublicKey};
+use crate::capability::work;
 
 /// A public key as a point: read from its bytes and found to be of full order.
 #[derive(Clone, Copy)]
@@ -44,6 +45,7 @@ impl Point {
 
     /// Whether `signature` over `message` holds.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        work::signature();
         holds(&self.key, message, signature, |k, s| {
             EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &self.minus, s)
         })
@@ -113,6 +115,7 @@ impl Table {
     }
 
     fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        work::signature();
         holds(&self.key, message, signature, |k, s| {
             &self.minus * k + ED25519_BASEPOINT_TABLE * s
         })

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::Way;
+use super::{Way, cut};
 use crate::capability::bounds::{Bounds, Budget, Caveats, Quorum};
-use crate::capability::words::{either, texts};
+use crate::capability::words::Plain;
 
 /// Adds the ways in which what the child says is wider than what the parent says.
 pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
@@ -22,8 +22,11 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
             if !more.is_empty() {
                 found.push(Way::new(
                     name,
-                    format!("{name} is {}", texts(more)),
-                    format!("is {}", texts(parent)),
+                    format!(
+                        "{name} is {}",
+                        cut::few(more.into_iter().map(|one| Plain(one)))
+                    ),
+                    format!("is {}", cut::few(parent.iter().map(|one| Plain(one)))),
                 ));
             }
         }
@@ -102,7 +105,7 @@ pub(super) fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
                 .map(|other| format!("`{other}`"));
             let what = format!(
                 "budgets are {}: no block before names that one",
-                either(named)
+                cut::few(named)
             );
             Some(Way::new(place, format!("budget is {budget}"), what))
         }

@@ -1,50 +1,76 @@
 //! Whether the grants of a parent allow all that a child's grant does.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use super::Way;
+use super::{Way, cut};
 use crate::capability::bounds::Grant;
 use crate::capability::constraint::Constraint;
 use crate::capability::cover::{Cover, cover, satisfies, values};
-use crate::capability::words::{Plain, either, texts};
+use crate::capability::words::Plain;
 
 /// The most parts that one grant is split into, to be looked for in several grants of a parent.
 const MAX_PIECES: usize = 1024;
+/// How often one `narrow` looks for such a part in a grant.
+pub(super) const MAX_SEARCH: usize = 1 << 16;
 
-/// The ways in which `child` is wider than the union of `allowed`.
-pub(super) fn ways(place: impl Fn() -> String, child: &Grant, allowed: &[Grant]) -> Vec<Way> {
+/// The ways in which `child` is wider than the union of `allowed`; `left` is how often a part of a grant
+/// may still be looked for.
+pub(super) fn ways(
+    place: impl Fn() -> String,
+    child: &Grant,
+    allowed: &[Grant],
+    left: &Cell<usize>,
+) -> Vec<Way> {
     let same: Vec<&Grant> = allowed
         .iter()
         .filter(|grant| grant.capability == child.capability)
         .collect();
-    let faults = same.iter().map(|parent| faults(&place, child, parent));
-    let Some(nearest) =
-        faults.min_by_key(|ways| (ways.len(), ways.iter().any(|way| way.undecided)))
-    else {
+    if same.iter().any(|parent| covers(child, parent)) {
+        return Vec::new();
+    }
+    // Counted without words: of many grants only the nearest is told about.
+    let nearest = same.iter().min_by_key(|parent| {
+        differences(child, parent).fold((0, false), |(count, undecided), difference| {
+            (count + 1, undecided || difference.is_undecided())
+        })
+    });
+    let Some(nearest) = nearest else {
         let names: BTreeSet<&str> = allowed
             .iter()
             .map(|grant| grant.capability.as_str())
             .collect();
-        let parent = format!("grants are of {}", texts(names));
+        let parent = format!("grants are of {}", cut::few(names.into_iter().map(Plain)));
         return vec![Way::new(
             format!("{}.tool", place()),
             format!("tool is {}", Plain(&child.capability)),
             parent,
         )];
     };
-    if !nearest.is_empty() && same.len() > 1 {
-        let mut pieces = pieces(child);
-        pieces.retain(|piece| !same.iter().any(|parent| covers(piece, parent)));
-        if pieces.is_empty() {
-            return Vec::new();
+    let mut undecided = false;
+    if same.len() > 1 {
+        match search(child, same.len(), left) {
+            Some(mut pieces) => {
+                pieces.retain(|piece| !same.iter().any(|parent| covers(piece, parent)));
+                if pieces.is_empty() {
+                    return Vec::new();
+                }
+            }
+            None => undecided = true,
         }
     }
-    nearest
+    let mut ways: Vec<Way> = differences(child, nearest)
+        .map(|difference| difference.way(&place))
+        .collect();
+    for way in &mut ways {
+        way.undecided |= undecided;
+    }
+    ways
 }
 
 /// Whether one grant of the parent allows all that the child's allows.
 pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
-    child.capability == parent.capability && faults(&String::new, child, parent).is_empty()
+    child.capability == parent.capability && differences(child, parent).next().is_none()
 }
 
 fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
@@ -54,40 +80,77 @@ fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
         .filter(|one| !matches!(one, Constraint::Absent))
 }
 
-/// The ways in which `child` is wider than `parent`, a grant of the same capability.
-fn faults(place: &impl Fn() -> String, child: &Grant, parent: &Grant) -> Vec<Way> {
-    let mut ways = Vec::new();
-    let names: BTreeSet<&String> = child.args.keys().chain(parent.args.keys()).collect();
-    for name in names {
-        let place = || format!("{}.args.{name}", place());
-        let words = |one: &Constraint| format!("{} {one}", Plain(name));
-        let (says, may) = match (listed(child, name), listed(parent, name)) {
-            (None, None | Some(Constraint::Any)) => continue,
-            (None, Some(parent)) => (format!("{} may be left out", Plain(name)), words(parent)),
-            (Some(child), None) => (words(child), format!("grant does not list {}", Plain(name))),
-            (Some(child), Some(parent)) => match cover(child, parent) {
-                Cover::Yes => continue,
-                answer => {
-                    let mut way =
-                        Way::new(place(), words(&wider_part(child, parent)), words(parent));
-                    way.undecided = answer == Cover::Undecided;
-                    ways.push(way);
-                    continue;
-                }
-            },
-        };
-        ways.push(Way::new(place(), says, may));
-    }
+/// One way in which a grant of a child is wider than one of a parent.
+enum Difference<'a> {
+    MayBeLeftOut(&'a str, &'a Constraint),
+    NotListed(&'a str, &'a Constraint),
+    /// Whether that is not certain, too.
+    Wider(&'a str, &'a Constraint, &'a Constraint, bool),
+    Approval(&'a Grant, &'a Grant),
+}
+
+/// The ways in which `child` is wider than `parent`, a grant of the same capability, lazily.
+fn differences<'a>(child: &'a Grant, parent: &'a Grant) -> impl Iterator<Item = Difference<'a>> {
+    let names = child.args.keys().chain(
+        parent
+            .args
+            .keys()
+            .filter(|name| !child.args.contains_key(*name)),
+    );
+    let args = names.filter_map(|name| match (listed(child, name), listed(parent, name)) {
+        (None, None | Some(Constraint::Any)) => None,
+        (None, Some(parent)) => Some(Difference::MayBeLeftOut(name, parent)),
+        (Some(child), None) => Some(Difference::NotListed(name, child)),
+        (Some(child), Some(parent)) => match cover(child, parent) {
+            Cover::Yes => None,
+            answer => {
+                let undecided = answer == Cover::Undecided;
+                Some(Difference::Wider(name, child, parent, undecided))
+            }
+        },
+    });
     let approved = !child.approvers.is_empty() && child.approvers.is_subset(&parent.approvers);
-    if !parent.approvers.is_empty() && !approved {
-        let says = match child.approvers.is_empty() {
-            true => "grant asks no approval".to_owned(),
-            false => format!("grant asks approval by {}", either(&child.approvers)),
-        };
-        let may = format!("asks approval by {}", either(&parent.approvers));
-        ways.push(Way::new(format!("{}.approved_by", place()), says, may));
+    let approval = !parent.approvers.is_empty() && !approved;
+    args.chain(approval.then_some(Difference::Approval(child, parent)))
+}
+
+impl Difference<'_> {
+    const fn is_undecided(&self) -> bool {
+        matches!(self, Self::Wider(.., true))
     }
-    ways
+
+    /// In words.
+    fn way(&self, place: &impl Fn() -> String) -> Way {
+        let at = |name: &str| format!("{}.args.{name}", place());
+        let words =
+            |name: &str, one: &Constraint| format!("{} {}", Plain(name), cut::constraint(one));
+        match self {
+            Self::MayBeLeftOut(name, parent) => Way::new(
+                at(name),
+                format!("{} may be left out", Plain(name)),
+                words(name, parent),
+            ),
+            Self::NotListed(name, child) => Way::new(
+                at(name),
+                words(name, child),
+                format!("grant does not list {}", Plain(name)),
+            ),
+            Self::Wider(name, child, parent, undecided) => {
+                let child = wider_part(child, parent);
+                let mut way = Way::new(at(name), words(name, &child), words(name, parent));
+                way.undecided = *undecided;
+                way
+            }
+            Self::Approval(child, parent) => {
+                let says = match child.approvers.is_empty() {
+                    true => "grant asks no approval".to_owned(),
+                    false => format!("grant asks approval by {}", cut::few(&child.approvers)),
+                };
+                let may = format!("asks approval by {}", cut::few(&parent.approvers));
+                Way::new(format!("{}.approved_by", place()), says, may)
+            }
+        }
+    }
 }
 
 /// Of a list of values, those that the parent does not allow; of anything else, all.
@@ -106,14 +169,23 @@ fn wider_part(child: &Constraint, parent: &Constraint) -> Constraint {
     }
 }
 
-/// Grants of one alternative for each argument, their union the grant; itself when there are too many.
-fn pieces(grant: &Grant) -> Vec<Grant> {
+/// The parts of a grant, where looking for each of them in so many grants is within what is `left`.
+fn search(grant: &Grant, grants: usize, left: &Cell<usize>) -> Option<Vec<Grant>> {
+    let parts = grant.args.values().map(count);
+    let pieces = parts.fold(1_usize, usize::saturating_mul);
+    let looks = pieces.saturating_mul(grants);
+    if pieces > MAX_PIECES || looks > left.get() {
+        return None;
+    }
+    left.set(left.get() - looks);
+    Some(split(grant))
+}
+
+/// Grants of one alternative for each argument, their union the grant.
+fn split(grant: &Grant) -> Vec<Grant> {
     let mut pieces = vec![grant.clone()];
     for (name, constraint) in &grant.args {
         let parts = alternatives(constraint);
-        if pieces.len().saturating_mul(parts.len()) > MAX_PIECES {
-            return vec![grant.clone()];
-        }
         pieces = pieces
             .into_iter()
             .flat_map(|piece| {
@@ -124,6 +196,17 @@ fn pieces(grant: &Grant) -> Vec<Grant> {
             .collect();
     }
     pieces
+}
+
+/// How many [`alternatives`] there are.
+fn count(constraint: &Constraint) -> usize {
+    use Constraint as C;
+    match constraint {
+        C::OneOf(set) => set.len(),
+        C::Prefix(set) | C::PathUnder(set) | C::Host(set) | C::Matches(set) => set.len(),
+        C::Cidr(set) => set.len(),
+        _ => 1,
+    }
 }
 
 fn alternatives(constraint: &Constraint) -> Vec<Constraint> {

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use super::cut;
+
+/// How many ways are written out.
+const SHOWN: usize = 64;
+
 /// Every way in which a child is wider than the chain that it is derived from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widens {
@@ -49,8 +54,8 @@ impl Way {
     ) -> Self {
         Self {
             place: place.into(),
-            child: child.into(),
-            parent: parent.into(),
+            child: cut::short(child.into()),
+            parent: cut::short(parent.into()),
             undecided: false,
         }
     }
@@ -98,7 +103,12 @@ impl fmt::Display for Way {
 
 impl fmt::Display for Widens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.ways.iter().map(ToString::to_string).collect();
+        let shown = self.ways.iter().take(SHOWN);
+        let mut lines: Vec<String> = shown.map(ToString::to_string).collect();
+        let left = self.ways.len() - lines.len();
+        if left > 0 {
+            lines.push(format!("… and {} ways more", cut::grouped(left)));
+        }
         f.write_str(&lines.join("\n"))
     }
 }

@@ -6,13 +6,13 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, Limits, Orchestrator, OrchestratorBuilder};
 use bailiwick::capability::{
     AgentKey, Authority, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Risk, SPAWN, Scope,
-    any, matches, minutes, one_of, path_under,
+    any, matches, minutes, one_of, path_under, work,
 };
 use bailiwick::clock::{Clock as _, ManualClock};
 use bailiwick::guard::{
@@ -475,28 +475,19 @@ fn attack_12_what_a_model_asks_for_a_helper_costs_little() {
     let home = Home::new();
     let held = home.held(
         &Scope::new()
-            .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}")))
+            .grant(Grant::new("fs.read").arg("path", matches("[a-z]{1,20}[0-9]{1,20}/?")))
             .grant(Grant::spawn(["reader"])),
     );
-    let few = 2000_u32;
-    let names: Vec<String> = (0..few).map(|n| format!("a{n}")).collect();
+    let names: Vec<String> = (0..1000).map(|n| format!("a{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let scope = Scope::new().grant(Grant::new("fs.read").arg("path", one_of(names)));
-    // Beside what one pattern costs in the same run: each value must not compile it again.
-    let pattern = Scope::new()
-        .grant(Grant::new("fs.read").arg("path", matches("(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}")));
-    let begun = Instant::now();
-    for _ in 0..20 {
-        pattern.at(start()).unwrap();
-    }
-    let compiled = begun.elapsed() / 20;
-    let begun = Instant::now();
-    let _ = held.delegate("reader", &scope, common::public(), start());
-    let once = begun.elapsed();
-    assert!(
-        once < compiled * few / 4,
-        "{few} names took {once:?}, one pattern {compiled:?}"
-    );
+    let before = work();
+    held.delegate("reader", &scope, common::public(), start())
+        .unwrap();
+    let done = work() - before;
+    // Not once for each value.
+    assert!(done.patterns <= 1, "{done:?}");
+    assert!(done.comparisons <= 2 * 1000, "{done:?}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn measure(criterion: &mut Criterion, depth: u32) {
             )
         });
     });
-    world.ring.chain(&bytes).unwrap();
+    world.ring.keep(&world.ring.chain(&bytes).unwrap());
     group.bench_function("bytes_cached", |b| {
         b.iter(|| world.ring.chain(black_box(&bytes)).unwrap());
     });
@@ -100,7 +100,7 @@ fn beside_floors(depth: u32) -> Vec<String> {
         |bytes| (world.ring.chain(black_box(&bytes)).unwrap(), bytes),
         || floor.verify(depth + 1),
     );
-    world.ring.chain(&world.held.chain().to_bytes()).unwrap();
+    world.ring.keep(world.held.chain());
     let wire = ratio(
         || world.wire_call(),
         |bytes| (world.ring.wire_call(&bytes).unwrap(), bytes),

@@ -19,6 +19,9 @@ pub const MOST: u64 = 64 << 20;
 #[must_use]
 pub fn read(ring: &KeyRing, token: &[u8]) -> Option<Chain> {
     let first = meter::at_most(MOST, "a chain", || ring.chain(token));
+    if let Ok(chain) = &first {
+        ring.keep(chain);
+    }
     let second = ring.chain(token);
     let chain = match (first, second) {
         (Ok(chain), Ok(_)) => chain,

@@ -55,15 +55,15 @@ pub(super) const PATTERNS: [&str; 12] = [
     "a",
     "a|b",
     ".*",
-    "(?s).*",
+    "(?:.|\n)*",
     "[a-z]+",
     "a)|(?:.*",
     "\\\\.*",
-    "(?i)AB+",
+    "[aA][bB]+",
     "^a",
     "x\"y",
     "/srv/.*",
-    "\\d+(\\.\\d+)*",
+    "\\d+\\.?\\d*",
 ];
 
 pub(super) fn value(rng: &mut Rng, deep: bool) -> Value {

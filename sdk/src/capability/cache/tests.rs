@@ -16,18 +16,18 @@ fn scopes() -> Vec<Scope> {
     let patterns: Vec<String> = (0..16).map(|n| format!("[a-z]{n}")).collect();
     let short = |from: u32, count: u32| (from..from + count).map(|n| format!("{n}"));
     let mut many = Scope::new();
-    for n in 0..60 {
+    for n in 0..40 {
         many = many.grant(
             Grant::new(format!("t{n}"))
                 .arg("a", any())
-                .arg("b", one_of(short(n, 30))),
+                .arg("b", one_of(short(n, 20))),
         );
     }
     vec![
         Scope::new().grant(Grant::new("ping")),
         Scope::new().grant(Grant::new("fs.read").arg("path", path_under("/srv"))),
         Scope::new().grant(Grant::new("fs.read").arg("path", matches(patterns))),
-        Scope::new().grant(Grant::new("t").arg("a", one_of(short(0, 2000)))),
+        Scope::new().grant(Grant::new("t").arg("a", one_of(short(0, 1000)))),
         many,
     ]
 }

@@ -253,11 +253,18 @@ fn a_meet_has_64_grants_and_16_patterns_at_most() {
         let grant = |n| Grant::new("t").arg("x", any()).arg("y", eq(n));
         of((0..ys).map(grant).collect())
     };
-    assert_eq!(count(&pattern, &many(16)), Ok(16));
+    // One pattern, however often it is written; of different ones 16.
+    assert_eq!(count(&pattern, &many(17)), Ok(17));
+    let one = |name: &str, letter: char, patterns: u32| {
+        let patterns: Vec<String> = (0..patterns).map(|n| format!("{letter}{n}")).collect();
+        let both = Grant::new("t").arg("x", any()).arg("y", any());
+        of(vec![both.arg(name, matches(patterns))])
+    };
+    assert_eq!(count(&one("x", 'a', 9), &one("y", 'b', 7)), Ok(1));
     assert!(
-        count(&pattern, &many(17))
+        count(&one("x", 'a', 9), &one("y", 'b', 8))
             .unwrap_err()
-            .contains("more than 16 patterns")
+            .contains("at most 16 patterns")
     );
 }
 

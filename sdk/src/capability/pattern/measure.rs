@@ -9,7 +9,7 @@ use regex_syntax::ast::{
 use super::{MAX_PATTERN_BYTES, MAX_POSITIONS};
 
 /// How deep groups may nest.
-const MAX_NESTING: u32 = 32;
+const MAX_NESTING: u32 = 128;
 /// As how many positions a class of word characters counts: it is a table of several hundred ranges.
 const WORD: usize = 8;
 

@@ -55,6 +55,16 @@ const TEXTS: [&str; 18] = [
     "\nA.org.",
 ];
 
+/// Patterns that cost much to compile or to match, a line each, and a text.
+const WORK: [&str; 6] = [
+    "\x02(?i)[\\D&&\\D&&\\D&&\\D&&a]\0a",
+    "\x02(?-u)[ab]*a[ab]{904}c\0ababab",
+    "\x02[ab]*a[ab]{250}c\0abababab",
+    "\x02(?:|a)(?:|a)(?:|a)(?:|a)b*\n\\w{20}\n\\b\\d{3,9}\\b\0a_9",
+    "\x02(a+)+\n(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}\n\\p{Greek}{200}\0abc",
+    "\x01{\"grants\":[{\"tool\":\"a\",\"args\":{\"p\":{\"one_of\":[\"a\",\"b\"]},\"q\":{\"matches\":[\"[ab]{9}\"]}}},{\"tool\":\"agent.spawn\"}]}\0{\"grants\":[{\"tool\":\"a\",\"args\":{\"p\":{\"one_of\":[\"a\",\"c\"]},\"q\":{\"eq\":\"ab\"}}}]}",
+];
+
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let write = |target: &str, name: String, bytes: &[u8]| {
@@ -97,6 +107,8 @@ fn main() -> std::io::Result<()> {
             .map(|n| n.wrapping_mul(37).wrapping_add(length))
             .collect();
         write("signed_mutator", format!("{index}"), &program)?;
+        let token = [&[0], program.as_slice()].concat();
+        write("work", format!("token-{index}"), &token)?;
         let mut seed = vec![4 + index as u8];
         seed.extend(program);
         write("block_compile", format!("program-{index}"), &seed)?;
@@ -105,6 +117,7 @@ fn main() -> std::io::Result<()> {
         ("scope_parse", &SCOPES[..]),
         ("arguments", &ARGUMENTS),
         ("url_and_path", &TEXTS),
+        ("work", &WORK),
     ] {
         for (index, text) in texts.iter().enumerate() {
             let text = text.replace("APPROVER", &approver);

@@ -8,3 +8,4 @@ pub mod oracle;
 pub mod place;
 pub mod probe;
 pub mod strict;
+pub mod worst;

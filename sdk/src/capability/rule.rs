@@ -30,7 +30,7 @@ pub(super) enum Test {
     Plain(Box<Constraint>),
 }
 
-/// Compiles a grant, whose patterns are among those compiled; the error is one that is not.
+/// Compiles a grant, whose patterns are among those compiled already; the error is one that cannot be.
 pub(super) fn rule(grant: &Grant, patterns: &Patterns) -> Result<Rule, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
@@ -39,9 +39,11 @@ pub(super) fn rule(grant: &Grant, patterns: &Patterns) -> Result<Rule, String> {
             Constraint::Matches(sources) => Test::Patterns(
                 sources
                     .iter()
-                    .map(|source| patterns.get(source).cloned())
-                    .collect::<Option<_>>()
-                    .ok_or("a pattern was not counted")?,
+                    .map(|source| match patterns.get(source) {
+                        Some(pattern) => Ok(pattern.clone()),
+                        None => Pattern::new(source).map(Arc::new),
+                    })
+                    .collect::<Result<_, String>>()?,
             ),
             other => Test::Plain(Box::new(other.clone())),
         };

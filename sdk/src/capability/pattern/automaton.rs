@@ -95,6 +95,9 @@ struct Part {
     nothing: bool,
 }
 
+/// Ranges of characters, both ends included, in order.
+type Ranges = Box<[(char, char)]>;
+
 /// A pattern as positions, each with those that may come after it.
 pub(super) struct Automaton {
     whole: Part,
@@ -107,7 +110,7 @@ pub(super) struct Automaton {
     /// For each ASCII character, the positions that it can stand at.
     ascii: Vec<Set>,
     /// The other characters: ranges, and the positions that they can stand at.
-    wide: Vec<(Box<[(char, char)]>, Set)>,
+    wide: Vec<(Ranges, Set)>,
     /// The positions that are assertions.
     looks: Set,
     assertions: Vec<(usize, Look)>,
@@ -246,7 +249,7 @@ impl Automaton {
                 *set |= part.first;
             }
         }
-        let wide: Box<[(char, char)]> = ranges
+        let wide: Ranges = ranges
             .iter()
             .copied()
             .filter(|(_, high)| !high.is_ascii())

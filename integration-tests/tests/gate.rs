@@ -14,7 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use bailiwick::capability::{Budget, Grant, Held, Kind, Risk, Scope, any, eq, one_of, path_under};
+use bailiwick::capability::{
+    Budget, Grant, Held, Kind, MAX_ARGUMENTS, Risk, Scope, any, eq, one_of, path_under,
+};
 use bailiwick::guard::Effect;
 use bailiwick::record::{Body, Verdict};
 use bailiwick::store::MemoryStore;
@@ -258,6 +260,27 @@ async fn attack_19_leave_for_one_tool_does_not_run_the_body_of_another() {
         panic!()
     };
     assert!(error.to_string().contains("leave for `around`"), "{error}");
+    assert!(seen.all().is_empty());
+}
+
+#[tokio::test]
+async fn arguments_past_a_mebibyte_are_denied_and_not_read() {
+    let home = Home::new();
+    let seen = Seen::default();
+    let toolbox = Toolbox::builder().tool(Around).state(seen.clone());
+    let gate = home.gate(toolbox.build().unwrap());
+    let held = home.held(&Scope::new().grant(Grant::new("around").arg("note", any())));
+    for raw in [
+        json!({ "note": "v".repeat(MAX_ARGUMENTS) }).to_string(),
+        "[".repeat(MAX_ARGUMENTS + 1),
+    ] {
+        let denial = denied!(call(&gate, &held, "around", &raw).await, Kind::Argument);
+        assert!(
+            denial.to_string().len() < 1000,
+            "{}",
+            denial.to_string().len()
+        );
+    }
     assert!(seen.all().is_empty());
 }
 

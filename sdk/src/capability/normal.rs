@@ -6,6 +6,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+mod escapes;
 mod idn;
 
 /// The longest path or URL, in bytes.
@@ -28,11 +29,12 @@ pub(crate) struct UrlParts {
 ///
 /// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and format
 /// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
-/// could decode to one of these. Other Unicode is compared byte by byte.
+/// could decode to one of these, or to the name `..` with a space. Other Unicode is compared byte by
+/// byte.
 #[must_use]
 pub(crate) fn path(text: &str) -> Option<String> {
     let components = text.strip_prefix('/')?;
-    if text.len() > MAX_BYTES || text.contains(misleading) || hides(text) {
+    if text.len() > MAX_BYTES || text.contains(misleading) || !escapes::plain(text) {
         return None;
     }
     if components.is_empty() {
@@ -61,42 +63,15 @@ fn misleading(char: char) -> bool {
     ) || char.is_control()
 }
 
-/// Whether an escape stands for a dot, a slash, a backslash, a control character or the start of
-/// an overlong form of one, be it escaped once (`%2e`) or several times (`%252e`, `%2%65`).
-///
-/// Each escape is undone as soon as its last digit is there, which may have been escaped itself. The
-/// order is no matter: no two escapes share a character.
-fn hides(text: &str) -> bool {
-    if !text.contains('%') {
-        return false;
-    }
-    let mut plain: Vec<u8> = Vec::with_capacity(text.len());
-    for byte in text.bytes() {
-        plain.push(byte);
-        while let [before @ .., b'%', high, low] = plain.as_slice()
-            && let Some(decoded) = pair(*high, *low)
-        {
-            if matches!(decoded, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1) {
-                return true;
-            }
-            plain.truncate(before.len());
-            plain.push(decoded);
-        }
-    }
-    false
-}
-
-/// The byte that two hexadecimal digits, either case, stand for.
-fn pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
-}
-
 /// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.
 ///
-/// Besides what that parser would rewrite, these are refused: userinfo, a fragment, empty path
-/// segments, segments that some servers take for one (`..;`), and the escapes that [`path`]
-/// refuses. The query must be in normal form and is otherwise free.
+/// An apostrophe in the query may stand for itself. That parser writes it `%27`, so it is sent as that,
+/// and no reader of a query takes the two for different.
+///
+/// Besides what that parser would rewrite, these are refused: userinfo, a fragment, and a path that
+/// leads up for some reader ([`escapes::segments`]). A server that decodes `%2F`, or takes `//` for `/`,
+/// finds the URL under the same decoded paths as one that does not, so both are in normal form. The
+/// query must be in normal form and is otherwise free.
 #[must_use]
 pub(crate) fn url(text: &str) -> Option<UrlParts> {
     let (scheme, rest) = text.split_once("://")?;
@@ -112,8 +87,8 @@ pub(crate) fn url(text: &str) -> Option<UrlParts> {
         return None;
     }
     let (authority, location) = rest.split_at_checked(rest.find('/')?)?;
-    let (path, query) = location.split_once('?').unwrap_or((location, ""));
-    if !segments(path) || query.contains('\'') {
+    let (path, _) = location.split_once('?').unwrap_or((location, ""));
+    if !segments(path) {
         return None;
     }
     // The colons of an IPv6 address stand before its bracket.
@@ -148,28 +123,20 @@ pub(crate) fn url_path(text: &str) -> bool {
 
 /// Whether a text is a URL path in normal form, with or without a trailing slash.
 fn segments(path: &str) -> bool {
-    let Some(names) = path.strip_prefix('/') else {
-        return false;
-    };
-    let names = names.strip_suffix('/').unwrap_or(names);
     let allowed = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%|[]".contains(&byte));
-    let escapes = path
-        .split('%')
-        .skip(1)
-        .all(|rest| matches!(rest.as_bytes(), [high, low, ..] if pair(*high, *low).is_some()));
-    // A server that knows path parameters drops `;` and what follows, then reads the dots.
-    let named = |segment: &str| !matches!(segment.split(';').next(), None | Some("" | "." | ".."));
-    allowed && escapes && !hides(path) && (path == "/" || names.split('/').all(named))
+    path.starts_with('/') && allowed && escapes::segments(path)
 }
 
 /// A host in normal form, with a leading dot added: a DNS name in lower-case ASCII, a dotted IPv4
 /// address, or an IPv6 address in brackets.
 ///
-/// An internationalised name is written in Punycode. Of those only labels of lower-case Latin,
-/// Greek and Cyrillic letters, kana, common Han characters and Hangul are recognised, which every
-/// version of the Unicode tables reads alike; others are refused.
+/// An internationalised name is written in Punycode. Of those only labels of lower-case Latin, Greek,
+/// Cyrillic, Armenian and Georgian letters, of Hebrew, Arabic, Devanagari and Thai, kana, common Han
+/// characters and Hangul are recognised, which every version of the Unicode tables reads alike; others
+/// are refused. Where one label is written from right to left, the others keep the rules of such names
+/// (RFC 5893).
 #[must_use]
 pub(crate) fn host(text: &str) -> Option<String> {
     let normal = match text.strip_prefix('[') {
@@ -182,7 +149,9 @@ pub(crate) fn host(text: &str) -> Option<String> {
 /// Whether a text is a DNS name in normal form that nobody reads as an IPv4 address.
 fn name(text: &str) -> bool {
     let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253 && !numeric(last) && text.split('.').all(label)
+    let mut labels = text.split('.');
+    let fine = text.len() <= 253 && !numeric(last) && labels.clone().all(label);
+    fine && (!labels.clone().any(idn::right_to_left) || labels.all(idn::beside_right_to_left))
 }
 
 /// Whether the WHATWG parser takes a host that ends in this label for an IPv4 address.

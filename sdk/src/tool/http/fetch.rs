@@ -46,6 +46,7 @@ impl Http {
         let headers = request.header_map(&self.limits.allowed)?;
         let first = Hop {
             method: request.method,
+            asked: request.url.clone(),
             url,
             headers,
             body: request.body,
@@ -65,11 +66,10 @@ impl Http {
         let max = self.limits.max_redirects;
         let mut redirects = 0;
         loop {
-            may.url(hop.url.as_str())
-                .map_err(|reason| HttpError::Refused {
-                    url: hop.url.to_string(),
-                    reason,
-                })?;
+            may.url(&hop.asked).map_err(|reason| HttpError::Refused {
+                url: hop.url.to_string(),
+                reason,
+            })?;
             let answer = self.send(&hop, may).await?;
             match hop.next(answer.status(), answer.headers().get(LOCATION))? {
                 None => return Response::read(answer, self.limits.max_bytes).await,
@@ -88,8 +88,7 @@ impl Http {
     async fn send(&self, hop: &Hop, may: &dyn Vet) -> Result<reqwest::Response, HttpError> {
         let failed = |e| HttpError::transport(&hop.url, e);
         let host = hop.url.host_str().unwrap_or_default();
-        let addresses =
-            vetted((hop.url.as_str(), host), self.limits.resolver.as_ref(), may).await?;
+        let addresses = vetted((&hop.asked, host), self.limits.resolver.as_ref(), may).await?;
         let pinned = Pinned {
             host: host.to_owned(),
             addresses: addresses.into(),

@@ -12,6 +12,9 @@ use super::{HttpError, Method};
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
     pub(super) method: Method,
+    /// The URL as it was asked for, which is vetted.
+    pub(super) asked: String,
+    /// The same as it is sent.
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
@@ -58,6 +61,7 @@ impl Hop {
             mut headers,
             body,
             method: before,
+            asked: _,
         } = self;
         let body = if method == before { body } else { None };
         if url.origin() != from.origin() {
@@ -82,6 +86,7 @@ impl Hop {
         }
         Ok(Some(Self {
             method,
+            asked: url.to_string(),
             url,
             headers,
             body,

@@ -293,8 +293,35 @@ async fn attack_18_url_out_of_normal_form() {
     for url in [
         "http://xn--exmple-cua.com/?q=%20#".trim_end_matches('#'),
         "https://[2606::1]:8443/a",
+        "https://a.org/projects/a%2Fb",
+        "https://a.org/x//y",
     ] {
-        assert!(parse_url(url).is_ok(), "{url}");
+        assert_eq!(parse_url(url).unwrap().as_str(), url);
+    }
+    assert_eq!(
+        parse_url("https://a.org/it's?q='a'").unwrap().as_str(),
+        "https://a.org/it's?q=%27a%27",
+    );
+}
+
+#[tokio::test]
+async fn an_apostrophe_of_a_query_is_asked_as_written_and_sent_as_its_escape() {
+    let server = Server::start(|_, _| ok("hello")).await;
+    let grants = anywhere();
+    for (asked, sent) in [
+        ("/x//y?q='a'", "/x//y?q=%27a%27"),
+        ("/projects/a%2Fb", "/projects/a%2Fb"),
+    ] {
+        let url = server.url(asked);
+        let answer = http().fetch(Request::get(url.clone()), &grants).await;
+        assert_eq!(answer.unwrap().status(), 200);
+        let seen = server.seen();
+        assert!(
+            seen.last().unwrap().starts_with(&format!("GET {sent} ")),
+            "{seen:?}"
+        );
+        let last = grants.asked.lock().unwrap().last().cloned();
+        assert!(last.unwrap().contains(&url));
     }
 }
 
@@ -535,6 +562,7 @@ fn hop(method: Method, url: &str) -> Hop {
     let body = (method == Method::Post).then(|| b"body".to_vec());
     Hop {
         method,
+        asked: url.to_owned(),
         url: parse_url(url).unwrap(),
         headers,
         body,

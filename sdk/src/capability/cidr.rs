@@ -46,6 +46,34 @@ impl Cidr {
         }
     }
 
+    /// Whether every address of `other` is in this network.
+    pub(crate) fn contains(self, other: Self) -> bool {
+        let four = self.v4_range().zip(other.v4_range());
+        let six = self.v6_range().zip(other.v6_range());
+        four.is_some_and(|(all, part)| all.0 <= part.0 && part.1 <= all.1)
+            || six.is_some_and(|(all, part)| all.0 <= part.0 && part.1 <= all.1)
+    }
+
+    /// The two networks of one bit more that make up this one; a single address has none.
+    pub(crate) fn halves(self) -> Option<[Self; 2]> {
+        match self {
+            Self::V4 { first, len } => {
+                let half = 1_u32.checked_shl(31_u32.checked_sub(u32::from(len))?)?;
+                Some([first, first | half].map(|first| Self::V4 {
+                    first,
+                    len: len + 1,
+                }))
+            }
+            Self::V6 { first, len } => {
+                let half = 1_u128.checked_shl(127_u32.checked_sub(u32::from(len))?)?;
+                Some([first, first | half].map(|first| Self::V6 {
+                    first,
+                    len: len + 1,
+                }))
+            }
+        }
+    }
+
     /// The network of `len` bits that starts at `first`; `None` where the bits do not fit.
     pub(crate) fn v4(first: u32, len: u8) -> Option<Self> {
         let hosts = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);

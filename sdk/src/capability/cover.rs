@@ -236,12 +236,18 @@ fn url_in(few: &UrlPattern, many: &UrlPattern) -> bool {
     fn part<T>(few: Option<&T>, many: Option<&T>, inside: impl Fn(&T, &T) -> bool) -> bool {
         many.is_none_or(|many| few.is_some_and(|few| inside(few, many)))
     }
+    // What is not constrained is one of all schemes, and a path under the root.
+    let (schemes, root) = (UrlPattern::every_scheme(), BTreeSet::from(["/".to_owned()]));
     part(
-        few.schemes.as_ref(),
+        few.schemes.as_ref().or(Some(&schemes)),
         many.schemes.as_ref(),
         BTreeSet::is_subset,
     ) && part(few.ports.as_ref(), many.ports.as_ref(), BTreeSet::is_subset)
-        && part(few.paths.as_ref(), many.paths.as_ref(), under)
+        && part(
+            few.paths.as_ref().or(Some(&root)),
+            many.paths.as_ref(),
+            under,
+        )
         && part(few.hosts.as_ref(), many.hosts.as_ref(), |few, many| {
             few.iter().all(|host| host_under(host, many))
         })

@@ -5,6 +5,7 @@ mod cut;
 mod grants;
 #[cfg(test)]
 mod tests;
+mod union;
 mod widens;
 
 use std::cell::Cell;

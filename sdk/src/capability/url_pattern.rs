@@ -18,6 +18,11 @@ pub struct UrlPattern {
 }
 
 impl UrlPattern {
+    /// The schemes of a pattern that does not constrain them.
+    pub(crate) fn every_scheme() -> BTreeSet<String> {
+        ["http", "https"].map(str::to_owned).into()
+    }
+
     pub(crate) fn allows(&self, url: &normal::UrlParts) -> bool {
         self.schemes
             .as_ref()

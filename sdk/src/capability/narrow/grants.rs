@@ -3,15 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use super::{Way, cut};
+use super::{Way, cut, union};
 use crate::capability::bounds::Grant;
 use crate::capability::constraint::Constraint;
 use crate::capability::cover::{Cover, cover, satisfies, values};
 use crate::capability::words::Plain;
 
-/// The most parts that one grant is split into, to be looked for in several grants of a parent.
-const MAX_PIECES: usize = 1024;
-/// How often one `narrow` looks for such a part in a grant.
+/// How often one `narrow` looks for a part of a child's grant in one of several grants of a parent.
 pub(super) const MAX_SEARCH: usize = 1 << 16;
 
 /// The ways in which `child` is wider than the union of `allowed`; `left` is how often a part of a grant
@@ -49,14 +47,9 @@ pub(super) fn ways(
     };
     let mut undecided = false;
     if same.len() > 1 {
-        match search(child, same.len(), left) {
-            Some(mut pieces) => {
-                pieces.retain(|piece| !same.iter().any(|parent| covers(piece, parent)));
-                if pieces.is_empty() {
-                    return Vec::new();
-                }
-            }
-            None => undecided = true,
+        match union::covered(child, &same, left) {
+            Cover::Yes => return Vec::new(),
+            answer => undecided = answer == Cover::Undecided,
         }
     }
     let mut ways: Vec<Way> = differences(child, nearest)
@@ -73,7 +66,8 @@ pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
     child.capability == parent.capability && differences(child, parent).next().is_none()
 }
 
-fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
+/// What the grant says about an argument that may be given.
+pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
     grant
         .args
         .get(name)
@@ -166,70 +160,5 @@ fn wider_part(child: &Constraint, parent: &Constraint) -> Constraint {
             )
         }
         other => other.clone(),
-    }
-}
-
-/// The parts of a grant, where looking for each of them in so many grants is within what is `left`.
-fn search(grant: &Grant, grants: usize, left: &Cell<usize>) -> Option<Vec<Grant>> {
-    let parts = grant.args.values().map(count);
-    let pieces = parts.fold(1_usize, usize::saturating_mul);
-    let looks = pieces.saturating_mul(grants);
-    if pieces > MAX_PIECES || looks > left.get() {
-        return None;
-    }
-    left.set(left.get() - looks);
-    Some(split(grant))
-}
-
-/// Grants of one alternative for each argument, their union the grant.
-fn split(grant: &Grant) -> Vec<Grant> {
-    let mut pieces = vec![grant.clone()];
-    for (name, constraint) in &grant.args {
-        let parts = alternatives(constraint);
-        pieces = pieces
-            .into_iter()
-            .flat_map(|piece| {
-                parts
-                    .iter()
-                    .map(move |part| piece.clone().arg(name.as_str(), part.clone()))
-            })
-            .collect();
-    }
-    pieces
-}
-
-/// How many [`alternatives`] there are.
-fn count(constraint: &Constraint) -> usize {
-    use Constraint as C;
-    match constraint {
-        C::OneOf(set) => set.len(),
-        C::Prefix(set) | C::PathUnder(set) | C::Host(set) | C::Matches(set) => set.len(),
-        C::Cidr(set) => set.len(),
-        _ => 1,
-    }
-}
-
-fn alternatives(constraint: &Constraint) -> Vec<Constraint> {
-    use Constraint as C;
-    match constraint {
-        C::OneOf(set) => set.iter().cloned().map(C::Eq).collect(),
-        C::Prefix(set) => set
-            .iter()
-            .map(|one| C::Prefix([one.clone()].into()))
-            .collect(),
-        C::PathUnder(set) => set
-            .iter()
-            .map(|one| C::PathUnder([one.clone()].into()))
-            .collect(),
-        C::Host(set) => set
-            .iter()
-            .map(|one| C::Host([one.clone()].into()))
-            .collect(),
-        C::Cidr(set) => set.iter().map(|one| C::Cidr([*one].into())).collect(),
-        C::Matches(set) => set
-            .iter()
-            .map(|one| C::Matches([one.clone()].into()))
-            .collect(),
-        other => vec![other.clone()],
     }
 }

@@ -5,8 +5,8 @@ use crate::capability::arbitrary::{allowed, key, now, related, world};
 use crate::capability::bounds::{Budget, Grant, Quorum};
 use crate::capability::constraint::Constraint;
 use crate::capability::{
-    Atom, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes, one_of,
-    path_under, prefix, range, subset_of, url,
+    Atom, Decimal, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes,
+    one_of, path_under, prefix, range, subset_of, url,
 };
 
 fn one(constraint: Constraint) -> Bounds {
@@ -443,15 +443,168 @@ fn a_way_says_what_is_too_much_and_what_there_is() {
 }
 
 #[test]
-fn a_grant_is_looked_for_in_several_by_1024_parts_at_most() {
+fn a_grant_is_looked_for_in_several_by_1024_parts_of_an_argument_at_most() {
     // A half of the values of `x` in each grant of the parent, so that neither covers the child.
     let half = |low: i32, high: i32| Grant::new("t").arg("x", range(low, high)).arg("y", any());
-    let parent = grants([half(0, 15), half(16, 99)]);
-    let child = |xs: i32| {
+    let parent = grants([half(0, 15), half(16, 9999)]);
+    let child = |xs: i32, ys: i32| {
         grants([Grant::new("t")
             .arg("x", one_of(0..xs))
-            .arg("y", one_of(0..32))])
+            .arg("y", one_of(0..ys))])
     };
-    assert_eq!(narrow(&[&parent], &child(32)), Ok(()));
-    assert!(narrow(&[&parent], &child(33)).is_err());
+    assert_eq!(narrow(&[&parent], &child(32, 32)), Ok(()));
+    // What both grants allow of `y` is no matter.
+    assert_eq!(narrow(&[&parent], &child(1024, 33)), Ok(()));
+    let widens = narrow(&[&parent], &child(1025, 1)).unwrap_err();
+    assert!(widens.ways().iter().all(Way::undecided), "{widens}");
+}
+
+/// Whether the child is inside the union of grants of one argument; `None` where that is not decided.
+fn together<const N: usize>(child: Constraint, parents: [Constraint; N]) -> Option<bool> {
+    let parent = grants(parents.map(|one| Grant::new("t").arg("x", one)));
+    match narrow(&[&parent], &one(child)) {
+        Ok(()) => Some(true),
+        Err(widens) if widens.ways().iter().all(Way::undecided) => None,
+        Err(_) => Some(false),
+    }
+}
+
+#[test]
+fn grants_cover_together_what_none_covers_alone() {
+    let at = |hosts: &[&str]| url(UrlPattern::new("https", hosts.to_vec()));
+    let decimals = |low: &str, high: &str| {
+        let [low, high] = [low, high].map(|text| text.parse::<Decimal>().unwrap());
+        range(low, high)
+    };
+    for (child, parents, answer) in [
+        (
+            at(&["a.org", "b.org"]),
+            [at(&["a.org"]), at(&["b.org"])],
+            Some(true),
+        ),
+        (
+            at(&["a.org", "c.org"]),
+            [at(&["a.org"]), at(&["b.org"])],
+            Some(false),
+        ),
+        (
+            at(&["a.org", "x.b.org"]),
+            [at(&["a.org"]), at(&[".b.org"])],
+            Some(true),
+        ),
+        (
+            host(["a.org", "b.org"]),
+            [host("a.org"), host("b.org")],
+            Some(true),
+        ),
+        (
+            host([".org"]),
+            [host(".a.org"), host(".b.org")],
+            Some(false),
+        ),
+        (range(0, 10), [range(0, 5), range(5, 10)], Some(true)),
+        (range(0, 10), [at_most(3), at_least(2)], Some(true)),
+        (at_least(0), [range(0, 5), at_least(5)], Some(true)),
+        (at_least(0), [range(0, 5), range(5, 10)], Some(false)),
+        // Between two whole numbers there are others, and between two millionths there are none.
+        (range(0, 10), [range(0, 5), range(6, 10)], Some(false)),
+        (
+            decimals("0", "10"),
+            [decimals("0", "4.999999"), decimals("5", "10")],
+            Some(true),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            [networks(["10.0.0.0/9"]), networks(["10.128.0.0/9"])],
+            Some(true),
+        ),
+        (
+            networks(["10.0.0.0/8"]),
+            [networks(["10.0.0.0/9"]), networks(["10.128.0.0/10"])],
+            Some(false),
+        ),
+        (
+            networks(["2001:db8::/32"]),
+            [
+                networks(["2001:db8::/34", "2001:db8:8000::/33"]),
+                networks(["2001:db8:4000::/34"]),
+            ],
+            Some(true),
+        ),
+        (
+            networks(["::/0"]),
+            [networks(["::/1"]), networks(["8000::/1"])],
+            Some(true),
+        ),
+        (prefix(["a", "b"]), [prefix("a"), prefix("b")], Some(true)),
+        (
+            subset_of(["a", "b"]),
+            [subset_of(["a"]), subset_of(["b"])],
+            Some(false),
+        ),
+        // A path under a root is the root, or goes on after its slash.
+        (path_under("/a"), [eq("/a"), prefix("/a/")], None),
+        (prefix("a"), [matches("a[0-9].*"), matches("a.*")], None),
+    ] {
+        assert_eq!(
+            together(child.clone(), parents.clone()),
+            answer,
+            "{child} in {parents:?}"
+        );
+    }
+}
+
+#[test]
+fn the_parts_of_several_arguments_are_chosen_together() {
+    let quarter = |x: Constraint, y: Constraint| Grant::new("t").arg("x", x).arg("y", y);
+    let (low, high) = (|| range(0, 5), || range(5, 9));
+    let all = [
+        quarter(low(), low()),
+        quarter(low(), high()),
+        quarter(high(), low()),
+        quarter(high(), high()),
+    ];
+    let child = grants([quarter(range(0, 9), range(0, 9))]);
+    assert_eq!(narrow(&[&grants(all.clone())], &child), Ok(()));
+    let widens = narrow(&[&grants(all.into_iter().take(3))], &child).unwrap_err();
+    assert!(!widens.ways().iter().any(Way::undecided), "{widens}");
+
+    // Both approvers of the child, each in a grant of its own; an argument that only one may leave out.
+    let by = |keys: Vec<_>| Grant::new("t").arg("x", any()).approved_by(keys);
+    let parent = grants([by(vec![key(1)]), by(vec![key(2)])]);
+    assert_eq!(
+        narrow(&[&parent], &grants([by(vec![key(1), key(2)])])),
+        Ok(())
+    );
+    assert!(narrow(&[&parent], &grants([by(vec![key(1), key(3)])])).is_err());
+    assert!(narrow(&[&parent], &grants([Grant::new("t").arg("x", any())])).is_err());
+    let parent = grants([
+        Grant::new("t").arg("x", eq(1)),
+        Grant::new("t").arg("x", eq(2)),
+    ]);
+    assert!(narrow(&[&parent], &grants([Grant::new("t")])).is_err());
+}
+
+#[test]
+fn a_url_without_schemes_or_paths_has_all_there_are() {
+    let at = |scheme: &str| url(UrlPattern::new(scheme, "a.org"));
+    let open = UrlPattern {
+        schemes: None,
+        ..UrlPattern::new("https", "a.org")
+    };
+    assert_eq!(
+        together(url(open.clone()), [at("http"), at("https")]),
+        Some(true)
+    );
+    assert_eq!(
+        inside(url(open), url(UrlPattern::new(["http", "https"], "a.org"))),
+        Some(true)
+    );
+    assert_eq!(
+        inside(
+            at("https"),
+            url(UrlPattern::new("https", "a.org").paths("/"))
+        ),
+        Some(true)
+    );
 }

@@ -374,6 +374,24 @@ proptest! {
         }
     }
 
+    /// Of numbers, the answer is the one that trying each of them gives.
+    #[test]
+    fn ranges_cover_together_where_every_number_is_covered(
+        ends in (0..12_i64, 0..12_i64),
+        parents in proptest::collection::vec((0..12_i64, 0..6_i64), 2..5),
+    ) {
+        let millionths = |low: i64, high: i64| range(Decimal::from_micros(low), Decimal::from_micros(high));
+        let (low, high) = (ends.0.min(ends.1), ends.0.max(ends.1));
+        let all = parents.iter().map(|(from, more)| {
+            Grant::new("t").arg("x", millionths(*from, from + more))
+        });
+        let expected = (low..=high).all(|at| {
+            parents.iter().any(|(from, more)| (*from..=from + more).contains(&at))
+        });
+        let answer = narrow(&[&grants(all)], &one(millionths(low, high)));
+        prop_assert_eq!(answer.is_ok(), expected, "{:?}", answer);
+    }
+
     #[test]
     fn bounds_are_inside_themselves((mut bounds, _) in related()) {
         // Whoever signs a block gives its budgets a label.

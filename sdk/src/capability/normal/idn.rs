@@ -78,11 +78,10 @@ fn left(char: char) -> bool {
 /// Letters of scripts that are written from right to left: Hebrew, and Arabic without the letters that
 /// are spelled by two.
 fn right(char: char) -> bool {
-    match char {
-        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{63f}' | '\u{641}'..='\u{64a}' => true,
-        '\u{679}'..='\u{6d3}' => true,
-        _ => false,
-    }
+    matches!(
+        char,
+        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{63f}' | '\u{641}'..='\u{64a}' | '\u{679}'..='\u{6d3}'
+    )
 }
 
 /// Marks of Devanagari and Thai, which follow a letter.

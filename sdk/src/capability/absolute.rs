@@ -1,6 +1,7 @@
 //! A scope made absolute and checked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::alternatives::{MAX_GRANTS, is_one, split};
 use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
@@ -13,6 +14,12 @@ use crate::id::Timestamp;
 pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
+/// What is wrong with an approval that is asked of no key.
+pub(crate) const ASKS_NO_KEY: &str =
+    "an empty list asks for no approval; leave it out, or name a key";
+/// What is wrong with a list of names that a caveat allows, without a name.
+pub(crate) const NAMES_NOTHING: &str =
+    "an empty list allows nothing; leave it out, or name at least one";
 
 impl Scope {
     /// The scope in absolute terms, as of `now`, with every part checked.
@@ -22,12 +29,24 @@ impl Scope {
     /// Names the place and what is wrong there: a path that is not in normal form, a pattern that
     /// does not compile, more than 64 grants, an expiry that is not after `now`, ….
     pub fn at(&self, now: Timestamp) -> Result<Bounds, ScopeError> {
-        self.at_within(now, Timestamp::MAX)
+        self.at_within(now, Timestamp::MAX, None)
     }
 
-    /// As [`Scope::at`]; where no expiry is written, it is not later than `limit`.
-    pub(crate) fn at_within(&self, now: Timestamp, limit: Timestamp) -> Result<Bounds, ScopeError> {
+    /// As [`Scope::at`], for a child of a token that ends at `limit` and lives for `whole` from the
+    /// moment at which it was made, where that is known.
+    ///
+    /// An expiry that is not written is not later than `limit`. Nor is a relative one that is no longer
+    /// than the token's own: it says the same as the token's, only later.
+    pub(crate) fn at_within(
+        &self,
+        now: Timestamp,
+        limit: Timestamp,
+        whole: Option<Duration>,
+    ) -> Result<Bounds, ScopeError> {
         let expires = match self.expires {
+            Some(Expiry::In(life)) if whole.is_some_and(|whole| life <= whole) => {
+                now.saturating_add(life).min(limit)
+            }
             Some(Expiry::In(life)) => now.saturating_add(life),
             Some(Expiry::At(end)) => end,
             None => now.saturating_add(DEFAULT_LIFETIME).min(limit),
@@ -50,10 +69,7 @@ impl Scope {
             ("step", &self.step),
         ] {
             if set.as_ref().is_some_and(BTreeSet::is_empty) {
-                return Err(ScopeError::new(
-                    place,
-                    "an empty list allows nothing; leave it out, or name at least one",
-                ));
+                return Err(ScopeError::new(place, NAMES_NOTHING));
             }
         }
         Ok(Bounds {
@@ -73,6 +89,16 @@ impl Scope {
                 quorums: self.absolute_quorums()?,
             },
         })
+    }
+
+    /// How long a token with this scope lives that is made at `now`, as its scope says it: a child of
+    /// `parent`, the same of the token before, may say the same later.
+    pub(super) fn whole(&self, now: Timestamp, parent: Option<Duration>) -> Duration {
+        match self.expires {
+            Some(Expiry::In(life)) => life,
+            Some(Expiry::At(end)) => end.since(now),
+            None => parent.map_or(DEFAULT_LIFETIME, |parent| parent.min(DEFAULT_LIFETIME)),
+        }
     }
 
     fn absolute_grants(&self) -> Result<Grants, ScopeError> {
@@ -96,6 +122,9 @@ impl Scope {
             name_fault(&grant.capability).map_or(Ok(()), |what| {
                 Err(ScopeError::new(format!("{place}.tool"), what))
             })?;
+            if grant.asks_no_key {
+                return Err(ScopeError::new(format!("{place}.approved_by"), ASKS_NO_KEY));
+            }
             for (name, constraint) in &grant.args {
                 let place = format!("{place}.args.{name}");
                 if let Some(what) = name_fault(name)
@@ -202,7 +231,8 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
         .then(|| "a name has no control characters".to_owned())
 }
 
-fn empty_fault(constraint: &Constraint) -> Option<String> {
+/// What is wrong with a constraint that no value satisfies.
+pub(crate) fn empty_fault(constraint: &Constraint) -> Option<String> {
     let empty = match constraint {
         Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
         Constraint::Prefix(set)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::atom::{Atom, AtomType};
-use super::bounds::Grant;
+use super::bounds::{Grant, SPAWN};
 use super::cidr::Cidr;
 use super::constraint::Constraint;
 
@@ -13,10 +13,15 @@ pub(crate) const MAX_GRANTS: usize = 64;
 /// One grant as the alternatives that Datalog can write: one approver each, and one type of value
 /// in each constraint, since no predicate has two types.
 pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
-    let mut bare = Grant::new(grant.capability.as_str());
+    let mut bare = Grant::closed(grant.capability.as_str());
     bare.args = grant.args.clone();
-    bare.args
-        .retain(|_, constraint| *constraint != Constraint::Absent);
+    // A spawn has been granted with two arguments that it never has: without them it is the same.
+    let never = |name: &str| grant.capability == SPAWN && matches!(name, "budget" | "expires");
+    bare.args.retain(|name, constraint| match constraint {
+        Constraint::Absent => false,
+        Constraint::Any => !never(name),
+        _ => true,
+    });
     let mut alternatives = vec![bare];
     for (name, constraint) in &grant.args {
         let parts = parts(constraint);

@@ -9,6 +9,9 @@ use crate::id::Timestamp;
 
 /// The capability that a spawn is a call of.
 pub const SPAWN: &str = "agent.spawn";
+/// The arguments of a spawn that are free unless a grant says otherwise. `task` is absent where code
+/// spawns the child, and no model.
+const SPAWN_FREE: [&str; 3] = ["key", "scope", "task"];
 
 /// Leave to call one capability with arguments inside constraints.
 ///
@@ -20,31 +23,44 @@ pub struct Grant {
     pub(crate) args: BTreeMap<String, Constraint>,
     /// Keys any one of which must approve the call; in [`Bounds`] at most one.
     pub(crate) approvers: BTreeSet<PublicKey>,
+    /// Whether an approval was asked of an empty list of keys, which is an error of the scope.
+    pub(crate) asks_no_key: bool,
 }
 
 impl Grant {
     /// Leave to call `capability` without arguments; [`Grant::arg`] adds them.
+    ///
+    /// A grant of [`SPAWN`] leaves the arguments `scope`, `key` and `task` free from the start, since a
+    /// spawn gives the first two in any case. It needs a constraint for `role`, and another one for the
+    /// rest where they shall be constrained.
     #[must_use]
     pub fn new(capability: impl Into<String>) -> Self {
+        let mut grant = Self::closed(capability);
+        if grant.capability == SPAWN {
+            let free = SPAWN_FREE.map(|name| (name.to_owned(), Constraint::Any));
+            grant.args.extend(free);
+        }
+        grant
+    }
+
+    /// A grant of exactly the arguments that are added to it, as a token holds it.
+    pub(crate) fn closed(capability: impl Into<String>) -> Self {
         Self {
             capability: capability.into(),
             args: BTreeMap::new(),
             approvers: BTreeSet::new(),
+            asks_no_key: false,
         }
     }
 
     /// Leave to spawn children with one of these roles, whose scopes are narrower by construction.
+    ///
+    /// It is `Grant::new(SPAWN)` with `one_of` the roles for the argument `role`. An empty list is an
+    /// error of [`Scope::at`](super::Scope::at).
     #[must_use]
     pub fn spawn<R: Into<super::Atom>>(roles: impl IntoIterator<Item = R>) -> Self {
-        ["budget", "expires", "key", "scope", "task"]
-            .into_iter()
-            .fold(
-                Self::new(SPAWN).arg(
-                    "role",
-                    Constraint::OneOf(roles.into_iter().map(Into::into).collect()),
-                ),
-                |grant, name| grant.arg(name, Constraint::Any),
-            )
+        let roles = roles.into_iter().map(Into::into).collect();
+        Self::new(SPAWN).arg("role", Constraint::OneOf(roles))
     }
 
     /// Constrains the argument `name`; a second constraint for a name takes the first's place.
@@ -55,9 +71,12 @@ impl Grant {
     }
 
     /// Asks for the approval of any one of these keys for each call.
+    ///
+    /// No key at all is an error of [`Scope::at`](super::Scope::at): the call would need no approval.
     #[must_use]
     pub fn approved_by(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
         self.approvers.extend(keys);
+        self.asks_no_key = self.approvers.is_empty();
         self
     }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::compiled::Rules;
@@ -35,6 +36,8 @@ struct Inner {
     approvals: Vec<Approved>,
     /// When the first of the blocks expires.
     expires: Timestamp,
+    /// How long the token lives as its scope says it, where it was made in this process.
+    whole: Option<Duration>,
     /// The epoch of the keyring at which the root was last found trusted.
     trusted_at: AtomicU64,
     /// The generation of the revocations at which nothing of the chain was found revoked.
@@ -101,12 +104,26 @@ impl Chain {
                 hops,
                 approvals,
                 expires: expires.unwrap_or_default(),
+                whole: None,
                 trusted_at,
                 clean_at,
                 kept_at: AtomicU64::new(0),
                 most_hops,
             }),
         }
+    }
+
+    /// The chain, just made, with what its scope says of how long it lives.
+    pub(super) fn living(mut self, whole: Option<Duration>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.whole = whole;
+        }
+        self
+    }
+
+    /// How long the token lives as its scope says it; not known of one that was read from bytes.
+    pub(super) fn whole(&self) -> Option<Duration> {
+        self.inner.whole
     }
 
     pub(crate) fn links(&self) -> &[Arc<Link>] {

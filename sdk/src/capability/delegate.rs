@@ -18,11 +18,14 @@ impl Held {
     /// Derives a token for the holder of `to`: the same authority or less, in the role `role`.
     ///
     /// A scope without an expiry ends with this token, at the latest after
-    /// [`DEFAULT_LIFETIME`](super::DEFAULT_LIFETIME).
+    /// [`DEFAULT_LIFETIME`](super::DEFAULT_LIFETIME). So does one with a lifetime that is no longer than
+    /// the one that this token's own scope asked for, however much of that is over. A token that was read
+    /// from bytes does not say what its scope asked for: under it a lifetime that goes past its end is
+    /// wider.
     ///
     /// # Errors
     ///
-    /// [`MintError::Widens`] lists each way in which `scope` is wider than this token; nothing is
+    /// [`MintError::Widens`] lists each way in which `scope` is wider than this token; nothing else is
     /// narrowed silently. The others as for [`Authority::mint`](super::Authority::mint).
     pub fn delegate(
         &self,
@@ -31,21 +34,22 @@ impl Held {
         to: PublicKey,
         now: Timestamp,
     ) -> Result<Chain, MintError> {
-        let bounds = scope.at_within(now, self.chain.expires())?;
+        let whole = self.chain.whole();
+        let bounds = scope.at_within(now, self.chain.expires(), whole)?;
         let hop = self.chain.depth() + 1;
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
-        if let Some(most) = parents
-            .iter()
-            .filter_map(|parent| parent.caveats.depth)
-            .min()
-            && most < hop
-        {
-            return Err(Widens::depth(most, hop).into());
-        }
+        let depths = parents.iter().filter_map(|parent| parent.caveats.depth);
+        let most = depths.min().filter(|most| *most < hop);
+        let deeper = most.map(|most| Widens::depth(most, hop));
         let placed = bounds.clone().placed(hop, self.key.public(), to);
         let draft = self.draft(role, None, placed)?;
-        narrow(&parents, &bounds)?;
-        self.append(draft, to)
+        match (narrow(&parents, &bounds), deeper) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(widens)) | (Err(widens), None) => return Err(widens.into()),
+            (Err(widens), Some(deeper)) => return Err(widens.and(deeper).into()),
+        }
+        let chain = self.append(draft, to)?;
+        Ok(chain.living(Some(scope.whole(now, whole))))
     }
 
     /// Appends a hop without asking whether it is narrower, as foreign software could.
@@ -108,7 +112,8 @@ impl Held {
         let mut bounds = hop.bounds.clone();
         let limit = self.chain.expires().min(self.chain.ends());
         bounds.caveats.expires = later(bounds.caveats.expires, expires, limit)?;
-        self.sign_hop(&hop.role, Some(decision.to_owned()), bounds, to)
+        let renewed = self.sign_hop(&hop.role, Some(decision.to_owned()), bounds, to)?;
+        Ok(renewed.living(child.whole()))
     }
 
     /// Signs a hop that was signed before, where it is no wider than this token.

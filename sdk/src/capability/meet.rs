@@ -151,7 +151,7 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
 
 /// What two grants of one capability both allow; `None` when that is nothing.
 fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
-    let mut both = Grant::new(a.capability.as_str());
+    let mut both = Grant::closed(a.capability.as_str());
     // A pair that no call can satisfy is dropped, whatever else could not be expressed of it.
     let mut fault = None;
     for name in a.args.keys().chain(b.args.keys()).collect::<BTreeSet<_>>() {

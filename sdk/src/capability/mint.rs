@@ -68,16 +68,15 @@ impl Authority {
                     .to_owned(),
             ));
         }
-        self.sign(
-            AuthorityBlock {
-                lineage: random(),
-                ends,
-                principal: mandate.principal.clone(),
-                intent: mandate.intent.clone(),
-                bounds: bounds.placed(0, self.public(), to),
-            },
-            to,
-        )
+        let block = AuthorityBlock {
+            lineage: random(),
+            ends,
+            principal: mandate.principal.clone(),
+            intent: mandate.intent.clone(),
+            bounds: bounds.placed(0, self.public(), to),
+        };
+        let chain = self.sign(block, to)?;
+        Ok(chain.living(Some(scope.whole(now, None))))
     }
 
     /// Mints the first block of `chain` again with a later expiry: same lineage, same grants,
@@ -98,7 +97,7 @@ impl Authority {
         let mut block = authority.clone();
         block.bounds.caveats.expires =
             later(block.bounds.caveats.expires, expires, authority.ends)?;
-        self.sign(block, to)
+        Ok(self.sign(block, to)?.living(chain.whole()))
     }
 
     /// The first block of a chain that this root signed.

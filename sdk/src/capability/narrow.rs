@@ -47,9 +47,10 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     for parent in parents {
         caveats::ways(&child.caveats, &parent.caveats, &mut ways);
     }
-    // Several blocks refuse one place for the same reason; the first is enough.
+    // Several blocks refuse one place for the same reason. Those that give another are listed too:
+    // who mends what the first says meets the next.
     let mut seen = BTreeSet::new();
-    ways.retain(|way| seen.insert(way.place().to_owned()));
+    ways.retain(|way| seen.insert(way.clone()));
     ways.extend(
         child
             .caveats

@@ -35,7 +35,7 @@ impl Authority {
             })?;
             budget.max = more.max;
         }
-        self.sign(block, to)
+        Ok(self.sign(block, to)?.living(chain.whole()))
     }
 }
 
@@ -68,7 +68,8 @@ impl Held {
         };
         let moved = Moved(keys(child).into_iter().zip(keys(&self.chain)).collect());
         let bounds = carried(&hop.bounds, &moved);
-        self.sign_hop(&hop.role, hop.decision.clone(), bounds, to)
+        let again = self.sign_hop(&hop.role, hop.decision.clone(), bounds, to)?;
+        Ok(again.living(child.whole()))
     }
 }
 

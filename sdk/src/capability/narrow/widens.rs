@@ -14,7 +14,7 @@ pub struct Widens {
 }
 
 /// One way in which a child is wider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     place: String,
     child: String,
@@ -25,6 +25,12 @@ pub struct Way {
 impl Widens {
     pub(super) const fn new(ways: Vec<Way>) -> Self {
         Self { ways }
+    }
+
+    /// These ways and those of `other`.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.ways.extend(other.ways);
+        self
     }
 
     /// The chain may not grow to `hop` hops, whatever the scope of the next.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::{DECIMAL, HASH};
+use crate::capability::absolute::empty_fault;
 use crate::capability::atom::Atom;
 use crate::capability::constraint::{Constraint, with_slash};
 use crate::capability::decimal::Decimal;
@@ -57,7 +58,7 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
         )));
     };
     let inner = place.member(kind, value);
-    Ok(match kind.as_str() {
+    let constraint = match kind.as_str() {
         "eq" => Constraint::Eq(atom(&inner)?),
         "one_of" => Constraint::OneOf(atoms(&inner)?),
         "subset_of" => Constraint::SubsetOf(atoms(&inner)?),
@@ -72,15 +73,28 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
             return Err(place.fault(format!("`{word}` is written as a bare string: \"{word}\"")));
         }
         other => return Err(place.unknown("constraint", other, &KINDS)),
-    })
+    };
+    // What allows nothing, and what limits nothing, is known without the rest of the scope.
+    let open = Constraint::Range {
+        min: None,
+        max: None,
+    };
+    let limits = constraint != open && constraint != Constraint::Url(UrlPattern::default());
+    let fault = match limits {
+        true => empty_fault(&constraint),
+        false => constraint.fault(),
+    };
+    fault.map_or(Ok(constraint), |what| Err(place.fault(what)))
 }
 
 fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
-    if let Some(hash) = only_member(place.value, HASH).and_then(hex::read) {
-        return Ok(Atom::Hash(hash));
+    if let Some(stand_in) = stand_in(place)? {
+        return Ok(stand_in);
     }
-    if let Some(number) = only_member(place.value, DECIMAL).and_then(|text| text.parse().ok()) {
-        return Ok(Atom::Num(number));
+    if let Some(name) = hidden_stand_in(place.value) {
+        return Err(place.fault(format!(
+            "`{name}` stands for a whole value and not for a part of one; write the whole value by its hash, {{\"{HASH}\": …}}"
+        )));
     }
     Atom::of(place.value).ok_or_else(|| match place.value {
         Value::Null => place
@@ -89,10 +103,41 @@ fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
     })
 }
 
-/// The text of an object's one member, if it has that name.
-fn only_member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    let object = value.as_object().filter(|object| object.len() == 1)?;
-    object.get(name)?.as_str()
+/// The value that `{"$sha256": …}` or `{"$decimal": …}` stands for; `None` of anything else.
+fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
+    let Some(object) = place.value.as_object() else {
+        return Ok(None);
+    };
+    let Some(name) = [HASH, DECIMAL]
+        .into_iter()
+        .find(|name| object.contains_key(*name))
+    else {
+        return Ok(None);
+    };
+    let only = [name];
+    let field = place.fields(&only)?;
+    let Some(inner) = field(name) else {
+        return Ok(None);
+    };
+    if name == DECIMAL {
+        return inner.parse("a number as a string").map(Atom::Num).map(Some);
+    }
+    let text = inner.text("a hash as a string")?;
+    let hash = hex::read(text)
+        .ok_or_else(|| inner.fault("a hash is written as 64 hexadecimal digits in lower case"))?;
+    Ok(Some(Atom::Hash(hash)))
+}
+
+/// The stand-in that is part of a value, where it would be compared as the object that it is.
+fn hidden_stand_in(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Array(items) => items.iter().find_map(hidden_stand_in),
+        Value::Object(members) => [HASH, DECIMAL]
+            .into_iter()
+            .find(|name| members.contains_key(*name))
+            .or_else(|| members.values().find_map(hidden_stand_in)),
+        _ => None,
+    }
 }
 
 fn atoms(place: &Place<'_>) -> Result<BTreeSet<Atom>, ScopeError> {
@@ -109,7 +154,7 @@ fn range(place: &Place<'_>) -> Result<Constraint, ScopeError> {
 }
 
 fn decimal(place: &Place<'_>) -> Result<Decimal, ScopeError> {
-    if let Some(number) = only_member(place.value, DECIMAL).and_then(|text| text.parse().ok()) {
+    if let Some(Atom::Num(number)) = stand_in(place)? {
         return Ok(number);
     }
     let Value::Number(number) = place.value else {

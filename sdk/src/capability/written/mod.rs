@@ -19,6 +19,7 @@ mod constraint;
 mod lifetime;
 mod place;
 mod scope;
+mod strict;
 #[cfg(feature = "toml")]
 mod toml;
 mod write;
@@ -97,8 +98,11 @@ impl Serialize for Scope {
 }
 
 impl<'de> Deserialize<'de> for Scope {
-    /// As [`Scope::from_value`].
+    /// As [`Scope::from_json`]: a key that stands twice in one object is an error, and so is nesting
+    /// that is too deep, whatever the format is.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(&Value::deserialize(deserializer)?).map_err(de::Error::custom)
+        let strict::Strict(value) = strict::Strict::deserialize(deserializer)?;
+        canonical::check(&value).map_err(de::Error::custom)?;
+        Self::from_value(&value).map_err(de::Error::custom)
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::{constraint, lifetime};
+use crate::capability::absolute::{ASKS_NO_KEY, NAMES_NOTHING};
 use crate::capability::bounds::{Budget, Grant, Grants, Quorum};
 use crate::capability::facts::{Risk, Sensitivity};
 use crate::capability::keys::PublicKey;
@@ -31,6 +32,7 @@ const FIELDS: [&str; 14] = [
 pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
     let field = place.fields(&FIELDS)?;
     let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
+    let names = |name: &str| field(name).map(|place| names(&place)).transpose();
     let grants = field("grants").ok_or_else(|| {
         place.fault(
             "`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all",
@@ -42,9 +44,9 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
             .map(|place| place.parse("a time in RFC 3339"))
             .transpose()?,
         expires: expiry(field("expires_in"), field("expires_at"))?,
-        audience: texts("audience")?,
-        task: texts("task")?,
-        step: texts("step")?,
+        audience: names("audience")?,
+        task: names("task")?,
+        step: names("step")?,
         dataset: texts("dataset")?,
         risk: field("max_risk")
             .map(|place| level(&place, "risk", Risk::ALL, Risk::name))
@@ -56,14 +58,29 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
         depth: field("max_depth").map(|place| depth(&place)).transpose()?,
         budgets: field("budget").map_or(Ok(Vec::new()), |place| budgets(&place))?,
         quorums: match field("approvals") {
-            Some(place) => place
-                .list("a list of approvals")?
-                .iter()
-                .map(quorum)
-                .collect::<Result<_, _>>()?,
+            Some(place) => {
+                let entries = place.list("a list of approvals")?;
+                if entries.is_empty() {
+                    return Err(place.fault(ASKS_NOTHING));
+                }
+                entries.iter().map(quorum).collect::<Result<_, _>>()?
+            }
             None => Vec::new(),
         },
     })
+}
+
+const ASKS_NOTHING: &str = "an empty list asks for no approval; leave it out, or write one";
+const LIMITS_NOTHING: &str =
+    "nothing is limited here; leave it out, or write the most that may be used";
+
+/// One name or a list of them, of which there is at least one.
+fn names(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
+    let names = place.texts()?;
+    match names.is_empty() {
+        true => Err(place.fault(NAMES_NOTHING)),
+        false => Ok(names),
+    }
 }
 
 fn level<T: Copy>(
@@ -130,23 +147,20 @@ fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
         }
     }
     match field("approved_by") {
-        Some(place) => {
-            let keys = keys(&place)?;
-            if keys.is_empty() {
-                return Err(place.fault("an empty list asks nobody; leave it out, or name a key"));
-            }
-            Ok(grant.approved_by(keys))
-        }
+        Some(place) => Ok(grant.approved_by(keys(&place)?)),
         None => Ok(grant),
     }
 }
 
-/// One public key or a list of them.
+/// One public key or a list of them, of which there is at least one.
 fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
     match place.value {
         Value::String(_) => Ok(BTreeSet::from([place.parse("a public key")?])),
         _ => {
             let items = place.list("a public key or a list of them")?;
+            if items.is_empty() {
+                return Err(place.fault(ASKS_NO_KEY));
+            }
             let keys: BTreeSet<_> = items
                 .iter()
                 .map(|key| key.parse("a public key"))
@@ -164,11 +178,18 @@ fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
 /// An object from what is counted to one limit or a list of them.
 fn budgets(place: &Place<'_>) -> Result<Vec<Budget>, ScopeError> {
     let mut budgets = Vec::new();
-    for (kind, value) in place.object("an object from what is counted to the most of it")? {
+    let kinds = place.object("an object from what is counted to the most of it")?;
+    if kinds.is_empty() {
+        return Err(place.fault(LIMITS_NOTHING));
+    }
+    for (kind, value) in kinds {
         let limits = place.member(kind, value);
         match value {
+            Value::Array(items) if items.is_empty() => {
+                return Err(limits.fault(LIMITS_NOTHING));
+            }
             Value::Array(_) => {
-                for limit in limits.list("")? {
+                for limit in limits.list("a list of limits")? {
                     budgets.push(budget(kind, &limit)?);
                 }
             }
@@ -203,9 +224,13 @@ fn quorum(place: &Place<'_>) -> Result<Quorum, ScopeError> {
     let need = needed("need")?;
     let count = need.integer(5)?;
     let count = u8::try_from(count).map_err(|error| need.fault(error.to_string()))?;
-    Ok(Quorum::new(
-        needed("tools")?.texts()?,
-        count,
-        keys(&needed("of")?)?,
-    ))
+    if count == 0 {
+        return Err(need.fault("0 asks for no approval; write how many of the keys must approve"));
+    }
+    let tools = needed("tools")?;
+    let names = tools.texts()?;
+    if names.is_empty() {
+        return Err(tools.fault(ASKS_NOTHING));
+    }
+    Ok(Quorum::new(names, count, keys(&needed("of")?)?))
 }

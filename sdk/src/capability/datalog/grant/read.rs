@@ -32,7 +32,7 @@ pub(crate) fn read<'a>(
         (table.string(predicate.name)? == name).then_some(term)
     };
     let (capability, names) = (next("tool")?, next("arg_names")?);
-    let mut grant = Grant::new(str_of(capability, table)?);
+    let mut grant = Grant::closed(str_of(capability, table)?);
     let mut about = found.about(names)?;
     let listed = about.find(|found| found.kind == Bin::Contains)?;
     for name in strs(listed.left, table)? {

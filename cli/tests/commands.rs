@@ -267,6 +267,16 @@ fn a_refused_delegation_lists_each_way_it_is_wider() {
         (Some("widens"), Some(4))
     );
 
+    // Where no hop may follow, what else is wider is listed as well.
+    let line = format!(
+        "attenuate reader.token --root ROOT --key reader.pem --role r --scope wide.json --new-key wide.pem --now {NOW}"
+    );
+    let ran = place.run(&line);
+    assert_eq!(ran.code, 3);
+    for what in ["max_depth", "grants[0].args.path", "expires_at", "audience"] {
+        assert!(ran.out.contains(what), "{what}: {}", ran.out);
+    }
+
     // The reader holds no `agent.spawn`; the lead's key does not hold the reader's token.
     let line =
         "attenuate reader.token --root ROOT --role r --scope child.json --new-key wide.pem --now";

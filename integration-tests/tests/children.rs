@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bailiwick::agent::{
-    Agent, ChildFailed, Children, Ended, Orchestrator, OrchestratorBuilder, Spawn,
+    Agent, ChildFailed, Children, Ended, Orchestrator, OrchestratorBuilder, Spawn, SpawnError,
 };
 use bailiwick::capability::{Authority, Grant, Risk, Scope};
+use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Effect, Revocable};
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::model::{Completion, Model, ModelError, Request};
@@ -226,4 +227,25 @@ async fn children_that_are_dropped_have_ended() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_helper_whose_scope_names_the_lifetime_of_its_parent_begins_later_too() {
+    let clock = ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap());
+    let (orchestrator, _) = lead(|builder| builder.clock(Arc::new(clock.clone()))).await;
+    let ten = |scope: Scope| scope.expires_in(Duration::from_secs(600));
+    let lead = orchestrator.agent("first", ten(scope())).await.unwrap();
+    clock.advance(Duration::from_secs(1));
+    let middle = lead.spawn("worker").scope(ten(scope())).await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    let leaf = middle.spawn("worker").scope(ten(work())).await.unwrap();
+    let end = lead.held().chain().expires();
+    assert_eq!(leaf.held().chain().expires(), end);
+    // Longer than the parent's own is wider, however little of the parent's is over.
+    let longer = work().expires_in(Duration::from_secs(601));
+    let Err(SpawnError::Widens(widens)) = lead.spawn("worker").scope(longer).await else {
+        panic!("it is wider");
+    };
+    assert_eq!(widens.ways().len(), 1);
+    assert_eq!(widens.ways()[0].place(), "expires_at");
 }

@@ -36,11 +36,20 @@ impl Grant {
     #[must_use]
     pub fn new(capability: impl Into<String>) -> Self {
         let mut grant = Self::closed(capability);
-        if grant.capability == SPAWN {
-            let free = SPAWN_FREE.map(|name| (name.to_owned(), Constraint::Any));
-            grant.args.extend(free);
-        }
+        let free = grant.left_free().iter();
+        let free: Vec<_> = free
+            .map(|name| ((*name).to_owned(), Constraint::Any))
+            .collect();
+        grant.args.extend(free);
         grant
+    }
+
+    /// The arguments that a grant of this capability leaves free where it is written without them.
+    pub(crate) fn left_free(&self) -> &'static [&'static str] {
+        match self.capability.as_str() {
+            SPAWN => &SPAWN_FREE,
+            _ => &[],
+        }
     }
 
     /// A grant of exactly the arguments that are added to it, as a token holds it.
@@ -331,3 +340,6 @@ pub(crate) fn patterns(grants: &[Grant]) -> impl Iterator<Item = &str> {
     });
     sources.flatten().map(String::as_str)
 }
+
+#[cfg(test)]
+mod tests;

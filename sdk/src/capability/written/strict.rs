@@ -103,3 +103,6 @@ impl<'de> Visitor<'de> for Reader {
 fn number<E: Error>(text: &str) -> Result<Value, E> {
     crate::capability::canonical::read(text).map_err(E::custom)
 }
+
+#[cfg(test)]
+mod tests;

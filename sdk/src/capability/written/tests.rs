@@ -231,6 +231,122 @@ fn every_fault_names_its_place() {
             with("budget", json!({"calls": {"max": 1, "set_by": "x"}})),
             "budget.calls.set_by: a public key",
         ),
+        (
+            with("budget", json!({"calls": []})),
+            "budget.calls: nothing is limited here",
+        ),
+        (with("budget", json!({})), "budget: nothing is limited here"),
+        (
+            with("budget", json!({"calls": {"max": null}})),
+            "budget.calls.max: an integer",
+        ),
+        (
+            with("budget", json!({"calls": [null]})),
+            "budget.calls[0]: an integer",
+        ),
+        (with("audience", json!([])), "audience: an empty list"),
+        (with("task", json!([])), "task: an empty list"),
+        (with("step", json!([])), "step: an empty list"),
+        (with("approvals", json!([])), "approvals: an empty list"),
+        (
+            with(
+                "approvals",
+                json!([{"tools": [], "need": 1, "of": [key(0)]}]),
+            ),
+            "approvals[0].tools: an empty list",
+        ),
+        (
+            with("approvals", json!([{"tools": ["t"], "need": 1, "of": []}])),
+            "approvals[0].of: an empty list",
+        ),
+        (
+            with(
+                "approvals",
+                json!([{"tools": ["t"], "need": 0, "of": [key(0)]}]),
+            ),
+            "approvals[0].need: 0 asks for no approval",
+        ),
+        (
+            arg(json!({"one_of": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"subset_of": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"prefix": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"path_under": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"host": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"cidr": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"matches": []})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"url": {"hosts": ["a.org"], "ports": []}})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (arg(json!({"url": {}})), "grants[0].args.to: `url` needs"),
+        (
+            arg(json!({"range": {}})),
+            "grants[0].args.to: `range` needs",
+        ),
+        (
+            arg(json!({"range": {"min": null}})),
+            "grants[0].args.to.range.min: a number",
+        ),
+        (
+            arg(json!({"range": {"min": 2, "max": 1}})),
+            "grants[0].args.to: the constraint allows no value",
+        ),
+        (
+            arg(json!({"eq": {"$decimal": "05"}})),
+            "grants[0].args.to.eq.$decimal: `05` is not a number",
+        ),
+        (
+            arg(json!({"range": {"max": {"$decimal": "05"}}})),
+            "grants[0].args.to.range.max.$decimal: `05` is not a number",
+        ),
+        (
+            arg(json!({"range": {"max": {"$sha256": "0".repeat(64)}}})),
+            "grants[0].args.to.range.max: a number",
+        ),
+        (
+            arg(json!({"one_of": ["a", {"$decimal": 5}]})),
+            "grants[0].args.to.one_of[1].$decimal: a number as a string",
+        ),
+        (
+            arg(json!({"eq": {"$decimal": "5", "unit": "eur"}})),
+            "grants[0].args.to.eq: unknown field `unit`",
+        ),
+        (
+            arg(json!({"eq": {"$sha256": "0".repeat(63)}})),
+            "grants[0].args.to.eq.$sha256: a hash is written as 64",
+        ),
+        (
+            arg(json!({"subset_of": [{"$sha256": "A".repeat(64)}]})),
+            "grants[0].args.to.subset_of[0].$sha256: a hash is written as 64",
+        ),
+        (
+            arg(json!({"eq": {"$sha256": null}})),
+            "grants[0].args.to.eq.$sha256: a hash as a string",
+        ),
+        (
+            arg(json!({"eq": [1, {"k": {"$decimal": "5"}}]})),
+            "grants[0].args.to.eq: `$decimal` stands for a whole value",
+        ),
         (with("approvals", json!({})), "approvals: a list"),
         (
             with("approvals", json!([{"tools": ["t"], "of": []}])),
@@ -254,6 +370,10 @@ fn every_fault_names_its_place() {
     ] {
         let error = Scope::from_value(&value).expect_err(expected).to_string();
         assert!(error.starts_with(expected), "{error}\n{expected}");
+    }
+    // What restricts to nothing is no limit left out.
+    for (name, value) in [("taint", json!([])), ("dataset", json!([]))] {
+        assert!(Scope::from_value(&with(name, value)).is_ok(), "{name}");
     }
     let error = Scope::from_json(r#"{"grants": [], "grants": "inherit"}"#).unwrap_err();
     assert!(error.to_string().contains("grants"), "{error}");
@@ -393,6 +513,15 @@ fn toml_says_the_same() {
         (
             "grants = []\nexpires_at = 12:00:00",
             "expires_at: `12:00:00`",
+        ),
+        ("grants = []\n[budget]", "budget: nothing is limited here"),
+        (
+            "grants = []\nbudget = { calls = [] }",
+            "budget.calls: nothing is limited here",
+        ),
+        (
+            "grants = [{ tool = \"t\", args = { x = { eq = { \"$decimal\" = \"05\" } } } }]",
+            "grants[0].args.x.eq.$decimal: `05`",
         ),
     ] {
         let error = Scope::from_toml(text).unwrap_err().to_string();

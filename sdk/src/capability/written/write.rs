@@ -88,11 +88,15 @@ fn displayed(set: impl IntoIterator<Item = impl ToString>) -> Value {
 }
 
 fn grant(grant: &Grant) -> Value {
-    let args: Map<_, _> = grant
+    let mut args: Map<_, _> = grant
         .args
         .iter()
         .map(|(name, one)| (name.clone(), constraint(one)))
         .collect();
+    // A block's grant of a spawn may not list what a written one leaves free.
+    for name in grant.left_free() {
+        args.entry(*name).or_insert_with(|| json!("absent"));
+    }
     object([
         ("tool", Some(grant.capability.as_str().into())),
         ("args", (!args.is_empty()).then(|| args.into())),

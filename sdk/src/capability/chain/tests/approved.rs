@@ -6,11 +6,11 @@ use super::*;
 fn payer(any: &[PublicKey], need: u8, of: &[PublicKey]) -> (KeyRing, Held) {
     let root = Authority::generate();
     let holder = key();
-    let mut scope = Scope::new().grant(
-        Grant::new("pay")
-            .arg("to", one_of(["a", "b"]))
-            .approved_by(any.iter().copied()),
-    );
+    let mut grant = Grant::new("pay").arg("to", one_of(["a", "b"]));
+    if !any.is_empty() {
+        grant = grant.approved_by(any.iter().copied());
+    }
+    let mut scope = Scope::new().grant(grant);
     if need > 0 {
         scope = scope.quorum(Quorum::new(["pay"], need, of.iter().copied()));
     }

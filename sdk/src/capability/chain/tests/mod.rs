@@ -22,6 +22,7 @@ use super::super::url_pattern::UrlPattern;
 use super::*;
 
 mod approved;
+mod ends;
 mod renewed;
 
 fn at(secs: u64) -> Timestamp {

@@ -7,16 +7,13 @@ use super::alternatives::{MAX_GRANTS, is_one, split};
 use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
 use super::constraint::Constraint;
 use super::pattern::{self, MAX_PATTERNS};
-use super::scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
+use super::scope::{ASKS_NO_KEY, DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
 use crate::id::Timestamp;
 
 /// The most keys that one demand for approvals lists.
 pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
-/// What is wrong with an approval that is asked of no key.
-pub(crate) const ASKS_NO_KEY: &str =
-    "an empty list asks for no approval; leave it out, or name a key";
 /// What is wrong with a list of names that a caveat allows, without a name.
 pub(crate) const NAMES_NOTHING: &str =
     "an empty list allows nothing; leave it out, or name at least one";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::atom::{Atom, AtomType};
-use super::bounds::{Grant, SPAWN};
+use super::bounds::Grant;
 use super::cidr::Cidr;
 use super::constraint::Constraint;
 
@@ -15,13 +15,8 @@ pub(crate) const MAX_GRANTS: usize = 64;
 pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
     let mut bare = Grant::closed(grant.capability.as_str());
     bare.args = grant.args.clone();
-    // A spawn has been granted with two arguments that it never has: without them it is the same.
-    let never = |name: &str| grant.capability == SPAWN && matches!(name, "budget" | "expires");
-    bare.args.retain(|name, constraint| match constraint {
-        Constraint::Absent => false,
-        Constraint::Any => !never(name),
-        _ => true,
-    });
+    bare.args
+        .retain(|_, constraint| *constraint != Constraint::Absent);
     let mut alternatives = vec![bare];
     for (name, constraint) in &grant.args {
         let parts = parts(constraint);

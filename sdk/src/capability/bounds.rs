@@ -9,9 +9,9 @@ use crate::id::Timestamp;
 
 /// The capability that a spawn is a call of.
 pub const SPAWN: &str = "agent.spawn";
-/// The arguments of a spawn that are free unless a grant says otherwise. `task` is absent where code
-/// spawns the child, and no model.
-const SPAWN_FREE: [&str; 3] = ["key", "scope", "task"];
+/// The arguments of a spawn that are free unless a grant says otherwise. `task` is given where a model
+/// asks for the child, `budget` and `expires` by no spawn of this version: the scope says both.
+const SPAWN_FREE: [&str; 5] = ["budget", "expires", "key", "scope", "task"];
 
 /// Leave to call one capability with arguments inside constraints.
 ///
@@ -30,9 +30,9 @@ pub struct Grant {
 impl Grant {
     /// Leave to call `capability` without arguments; [`Grant::arg`] adds them.
     ///
-    /// A grant of [`SPAWN`] leaves the arguments `scope`, `key` and `task` free from the start, since a
-    /// spawn gives the first two in any case. It needs a constraint for `role`, and another one for the
-    /// rest where they shall be constrained.
+    /// A grant of [`SPAWN`] leaves every argument of a spawn but `role` free from the start: `scope`, `key`,
+    /// `task`, `budget` and `expires`. So it is the same grant whoever lists them; a constraint of one of
+    /// them takes the place of [`any`](super::any).
     #[must_use]
     pub fn new(capability: impl Into<String>) -> Self {
         let mut grant = Self::closed(capability);

@@ -11,6 +11,10 @@ use crate::id::Timestamp;
 /// How long a token lives where its scope does not say.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
+/// What is wrong with an approval that is asked of no key.
+pub(crate) const ASKS_NO_KEY: &str =
+    "an empty list asks for no approval; leave it out, or name a key";
+
 /// `n` seconds.
 #[must_use]
 pub const fn seconds(n: u64) -> Duration {

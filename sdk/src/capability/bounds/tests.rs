@@ -27,7 +27,7 @@ fn spellings() -> Vec<Scope> {
         spawn(""),
         spawn(r#", "scope": "any", "key": "any""#),
         spawn(r#", "scope": "any", "key": "any", "task": "any""#),
-        // As every grant of it was written before.
+        // As a token's bounds are written.
         spawn(
             r#", "scope": "any", "key": "any", "task": "any", "budget": "any", "expires": "any""#,
         ),
@@ -50,7 +50,7 @@ fn leave_to_spawn_has_one_spelling() {
         panic!("grants are listed");
     };
     let names: Vec<_> = grants[0].args().keys().map(String::as_str).collect();
-    assert_eq!(names, ["key", "role", "scope", "task"]);
+    assert_eq!(names, ["budget", "expires", "key", "role", "scope", "task"]);
 }
 
 #[test]

@@ -91,16 +91,17 @@ fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
     if let Some(stand_in) = stand_in(place)? {
         return Ok(stand_in);
     }
-    if let Some(name) = hidden_stand_in(place.value) {
-        return Err(place.fault(format!(
-            "`{name}` stands for a whole value and not for a part of one; write the whole value by its hash, {{\"{HASH}\": …}}"
-        )));
-    }
-    Atom::of(place.value).ok_or_else(|| match place.value {
+    let atom = Atom::of(place.value).ok_or_else(|| match place.value {
         Value::Null => place
             .fault("null is not a value; write `absent` for an argument that must not be given"),
         _ => place.fault("the value is nested too deep, or holds an integer of more than 64 bits"),
-    })
+    })?;
+    match hidden_stand_in(place.value) {
+        None => Ok(atom),
+        Some(name) => Err(place.fault(format!(
+            "`{name}` stands for a whole value and not for a part of one; write the whole value by its hash, {{\"{HASH}\": …}}"
+        ))),
+    }
 }
 
 /// The value that `{"$sha256": …}` or `{"$decimal": …}` stands for; `None` of anything else.

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::{constraint, lifetime};
-use crate::capability::absolute::{ASKS_NO_KEY, NAMES_NOTHING};
+use crate::capability::absolute::NAMES_NOTHING;
 use crate::capability::bounds::{Budget, Grant, Grants, Quorum};
 use crate::capability::facts::{Risk, Sensitivity};
 use crate::capability::keys::PublicKey;
-use crate::capability::scope::{Expiry, Scope, ScopeError};
+use crate::capability::scope::{ASKS_NO_KEY, Expiry, Scope, ScopeError};
 
 const FIELDS: [&str; 14] = [
     "grants",

@@ -28,10 +28,5 @@ pub fn within<T>(most: [u64; 4], what: &str, run: impl FnOnce() -> T) -> T {
 }
 
 fn counts(work: Work) -> [u64; 4] {
-    [
-        work.signatures,
-        work.patterns,
-        work.steps,
-        work.comparisons,
-    ]
+    [work.signatures, work.patterns, work.steps, work.comparisons]
 }

@@ -97,6 +97,28 @@ impl Constraint {
         }
     }
 
+    /// How many values, prefixes, hosts and the like it lists.
+    pub(crate) fn values(&self) -> usize {
+        match self {
+            Self::Eq(_) => 1,
+            Self::OneOf(set) | Self::SubsetOf(set) => set.len(),
+            Self::Prefix(set) | Self::PathUnder(set) | Self::Host(set) | Self::Matches(set) => {
+                set.len()
+            }
+            Self::Cidr(set) => set.len(),
+            Self::Url(UrlPattern {
+                schemes,
+                hosts,
+                ports,
+                paths,
+            }) => {
+                let sets = [schemes, hosts, paths].into_iter().flatten();
+                sets.map(BTreeSet::len).sum::<usize>() + ports.as_ref().map_or(0, BTreeSet::len)
+            }
+            Self::Range { .. } | Self::Any | Self::Absent => 0,
+        }
+    }
+
     /// As [`Constraint::fault`] but for patterns, which whoever compiles them judges.
     pub(crate) fn profile_fault(&self) -> Option<String> {
         match self {

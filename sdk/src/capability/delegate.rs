@@ -8,7 +8,7 @@ use super::datalog::{Block, HopBlock};
 use super::held::Held;
 use super::keys::PublicKey;
 use super::link::{Draft, Link};
-use super::mint::{MintError, finish, later, size};
+use super::mint::{MintError, finish, fits, later, size};
 use super::narrow::{Widens, narrow};
 use super::place::role_fits;
 use super::scope::Scope;
@@ -34,6 +34,7 @@ impl Held {
         to: PublicKey,
         now: Timestamp,
     ) -> Result<Chain, MintError> {
+        fits(scope)?;
         let whole = self.chain.whole();
         let bounds = scope.at_within(now, self.chain.expires(), whole)?;
         let hop = self.chain.depth() + 1;
@@ -67,6 +68,7 @@ impl Held {
         to: PublicKey,
         now: Timestamp,
     ) -> Result<Chain, MintError> {
+        fits(scope)?;
         let bounds = scope
             .at(now)?
             .placed(self.chain.depth() + 1, self.key.public(), to);

@@ -59,6 +59,7 @@ impl Authority {
         to: PublicKey,
         now: Timestamp,
     ) -> Result<Chain, MintError> {
+        fits(scope)?;
         let bounds = scope.at(now)?;
         let expires = bounds.caveats.expires;
         let ends = mandate.ends.map_or(expires, Timestamp::floor_to_second);
@@ -159,6 +160,20 @@ pub(super) fn finish(
     // Exactly what a reader counts: what is made here can be read back.
     size(chain.length())?;
     Ok(chain)
+}
+
+/// Whether the values that a scope lists could fit in one token: looked at before anything is done with
+/// them.
+pub(super) fn fits(scope: &Scope) -> Result<(), MintError> {
+    /// The fewest bytes that a value takes: a term of a set, whose string is there already.
+    const VALUE: usize = 4;
+    let bytes = scope.values().saturating_mul(VALUE);
+    if bytes > MAX_BYTES {
+        return Err(MintError::Profile(format!(
+            "the token would have at least {bytes} bytes, more than {MAX_BYTES}; list fewer values"
+        )));
+    }
+    Ok(())
 }
 
 /// Whether so many bytes fit in one token.

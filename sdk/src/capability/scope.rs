@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::bounds::{Budget, Grant, Grants, Quorum};
+use super::constraint::Constraint;
 use super::facts::{Risk, Sensitivity};
 use super::make::Strings;
 use crate::id::Timestamp;
@@ -128,6 +129,17 @@ impl Scope {
         Self {
             grants: Grants::Inherit,
             ..Self::new()
+        }
+    }
+
+    /// How many values its grants list. Each takes some bytes of a token.
+    pub(crate) fn values(&self) -> usize {
+        match &self.grants {
+            Grants::Inherit => 0,
+            Grants::Only(grants) => {
+                let constraints = grants.iter().flat_map(|grant| grant.args.values());
+                constraints.map(Constraint::values).sum()
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Drives a run: asks the model, makes the calls of a turn at once, and ends the task. Where the
+//! Drives a run: asks the model, makes the calls of a turn in order, and ends the task. Where the
 //! store is durable, every step is kept before the next one is taken.
 
 mod calls;
@@ -79,7 +79,7 @@ pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Run
     } = resumed;
     let member = agent.member.clone();
     let (machine, is_new) = match run {
-        Some(run) => (equipped(&member, run), false),
+        Some(run) => (equipped(&member, run.again()), false),
         None => (begun(&member, task, wanted.as_ref()), true),
     };
     let driver = Driver {
@@ -220,7 +220,13 @@ impl Driver {
                 let _ = self.machine.cancel(self.cancelled());
             }
             let told = match self.machine.next() {
-                Step::Done(finished) => return finished,
+                Step::Done(finished) => {
+                    if self.may_stop() && finished.ended.may_go_on() {
+                        let why = finished.text.clone();
+                        self.member.emit(EventKind::Paused { why });
+                    }
+                    return finished;
+                }
                 Step::AskModel(request) => {
                     let turn = self.machine.turns().saturating_add(1);
                     self.member.emit(EventKind::Thinking { turn });

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::calls::with_unique_ids;
+use super::answer::{NoAnswer, no_answer};
+use super::calls::{told_once, with_unique_ids};
+use super::loops::Loops;
 use super::settle::cleaned;
-use super::state::{Phase, State, VERSION};
+use super::state::{Phase, Stalled, State, VERSION};
 use super::text::{escaped, shown};
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
@@ -44,8 +46,12 @@ impl Run {
                 sensitivity: 0,
                 denials: Vec::new(),
                 refusals: BTreeMap::new(),
+                loops: Loops::default(),
+                unmeasured: 0,
                 output: None,
                 unfit: 0,
+                no_answers: 0,
+                stalled: None,
                 phase: Phase::Asking {},
             },
         }
@@ -110,6 +116,12 @@ impl Run {
         self.state.asked()
     }
 
+    /// Whether the last completion asked for one call and no other.
+    pub(in crate::agent) fn is_only_call(&self) -> bool {
+        let over = matches!(self.state.phase, Phase::Calling { over, .. } if over > 0);
+        self.state.asked().len() == 1 && !over
+    }
+
     /// The conversation so far.
     #[must_use]
     pub fn messages(&self) -> &[Message] {
@@ -155,42 +167,46 @@ impl Run {
 
     /// Records what the model answered: its calls are open from here on, or the run is over.
     ///
+    /// Of a completion that was cut short, refused or filtered no call is made; the model is told why, and
+    /// asked again. So it is where the completion is empty. After [`Limits::max_corrections`] of those in a
+    /// row the run stops until it is taken up again ([`Run::again`]).
+    ///
+    /// A call that is there twice, with one id, is one call. Calls beyond [`Limits::max_calls`] are not
+    /// kept; the model is told how many there were, with the last result of the turn.
+    ///
     /// # Errors
     ///
     /// When the run did not ask its model.
     pub fn completed(&mut self, completion: Completion) -> Result<(), RunError> {
         self.expect_asking()?;
+        self.count(&completion);
+        if let Some(why) = no_answer(&completion) {
+            self.ask_again(completion.text, why);
+            return Ok(());
+        }
         let used = self.state.call_ids();
         let state = &mut self.state;
-        state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
-        state.stop = Some(completion.stop);
-        let calls = with_unique_ids(completion.calls, state.turns, used);
-        let max = state.limits.max_calls;
-        let too_many = || {
-            CallOutcome::Failed(format!(
-                "not made: at most {max} calls are made in one turn"
-            ))
-        };
-        let outcomes: BTreeMap<_, _> = calls
-            .iter()
-            .skip(max)
-            .map(|call| (call.id.clone(), too_many()))
-            .collect();
-        state.phase = if calls.is_empty() {
-            Phase::Done {
+        state.no_answers = 0;
+        let is_final = completion.calls.is_empty();
+        let mut calls = told_once(completion.calls);
+        let over = calls.len().saturating_sub(state.limits.max_calls);
+        calls.truncate(state.limits.max_calls);
+        let calls = with_unique_ids(calls, state.turns, used);
+        if is_final {
+            state.phase = Phase::Done {
                 ended: Ended::Answer,
                 text: completion.text.clone().unwrap_or_default(),
-            }
+            };
+            state.say(completion.text, calls, completion.carried);
+        } else if calls.is_empty() {
+            let text = state.not_made(over);
+            state.say(completion.text, calls, Vec::new());
+            state.messages.push(Message::User { text });
         } else {
-            Phase::Calling { outcomes }
-        };
-        state.messages.push(Message::Assistant {
-            text: completion.text,
-            calls,
-            carried: completion.carried,
-        });
-        self.state.settle_if_complete();
+            let outcomes = BTreeMap::new();
+            state.phase = Phase::Calling { outcomes, over };
+            state.say(completion.text, calls, completion.carried);
+        }
         Ok(())
     }
 
@@ -202,17 +218,12 @@ impl Run {
     /// When the run did not ask its model.
     pub fn unfit(&mut self, completion: Completion, why: &str) -> Result<(), RunError> {
         self.expect_asking()?;
+        self.count(&completion);
         let max = self.state.limits.max_result_bytes;
         let state = &mut self.state;
-        state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
-        state.stop = Some(completion.stop);
+        state.no_answers = 0;
         state.unfit = state.unfit.saturating_add(1);
-        state.messages.push(Message::Assistant {
-            text: completion.text,
-            calls: Vec::new(),
-            carried: completion.carried,
-        });
+        state.say(completion.text, Vec::new(), completion.carried);
         let why = shown(why, max);
         if state.unfit > state.limits.max_corrections {
             let text = format!(
@@ -226,6 +237,46 @@ impl Run {
             state.messages.push(Message::User { text });
         }
         Ok(())
+    }
+
+    /// Counts a completion and what it cost.
+    fn count(&mut self, completion: &Completion) {
+        let state = &mut self.state;
+        state.turns = state.turns.saturating_add(1);
+        state.stop = Some(completion.stop);
+        match completion.usage {
+            Some(usage) => state.usage = state.usage.plus(usage),
+            None => state.unmeasured = state.unmeasured.saturating_add(1),
+        }
+    }
+
+    /// Tells the model that what it said is no answer; the run stops at the last of too many.
+    fn ask_again(&mut self, text: Option<String>, why: NoAnswer) {
+        let max = self.state.limits.max_result_bytes;
+        let state = &mut self.state;
+        state.no_answers = state.no_answers.saturating_add(1);
+        // What a provider wants back belongs to the whole turn, and only its words are left.
+        state.say(text, Vec::new(), Vec::new());
+        state.messages.push(Message::User { text: why.told });
+        if state.no_answers > state.limits.max_corrections {
+            let text = format!(
+                "the last of {} completions in a row is no answer: {}",
+                state.no_answers, why.why
+            );
+            state.stalled = Some(Stalled {
+                ended: why.ended,
+                text: shown(&text, max),
+            });
+        }
+    }
+
+    /// The same run taken up again: one that stopped since its model gave no answer asks it once more.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        if self.state.stalled.take().is_some() {
+            self.state.no_answers = 0;
+        }
+        self
     }
 
     /// Records what came of one call. With the last of a turn, the turn is over.
@@ -243,7 +294,7 @@ impl Run {
         let is_known = is_asked || self.state.call_ids().contains(call_id);
         let max = self.state.limits.max_result_bytes;
         match &mut self.state.phase {
-            Phase::Calling { outcomes } if is_asked && !outcomes.contains_key(call_id) => {
+            Phase::Calling { outcomes, .. } if is_asked && !outcomes.contains_key(call_id) => {
                 outcomes.insert(call_id.to_owned(), cleaned(outcome, max));
             }
             _ if is_known => {
@@ -321,7 +372,7 @@ impl Run {
             return Err(RunError::Ended);
         }
         let open = self.state.open();
-        if let Phase::Calling { outcomes } = &mut self.state.phase {
+        if let Phase::Calling { outcomes, .. } = &mut self.state.phase {
             let stopped =
                 "the run was cancelled before this call had an outcome; it may have had an effect";
             outcomes.extend(
@@ -337,7 +388,7 @@ impl Run {
     fn expect_asking(&self) -> Result<(), RunError> {
         match &self.state.phase {
             _ if self.state.end().is_some() => Err(RunError::Ended),
-            Phase::Calling { outcomes } => Err(RunError::NotAsked {
+            Phase::Calling { outcomes, .. } => Err(RunError::NotAsked {
                 open: self.state.asked().len().saturating_sub(outcomes.len()),
             }),
             _ => Ok(()),

@@ -9,12 +9,17 @@
 //!             completed(calls)             completed(no calls)
 //!   AskModel ------------------> Dispatch      AskModel ------> Done
 //!      ^                            |
-//!      +---- resolved(last call) ---+----> Done (turn limit, repeated refusals)
+//!      +---- resolved(last call) ---+----> Done (turn limit, loops)
 //! ```
+//!
+//! A completion that is no answer is asked for again: one that is empty, that was refused, or that was cut
+//! short with calls in it, none of which is made then.
 
+mod answer;
 mod calls;
 mod finished;
 mod limits;
+mod loops;
 mod machine;
 mod settle;
 mod state;
@@ -25,6 +30,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::agent) use answer::is_answer;
 pub use finished::{DenialNote, Ended, Finished};
 pub use limits::Limits;
 pub use machine::Run;

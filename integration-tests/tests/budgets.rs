@@ -258,9 +258,13 @@ async fn what_a_turn_that_ran_out_of_time_cost_is_not_known_and_stays_taken() {
     let budget = || scope().budget(Budget::new(TOKENS, 10_000));
     let timed = Timed::new(Stuck(true), Duration::from_millis(1));
     let (orchestrator, lead) = self::lead(budget(), timed).await;
+    let mut events = orchestrator.events().watch();
     let held = lead.held();
     let failed = lead.run("go").await.unwrap_err();
     assert_eq!(failed.report().finished().ended, Ended::ModelFailed);
+    let told = std::iter::from_fn(|| events.try_recv().ok())
+        .filter(|event| matches!(event.kind, EventKind::Unmeasured { turn: 1 }));
+    assert_eq!(told.count(), 1);
     let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
     assert!(left.unwrap() < 10_000 - 4_096, "{left:?}");
 }

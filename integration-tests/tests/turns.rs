@@ -123,11 +123,11 @@ fn heard(
 }
 
 fn results(messages: &[Message]) -> Vec<&str> {
-    let result = |message| match message {
-        &Message::Tool { ref outcome, .. } => Some(outcome.as_str()),
+    let outcomes = messages.iter().filter_map(|message| match message {
+        Message::Tool { outcome, .. } => Some(outcome.as_str()),
         _ => None,
-    };
-    messages.iter().filter_map(result).collect()
+    });
+    outcomes.collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -403,6 +403,7 @@ async fn ten_thousand_calls_of_one_answer_leave_sixteen_results_and_a_note() {
 async fn a_run_that_was_cancelled_asks_no_model() {
     let (model, _, asked) = heard(std::iter::empty());
     let (orchestrator, lead, _) = lead(|builder| builder.model(model)).await;
+    let mut events = orchestrator.events().watch();
     for _ in 0..100 {
         let scope = Scope::new()
             .budget(Budget::new(TOKENS, 100_000))
@@ -420,6 +421,9 @@ async fn a_run_that_was_cancelled_asks_no_model() {
         }
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event.kind, EventKind::Thinking { .. }));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use super::super::durable::{CallJournal, digest};
 use super::super::member::Member;
-use super::super::run::{CallOutcome, spelled};
+use super::super::run::{CallOutcome, fingerprint};
 use super::super::spans;
 use super::helper::Around;
 use super::{Driver, SPAWN_TOOL, helper, level};
@@ -43,7 +43,10 @@ impl Driver {
             .map(|call| call.id.clone())
             .collect();
         let alone = self.machine.is_only_call();
-        for group in in_order(&self.member, calls) {
+        for (number, group) in in_order(&self.member, calls).into_iter().enumerate() {
+            if number > 0 {
+                self.expect_mine().await?;
+            }
             if self.member.cancel.is_cancelled() {
                 for call in group {
                     let stopped = "not made: the run was cancelled before this call".to_owned();
@@ -167,9 +170,8 @@ fn journal(member: &Arc<Member>, call: &ToolCall) -> Option<Arc<dyn Journal>> {
 }
 
 pub(super) fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<Denial>) {
-    let arguments = spelled(arguments);
     let text = denial.for_model();
-    let fingerprint = format!("{} {arguments}", denial.capability());
+    let fingerprint = fingerprint(denial.capability(), arguments);
     // No block of the token spoke: what was written is no value of the tool's arguments.
     let is_unreadable = denial.kind() == Kind::Argument && denial.hop().is_none();
     let outcome = match is_unreadable {

@@ -227,20 +227,16 @@ impl Driver {
                     }
                     return finished;
                 }
-                Step::AskModel(request) => {
-                    let turn = self.machine.turns().saturating_add(1);
-                    self.member.emit(EventKind::Thinking { turn });
-                    match self.ask(request).await {
-                        Ok(()) => Ok(()),
-                        Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
-                        Err(NoTurn::Unkept(error)) => return self.unkept(&error),
-                        Err(NoTurn::Failed(text)) if self.may_stop() => {
-                            return self.stopped(Ended::ModelFailed, text);
-                        }
-                        Err(NoTurn::Failed(text)) => self.machine.failed(text),
-                        Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
+                Step::AskModel(request) => match self.ask(request).await {
+                    Ok(()) => Ok(()),
+                    Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
+                    Err(NoTurn::Unkept(error)) => return self.unkept(&error),
+                    Err(NoTurn::Failed(text)) if self.may_stop() => {
+                        return self.stopped(Ended::ModelFailed, text);
                     }
-                }
+                    Err(NoTurn::Failed(text)) => self.machine.failed(text),
+                    Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
+                },
                 Step::Dispatch(calls) => match self.dispatch(calls).await {
                     Ok(()) => Ok(()),
                     Err(error) => return self.unkept(&error),
@@ -260,6 +256,14 @@ impl Driver {
         };
         let batch = keeper.state(&mut self.machine, None);
         self.commit(batch).await
+    }
+
+    /// Whether the run is still this process's, where it is kept: no call begins otherwise.
+    async fn expect_mine(&self) -> Result<(), StoreError> {
+        match (&self.keeper, &self.member.tree) {
+            (Some(_), Some(tree)) => self.commit(tree.mine()).await,
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the run after a turn whose calls have all ended.

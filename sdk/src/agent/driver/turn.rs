@@ -63,6 +63,7 @@ impl Driver {
             return Err(NoTurn::Cancelled);
         }
         let number = self.machine.turns().saturating_add(1);
+        member.emit(EventKind::Thinking { turn: number });
         let unmeasured = || member.emit(EventKind::Unmeasured { turn: number });
         let span = spans::turn(&member, model.name(), &request);
         let completion = tokio::select! {

@@ -36,4 +36,4 @@ pub use limits::Limits;
 pub use machine::Run;
 pub(in crate::agent) use settle::cleaned;
 pub use step::{CallOutcome, RunError, Step};
-pub(in crate::agent) use text::spelled;
+pub(in crate::agent) use text::fingerprint;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Phase, State};
-use super::text::{shown, spelled};
+use super::text::{fingerprint, shown};
 use super::{CallOutcome, DenialNote, Ended, Finished};
 use crate::capability::Kind;
 use crate::model::{Carried, Message, ToolCall};
@@ -137,8 +137,8 @@ impl State {
                 CallOutcome::Failed(text) => (text, true, None),
                 // Inventing the same tool again and again is stopped like any other refusal.
                 CallOutcome::UnknownTool(text) => {
-                    let arguments = spelled(&call.arguments);
-                    let fingerprint = format!("unknown_tool {} {arguments}", call.name);
+                    let what = format!("unknown_tool {}", call.name);
+                    let fingerprint = fingerprint(&what, &call.arguments);
                     (text, true, Some((fingerprint, false)))
                 }
                 CallOutcome::Denied {

@@ -163,7 +163,8 @@ fn attack_32_the_first_limit_that_is_passed_says_how_a_run_ended() {
 #[test]
 fn a_run_that_was_stored_before_loops_were_counted_goes_on() {
     let mut start = run();
-    start.completed(asks(&["a"])).unwrap();
+    let asks = asks(&["a"]).with_usage(Usage::default());
+    start.completed(asks).unwrap();
     let mut stored = serde_json::to_value(&start).unwrap();
     let limits = stored["limits"].as_object_mut().unwrap();
     for new in ["max_refusals_in_a_row", "max_malformed", "max_same_results"] {

@@ -18,6 +18,7 @@
 mod answer;
 mod calls;
 mod finished;
+mod heard;
 mod limits;
 mod loops;
 mod machine;

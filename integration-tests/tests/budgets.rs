@@ -258,11 +258,104 @@ async fn what_a_turn_that_ran_out_of_time_cost_is_not_known_and_stays_taken() {
     let budget = || scope().budget(Budget::new(TOKENS, 10_000));
     let timed = Timed::new(Stuck(true), Duration::from_millis(1));
     let (orchestrator, lead) = self::lead(budget(), timed).await;
+    let mut events = orchestrator.events().watch();
     let held = lead.held();
     let failed = lead.run("go").await.unwrap_err();
     assert_eq!(failed.report().finished().ended, Ended::ModelFailed);
+    let told = std::iter::from_fn(|| events.try_recv().ok())
+        .filter(|event| matches!(event.kind, EventKind::Unmeasured { turn: 1 }));
+    assert_eq!(told.count(), 1);
     let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
     assert!(left.unwrap() < 10_000 - 4_096, "{left:?}");
+}
+
+#[tokio::test]
+async fn attack_21_what_a_provider_does_not_say_stays_taken_and_an_event_says_so() {
+    let script = [
+        call("a", json!({})).costing(usage(100, 10)),
+        call("b", json!({})).costing_unknown(),
+        say("done").costing(usage(100, 10)),
+    ];
+    let scope = scope().budget(Budget::new(TOKENS, 100_000));
+    let (orchestrator, lead) = lead(scope, ScriptedModel::new(script)).await;
+    let mut events = orchestrator.events().watch();
+    let held = lead.held();
+    let report = lead.run("go").await.unwrap();
+    let finished = report.finished();
+    assert_eq!((finished.usage.total(), finished.unmeasured), (220, 1));
+    // The turn may have cost all that it was let write, and the conversation.
+    let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
+    let taken = 100_000 - 220 - left.unwrap();
+    assert!((4_096..5_000).contains(&taken), "{taken}");
+    let mut unmeasured = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let EventKind::Unmeasured { turn } = event.kind {
+            unmeasured.push(turn);
+        }
+    }
+    assert_eq!(unmeasured, [2]);
+}
+
+#[tokio::test]
+async fn attack_21_a_run_whose_provider_never_says_what_it_costs_fills_its_budget() {
+    let model = ScriptedModel::from_fn(|request: &Request| {
+        let n = request.messages.len();
+        call("a", json!({}))
+            .costing_unknown()
+            .saying(format!("{n}"))
+    });
+    let scope = scope().budget(Budget::new(TOKENS, 20_000));
+    let (_, lead) = lead(scope, model).await;
+    let failed = lead.run("go").await.unwrap_err();
+    let finished = failed.report().finished();
+    assert_eq!(finished.ended, Ended::Budget);
+    assert!(finished.turns <= 5, "{}", finished.turns);
+    assert_eq!(finished.unmeasured, finished.turns);
+}
+
+#[tokio::test]
+async fn attack_21_a_turn_that_costs_more_than_can_be_counted_leaves_nothing() {
+    for most in [100_000, i64::MAX.unsigned_abs()] {
+        let script = [
+            call("a", json!({})).costing(usage(100, 10)),
+            call("b", json!({})).costing(usage(u64::MAX, u64::MAX)),
+            say("never asked"),
+        ];
+        let scope = scope().budget(Budget::new(TOKENS, most));
+        let (orchestrator, lead) = lead(scope, ScriptedModel::new(script)).await;
+        let held = lead.held();
+        let failed = lead.run("go").await.unwrap_err();
+        let finished = failed.report().finished();
+        assert_eq!((finished.ended, finished.turns), (Ended::Budget, 2));
+        assert_eq!(finished.usage.total(), u64::MAX);
+        let left = orchestrator.guard().left(&held, TOKENS).await.unwrap();
+        assert_eq!(left, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn amounts_of_one_kind_are_added_up_and_do_not_overflow() {
+    let scope = scope().budget(Budget::new(TOKENS, 100));
+    let (orchestrator, lead) = lead(scope, ScriptedModel::new([])).await;
+    let (guard, held) = (orchestrator.guard(), lead.held());
+    for amounts in [
+        [(TOKENS, u64::MAX), (TOKENS, 1)],
+        [(TOKENS, u64::MAX), (TOKENS, u64::MAX)],
+        [(TOKENS, 60), (TOKENS, 60)],
+    ] {
+        let denial = guard.charge(&held, "lead", &amounts).await.unwrap_err();
+        assert_eq!(denial.kind(), Kind::Budget);
+        assert_eq!(left(&orchestrator, &lead, TOKENS).await, 100);
+    }
+    let charged = guard.charge(&held, "lead", &[(TOKENS, 30), (TOKENS, 30)]);
+    let charged = charged.await.unwrap();
+    assert_eq!(left(&orchestrator, &lead, TOKENS).await, 40);
+    // Two turns at once that cost more than a counter can hold.
+    let other = guard.charge(&held, "lead", &[(TOKENS, 10)]).await.unwrap();
+    let cost = [(TOKENS, u64::MAX), (TOKENS, 1)];
+    guard.settle(charged, &cost).await.unwrap();
+    guard.settle(other, &cost).await.unwrap();
+    assert_eq!(left(&orchestrator, &lead, TOKENS).await, 0);
 }
 
 #[tokio::test]

@@ -93,12 +93,14 @@ impl Children {
             let handle = child.handle();
             let mut run = std::pin::pin!(child.run(task));
             let ran = tokio::select! {
-                ran = &mut run => ran,
+                biased;
+                // First: a child that need not begin asks no model.
                 () = stop.cancelled() => {
                     handle.cancel();
                     // Until it has ended by itself, its own children and their events with it.
                     run.await
                 }
+                ran = &mut run => ran,
             };
             drop(place);
             Ok(ran?)

@@ -10,6 +10,7 @@ use tracing::{Span, info_span};
 
 use super::member::Member;
 use super::run::{CallOutcome, Ended, Finished};
+use crate::capability::Kind;
 use crate::model::{Completion, ModelError, Request, StopReason, ToolCall};
 
 /// A run of an agent, until it ends.
@@ -111,6 +112,7 @@ pub(super) fn called(outcome: &CallOutcome) {
     let error = match outcome {
         CallOutcome::Value(_) | CallOutcome::HandedOver { answered: true, .. } => return,
         CallOutcome::Denied { kind, .. } => kind.as_str(),
+        CallOutcome::Unreadable { .. } => Kind::Argument.name(),
         CallOutcome::UnknownTool(_) => "unknown_tool",
         CallOutcome::Failed(_) | CallOutcome::HandedOver { .. } => "failed",
     };

@@ -91,6 +91,8 @@ pub struct Spawn {
     system: Option<String>,
     /// The model's call that asks for it, and which call that is.
     asked: Option<(String, String)>,
+    /// The task that a model wrote for it.
+    task: Option<String>,
     takes_over: bool,
 }
 
@@ -110,14 +112,16 @@ impl Spawn {
             limits: None,
             system: None,
             asked: None,
+            task: None,
             takes_over: false,
         }
     }
 
-    /// The call of the parent's model that asks for the child, and what it asks for.
-    pub(super) fn asked_by(self, call: &ToolCall, helper: &Helper) -> Self {
+    /// The call of the parent's model that asks for the child, what it asks for, and the task.
+    pub(super) fn asked_by(self, call: &ToolCall, helper: &Helper, task: &str) -> Self {
         Self {
             asked: Some((call.id.clone(), digest(call))),
+            task: Some(task.to_owned()),
             scope: helper.scope.clone(),
             limits: helper.limits,
             system: helper.system.clone(),
@@ -189,6 +193,10 @@ impl Spawn {
         arguments.insert("role".to_owned(), Value::from(self.role.as_str()));
         arguments.insert("scope".to_owned(), self.scope.to_json());
         arguments.insert("key".to_owned(), Value::from(key.public().to_string()));
+        if let Some(task) = &self.task {
+            // A model's words: what is checked, approved and recorded is what the child is told.
+            arguments.insert("task".to_owned(), Value::from(task.as_str()));
+        }
         let situation = parent.situation();
         let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
         context.facts.task = situation.task;

@@ -1,7 +1,7 @@
 //! Budgets over many calls. A call charges every budget that its chain names, so an agent's and
 //! each of its ancestors', in one batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::denial::Denial;
 use super::verifier::Guard;
@@ -112,7 +112,7 @@ pub(super) fn charge(chain: &Chain, amounts: &Amounts<'_>, batch: Batch) -> Resu
 
 fn amount(amounts: &Amounts<'_>, kind: &str) -> u64 {
     let of_kind = amounts.iter().filter(|(counted, _)| *counted == kind);
-    of_kind.map(|(_, amount)| *amount).sum()
+    of_kind.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
 }
 
 /// What a call of `capability` takes: of all calls, of those of its tool, and a place if it makes an
@@ -234,7 +234,8 @@ impl Guard {
     /// not named keeps what was taken.
     ///
     /// A turn that cost more than was taken is charged in full, past the maximum if need be: it
-    /// happened, and the next one is refused.
+    /// happened, and the next one is refused. A counter stops at the largest number there is, and amounts
+    /// of one kind are added up.
     ///
     /// # Errors
     ///
@@ -250,22 +251,42 @@ impl Guard {
         cost: &[(&str, u64)],
         also: Batch,
     ) -> Result<(), StoreError> {
-        let mut batch = also;
-        for (counter, kind, taken) in charged.0 {
-            let Some((_, cost)) = cost.iter().find(|(counted, _)| *counted == kind) else {
-                continue;
-            };
-            batch = match cost.checked_sub(taken) {
-                Some(0) => batch,
-                Some(more) => batch.add(counter, more, None),
-                None => batch.sub(counter, taken.saturating_sub(*cost)),
-            };
+        let mut full = BTreeSet::new();
+        loop {
+            let batch = settled(&charged.0, cost, &full, also.clone());
+            if batch.ops().is_empty() {
+                return Ok(());
+            }
+            match self.write(batch).await {
+                // The sum is more than a counter can hold. Once for each counter.
+                Err(StoreError::Exceeded { counter, .. })
+                    if charged.0.iter().any(|(taken, ..)| *taken == counter)
+                        && full.insert(counter.clone()) => {}
+                written => return written.map(drop),
+            }
         }
-        if batch.ops().is_empty() {
-            return Ok(());
-        }
-        self.write(batch).await.map(drop)
     }
+}
+
+/// Puts `cost` in the place of what was taken; the counters in `full` are raised as far as they go.
+fn settled(
+    taken: &[(Key, String, u64)],
+    cost: &Amounts<'_>,
+    full: &BTreeSet<Key>,
+    batch: Batch,
+) -> Batch {
+    taken.iter().fold(batch, |batch, (counter, kind, taken)| {
+        if !cost.iter().any(|(counted, _)| counted == kind) {
+            return batch;
+        }
+        let (counter, cost) = (counter.clone(), amount(cost, kind));
+        match cost.checked_sub(*taken) {
+            Some(0) => batch,
+            Some(_) if full.contains(&counter) => batch.raise(counter, u64::MAX),
+            Some(more) => batch.add(counter, more, None),
+            None => batch.sub(counter, taken.saturating_sub(cost)),
+        }
+    })
 }
 
 /// The refusal of the budget that a batch ran into.

@@ -65,6 +65,12 @@ pub enum EventKind {
         /// Which turn, counted from 1.
         turn: u32,
     },
+    /// What a turn of the model cost is not known: its provider did not say, or the answer was not waited
+    /// for. What was taken from budgets for it stays taken.
+    Unmeasured {
+        /// Which turn, counted from 1.
+        turn: u32,
+    },
     /// A model's words, as they come. What counts is the completion: an error takes words back.
     Said {
         /// A piece of them, as the model wrote it: escape it before it reaches a terminal.

@@ -43,7 +43,7 @@ impl Asked {
 
     fn spawn(&self, member: &Arc<Member>, call: &ToolCall) -> Spawn {
         let role = self.helper.role().to_owned();
-        Spawn::new(member.clone(), role).asked_by(call, &self.helper)
+        Spawn::new(member.clone(), role).asked_by(call, &self.helper, &self.task)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Drives a run: asks the model, makes the calls of a turn at once, and ends the task. Where the
+//! Drives a run: asks the model, makes the calls of a turn in order, and ends the task. Where the
 //! store is durable, every step is kept before the next one is taken.
 
 mod calls;
@@ -79,7 +79,7 @@ pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Run
     } = resumed;
     let member = agent.member.clone();
     let (machine, is_new) = match run {
-        Some(run) => (equipped(&member, run), false),
+        Some(run) => (equipped(&member, run.again()), false),
         None => (begun(&member, task, wanted.as_ref()), true),
     };
     let driver = Driver {
@@ -220,21 +220,23 @@ impl Driver {
                 let _ = self.machine.cancel(self.cancelled());
             }
             let told = match self.machine.next() {
-                Step::Done(finished) => return finished,
-                Step::AskModel(request) => {
-                    let turn = self.machine.turns().saturating_add(1);
-                    self.member.emit(EventKind::Thinking { turn });
-                    match self.ask(request).await {
-                        Ok(()) => Ok(()),
-                        Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
-                        Err(NoTurn::Unkept(error)) => return self.unkept(&error),
-                        Err(NoTurn::Failed(text)) if self.may_stop() => {
-                            return self.stopped(Ended::ModelFailed, text);
-                        }
-                        Err(NoTurn::Failed(text)) => self.machine.failed(text),
-                        Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
+                Step::Done(finished) => {
+                    if self.may_stop() && finished.ended.may_go_on() {
+                        let why = finished.text.clone();
+                        self.member.emit(EventKind::Paused { why });
                     }
+                    return finished;
                 }
+                Step::AskModel(request) => match self.ask(request).await {
+                    Ok(()) => Ok(()),
+                    Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
+                    Err(NoTurn::Unkept(error)) => return self.unkept(&error),
+                    Err(NoTurn::Failed(text)) if self.may_stop() => {
+                        return self.stopped(Ended::ModelFailed, text);
+                    }
+                    Err(NoTurn::Failed(text)) => self.machine.failed(text),
+                    Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
+                },
                 Step::Dispatch(calls) => match self.dispatch(calls).await {
                     Ok(()) => Ok(()),
                     Err(error) => return self.unkept(&error),
@@ -254,6 +256,14 @@ impl Driver {
         };
         let batch = keeper.state(&mut self.machine, None);
         self.commit(batch).await
+    }
+
+    /// Whether the run is still this process's, where it is kept: no call begins otherwise.
+    async fn expect_mine(&self) -> Result<(), StoreError> {
+        match (&self.keeper, &self.member.tree) {
+            (Some(_), Some(tree)) => self.commit(tree.mine()).await,
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the run after a turn whose calls have all ended.

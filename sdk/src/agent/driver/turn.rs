@@ -5,6 +5,7 @@ use tracing::Instrument;
 use super::super::budget;
 use super::super::durable::Asking;
 use super::super::member::Member;
+use super::super::run::is_answer;
 use super::super::spans;
 use super::Driver;
 use crate::capability::Kind;
@@ -34,6 +35,9 @@ impl Driver {
                 member.role
             )));
         };
+        if member.cancel.is_cancelled() {
+            return Err(NoTurn::Cancelled);
+        }
         let turn = match self.asking.take() {
             // Taken before a crash, and not settled.
             Some(asking) => budget::again(&member, &mut request, asking),
@@ -50,23 +54,43 @@ impl Driver {
             Kind::Budget => NoTurn::Budget(denial.to_string()),
             _ => NoTurn::Failed(denial.to_string()),
         })?;
+        if member.cancel.is_cancelled() {
+            // The model was not asked, so all that was taken is given back.
+            let unused = turn.settle(&member, Some(Usage::default()), Batch::new());
+            if let Err(error) = unused.await {
+                tracing::error!(%error, agent = %member.path, "a turn that was not taken stays paid");
+            }
+            return Err(NoTurn::Cancelled);
+        }
+        let number = self.machine.turns().saturating_add(1);
+        member.emit(EventKind::Thinking { turn: number });
+        let unmeasured = || member.emit(EventKind::Unmeasured { turn: number });
         let span = spans::turn(&member, model.name(), &request);
         let completion = tokio::select! {
+            // First: a run that is cancelled asks no model.
+            biased;
+            () = member.cancel.cancelled() => {
+                // What it costs that is not waited for is not known: all that was taken stays taken.
+                unmeasured();
+                return Err(NoTurn::Cancelled);
+            }
             completion = answer(&member, &**model, &request).instrument(span.clone()) => completion,
-            // What it costs that is not waited for is not known: all that was taken stays taken.
-            () = member.cancel.cancelled() => return Err(NoTurn::Cancelled),
         };
         spans::answered(&span, &completion);
-        // Of a turn that nobody knows the cost of, all that was taken stays taken.
+        // Of a turn whose cost is not known, all that was taken stays taken.
         let (usage, completion) = match completion {
-            Ok(completion) => (Some(completion.usage.unwrap_or_default()), Ok(completion)),
+            Ok(completion) => (completion.usage, Ok(completion)),
             Err(error) => {
                 let usage = (!error.is_unsettled()).then(Usage::default);
                 (usage, Err(NoTurn::Failed(error.to_string())))
             }
         };
+        if usage.is_none() {
+            unmeasured();
+        }
         let completed = completion.map(|completion| {
-            let wanted = self.wanted.as_ref().filter(|_| completion.calls.is_empty());
+            let is_final = completion.calls.is_empty() && is_answer(&completion);
+            let wanted = self.wanted.as_ref().filter(|_| is_final);
             let text = completion.text.as_deref().unwrap_or_default();
             let why = wanted.and_then(|wanted| (wanted.check)(text).err());
             // The machine asked for it.

@@ -1,11 +1,26 @@
-//! Ids for the calls of one completion.
+//! Which calls one completion makes, and their ids.
 
 use std::collections::BTreeSet;
 
+use super::text::spelled;
 use crate::model::ToolCall;
 
 /// A longer id is not taken from a provider.
 const MAX_ID_BYTES: usize = 128;
+
+/// The calls without those that are there twice: a call with the id, the tool and the arguments of one
+/// before it is that call, told twice.
+///
+/// Without an id nothing says so, and the same call may be meant twice. Calls with one id that differ are
+/// different calls of a provider that repeats its ids.
+pub(super) fn told_once(mut calls: Vec<ToolCall>) -> Vec<ToolCall> {
+    let mut told = BTreeSet::new();
+    calls.retain(|call| {
+        call.id.is_empty()
+            || told.insert((call.id.clone(), call.name.clone(), spelled(&call.arguments)))
+    });
+    calls
+}
 
 /// Gives a fresh id to each call whose own is empty, was used before in the run, or could not stand
 /// in a line of a log.
@@ -71,6 +86,25 @@ mod tests {
             ["a-2-1", "a-2-1-2-1"]
         );
         assert_eq!(ids(&["a-2-2", "a", "a"], &[]), ["a-2-2", "a", "a-2-2-x"]);
+    }
+
+    #[test]
+    fn a_call_that_is_told_twice_is_one_call() {
+        let calls = [
+            ("a", "pay", r#"{"to": "b", "sum": 1}"#),
+            ("a", "pay", r#"{"sum":1,"to":"b"}"#),
+            ("a", "pay", r#"{"sum":2,"to":"b"}"#),
+            ("a", "ask", r#"{"sum":1,"to":"b"}"#),
+            ("b", "pay", r#"{"sum":1,"to":"b"}"#),
+            ("", "pay", "{}"),
+            ("", "pay", "{}"),
+            ("c", "pay", "{ not JSON"),
+            ("c", "pay", "{ not JSON"),
+        ];
+        let calls = calls.map(|(id, name, arguments)| ToolCall::new(id, name, arguments));
+        let told = told_once(calls.to_vec());
+        let kept = [0, 2, 3, 4, 5, 6, 7].map(|at: usize| calls[at].clone());
+        assert_eq!(told, kept);
     }
 
     #[test]

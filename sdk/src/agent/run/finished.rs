@@ -18,14 +18,31 @@ pub enum Ended {
     /// A budget of its own or of an ancestor has too little left for another turn. The run itself is
     /// paused where it was.
     Budget,
-    /// It made the same refused call again and again.
+    /// It made the same refused call again and again ([`Limits::max_refusals`](super::Limits)).
     Repeated,
+    /// It made one refused call after another ([`Limits::max_refusals_in_a_row`](super::Limits)).
+    Denied,
+    /// It made one call after another with arguments that cannot be read
+    /// ([`Limits::max_malformed`](super::Limits)).
+    Malformed,
+    /// It made the same allowed call again and again, and had the same result each time
+    /// ([`Limits::max_same_results`](super::Limits)).
+    Looping,
     /// It was told to stop.
     Cancelled,
     /// The model gave no completion.
     ModelFailed,
     /// Its answers were not of the type that was asked for.
     Unfit,
+    /// Its model said nothing: its answers were empty, reasoning alone, or announced calls and made none.
+    /// The run itself is paused where it was.
+    NoAnswer,
+    /// Its model reached the limit of tokens before an answer, or within its calls. The run itself is
+    /// paused where it was.
+    CutShort,
+    /// Its model refused to answer, or its provider filtered the answer. The run itself is paused where it
+    /// was.
+    Refused,
     /// It handed its task over, and whoever took it gave no answer. With one, the run ends in that
     /// answer.
     HandedOver,
@@ -40,10 +57,16 @@ impl Ended {
             Self::Answer => "answer",
             Self::TurnLimit => "turn limit",
             Self::Repeated => "repeated denials",
+            Self::Denied => "denials in a row",
+            Self::Malformed => "malformed calls",
+            Self::Looping => "the same call again and again",
             Self::Cancelled => "cancelled",
             Self::Budget => "out of budget",
             Self::ModelFailed => "failed",
             Self::Unfit => "unfit answers",
+            Self::NoAnswer => "no answer",
+            Self::CutShort => "cut short",
+            Self::Refused => "refused by the model",
             Self::HandedOver => "handed over",
             Self::Unkept => "not kept",
         }
@@ -54,7 +77,13 @@ impl Ended {
     pub(in crate::agent) const fn may_go_on(self) -> bool {
         matches!(
             self,
-            Self::TurnLimit | Self::Budget | Self::ModelFailed | Self::Unkept
+            Self::TurnLimit
+                | Self::Budget
+                | Self::ModelFailed
+                | Self::Unkept
+                | Self::NoAnswer
+                | Self::CutShort
+                | Self::Refused
         )
     }
 }
@@ -89,8 +118,10 @@ pub struct Finished {
     pub stop: Option<StopReason>,
     /// Completions it had.
     pub turns: u32,
-    /// What they cost.
+    /// What they cost, as far as their providers said it.
     pub usage: Usage,
+    /// Completions whose cost their providers did not say; it is not in `usage`.
+    pub unmeasured: u32,
     /// What its data is tainted with; whoever takes the answer takes this too.
     pub taint: BTreeSet<String>,
     /// How sensitive the most sensitive data was that it read.

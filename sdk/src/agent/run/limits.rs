@@ -10,14 +10,35 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Completions. The calls of the last one are still made, and then the run ends. 25 at first.
     pub max_turns: u32,
-    /// Calls of one completion that are made; the rest are answered with an error. 16 at first.
+    /// Calls of one completion that are made. The rest are not kept, and the model is told how many there
+    /// were. 16 at first.
     pub max_calls: usize,
-    /// How often the same call may be refused; once more ends the run. 3 at first.
+    /// How often the same call may be refused; once more ends the run ([`Ended::Repeated`]). 3 at first.
+    ///
+    /// [`Ended::Repeated`]: super::Ended::Repeated
     pub max_refusals: u32,
+    /// How many refused calls of any kind may follow one another without an allowed one in between; one
+    /// more ends the run ([`Ended::Denied`]). 20 at first.
+    ///
+    /// [`Ended::Denied`]: super::Ended::Denied
+    #[serde(default = "default_refusals_in_a_row")]
+    pub max_refusals_in_a_row: u32,
+    /// How many calls whose arguments cannot be read may follow one another; one more ends the run
+    /// ([`Ended::Malformed`]). 8 at first.
+    ///
+    /// [`Ended::Malformed`]: super::Ended::Malformed
+    #[serde(default = "default_malformed")]
+    pub max_malformed: u32,
+    /// How often the same allowed call may have the same result, whatever is called in between; once more
+    /// ends the run ([`Ended::Looping`]). An agent that polls needs more. 10 at first.
+    ///
+    /// [`Ended::Looping`]: super::Ended::Looping
+    #[serde(default = "default_same_results")]
+    pub max_same_results: u32,
     /// Bytes of one result that the model is shown. 64 KiB at first.
     pub max_result_bytes: usize,
-    /// How often the model is asked again for an answer that is not of the type it should be. 2 at
-    /// first.
+    /// How often the model is asked again for an answer that is not of the type it should be, and how
+    /// often in a row for one that is no answer: cut short with calls in it, refused, or empty. 2 at first.
     #[serde(default = "default_corrections")]
     pub max_corrections: u32,
     /// Tokens that one completion may have. Where there is none: 4,096 under a budget of tokens or
@@ -35,6 +56,18 @@ const fn default_context() -> usize {
     400_000
 }
 
+const fn default_refusals_in_a_row() -> u32 {
+    20
+}
+
+const fn default_malformed() -> u32 {
+    8
+}
+
+const fn default_same_results() -> u32 {
+    10
+}
+
 const fn default_corrections() -> u32 {
     2
 }
@@ -45,6 +78,9 @@ impl Default for Limits {
             max_turns: 25,
             max_calls: 16,
             max_refusals: 3,
+            max_refusals_in_a_row: default_refusals_in_a_row(),
+            max_malformed: default_malformed(),
+            max_same_results: default_same_results(),
             max_result_bytes: 64 * 1024,
             max_corrections: default_corrections(),
             max_output_tokens: None,

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::calls::with_unique_ids;
+use super::loops::Loops;
 use super::settle::cleaned;
 use super::state::{Phase, State, VERSION};
 use super::text::{escaped, shown};
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
-use crate::model::{Completion, Message, OutputSchema, Request, ToolCall, ToolSpec, Usage};
+use crate::model::{Message, OutputSchema, Request, ToolCall, ToolSpec, Usage};
 
 /// One agent at its task.
 ///
@@ -20,7 +20,7 @@ use crate::model::{Completion, Message, OutputSchema, Request, ToolCall, ToolSpe
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Run {
-    state: State,
+    pub(super) state: State,
 }
 
 impl Run {
@@ -44,8 +44,12 @@ impl Run {
                 sensitivity: 0,
                 denials: Vec::new(),
                 refusals: BTreeMap::new(),
+                loops: Loops::default(),
+                unmeasured: 0,
                 output: None,
                 unfit: 0,
+                no_answers: 0,
+                stalled: None,
                 phase: Phase::Asking {},
             },
         }
@@ -110,6 +114,12 @@ impl Run {
         self.state.asked()
     }
 
+    /// Whether the last completion asked for one call and no other.
+    pub(in crate::agent) fn is_only_call(&self) -> bool {
+        let over = matches!(self.state.phase, Phase::Calling { over, .. } if over > 0);
+        self.state.asked().len() == 1 && !over
+    }
+
     /// The conversation so far.
     #[must_use]
     pub fn messages(&self) -> &[Message] {
@@ -153,81 +163,6 @@ impl Run {
         }
     }
 
-    /// Records what the model answered: its calls are open from here on, or the run is over.
-    ///
-    /// # Errors
-    ///
-    /// When the run did not ask its model.
-    pub fn completed(&mut self, completion: Completion) -> Result<(), RunError> {
-        self.expect_asking()?;
-        let used = self.state.call_ids();
-        let state = &mut self.state;
-        state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
-        state.stop = Some(completion.stop);
-        let calls = with_unique_ids(completion.calls, state.turns, used);
-        let max = state.limits.max_calls;
-        let too_many = || {
-            CallOutcome::Failed(format!(
-                "not made: at most {max} calls are made in one turn"
-            ))
-        };
-        let outcomes: BTreeMap<_, _> = calls
-            .iter()
-            .skip(max)
-            .map(|call| (call.id.clone(), too_many()))
-            .collect();
-        state.phase = if calls.is_empty() {
-            Phase::Done {
-                ended: Ended::Answer,
-                text: completion.text.clone().unwrap_or_default(),
-            }
-        } else {
-            Phase::Calling { outcomes }
-        };
-        state.messages.push(Message::Assistant {
-            text: completion.text,
-            calls,
-            carried: completion.carried,
-        });
-        self.state.settle_if_complete();
-        Ok(())
-    }
-
-    /// Records an answer that is not what was asked for, and `why`, which the model is told. After
-    /// [`Limits::max_corrections`] of them the run ends.
-    ///
-    /// # Errors
-    ///
-    /// When the run did not ask its model.
-    pub fn unfit(&mut self, completion: Completion, why: &str) -> Result<(), RunError> {
-        self.expect_asking()?;
-        let max = self.state.limits.max_result_bytes;
-        let state = &mut self.state;
-        state.turns = state.turns.saturating_add(1);
-        state.usage = state.usage.plus(completion.usage.unwrap_or_default());
-        state.stop = Some(completion.stop);
-        state.unfit = state.unfit.saturating_add(1);
-        state.messages.push(Message::Assistant {
-            text: completion.text,
-            calls: Vec::new(),
-            carried: completion.carried,
-        });
-        let why = shown(why, max);
-        if state.unfit > state.limits.max_corrections {
-            let text = format!(
-                "the last of {} answers is not what was asked for: {why}",
-                state.unfit
-            );
-            state.finish(Ended::Unfit, &text);
-        } else {
-            let text =
-                format!("That is not what was asked for: {why}. Answer again, with JSON alone.");
-            state.messages.push(Message::User { text });
-        }
-        Ok(())
-    }
-
     /// Records what came of one call. With the last of a turn, the turn is over.
     ///
     /// What the outcome taints is told before, with [`Run::absorb`].
@@ -243,7 +178,7 @@ impl Run {
         let is_known = is_asked || self.state.call_ids().contains(call_id);
         let max = self.state.limits.max_result_bytes;
         match &mut self.state.phase {
-            Phase::Calling { outcomes } if is_asked && !outcomes.contains_key(call_id) => {
+            Phase::Calling { outcomes, .. } if is_asked && !outcomes.contains_key(call_id) => {
                 outcomes.insert(call_id.to_owned(), cleaned(outcome, max));
             }
             _ if is_known => {
@@ -321,7 +256,7 @@ impl Run {
             return Err(RunError::Ended);
         }
         let open = self.state.open();
-        if let Phase::Calling { outcomes } = &mut self.state.phase {
+        if let Phase::Calling { outcomes, .. } = &mut self.state.phase {
             let stopped =
                 "the run was cancelled before this call had an outcome; it may have had an effect";
             outcomes.extend(
@@ -334,10 +269,10 @@ impl Run {
         Ok(())
     }
 
-    fn expect_asking(&self) -> Result<(), RunError> {
+    pub(super) fn expect_asking(&self) -> Result<(), RunError> {
         match &self.state.phase {
             _ if self.state.end().is_some() => Err(RunError::Ended),
-            Phase::Calling { outcomes } => Err(RunError::NotAsked {
+            Phase::Calling { outcomes, .. } => Err(RunError::NotAsked {
                 open: self.state.asked().len().saturating_sub(outcomes.len()),
             }),
             _ => Ok(()),

@@ -9,12 +9,18 @@
 //!             completed(calls)             completed(no calls)
 //!   AskModel ------------------> Dispatch      AskModel ------> Done
 //!      ^                            |
-//!      +---- resolved(last call) ---+----> Done (turn limit, repeated refusals)
+//!      +---- resolved(last call) ---+----> Done (turn limit, loops)
 //! ```
+//!
+//! A completion that is no answer is asked for again: one that is empty, that was refused, or that was cut
+//! short with calls in it, none of which is made then.
 
+mod answer;
 mod calls;
 mod finished;
+mod heard;
 mod limits;
+mod loops;
 mod machine;
 mod settle;
 mod state;
@@ -25,9 +31,10 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::agent) use answer::is_answer;
 pub use finished::{DenialNote, Ended, Finished};
 pub use limits::Limits;
 pub use machine::Run;
 pub(in crate::agent) use settle::cleaned;
 pub use step::{CallOutcome, RunError, Step};
-pub(in crate::agent) use text::spelled;
+pub(in crate::agent) use text::fingerprint;

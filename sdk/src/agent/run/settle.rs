@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Phase, State};
-use super::text::{shown, spelled};
+use super::text::{fingerprint, shown};
 use super::{CallOutcome, DenialNote, Ended, Finished};
-use crate::model::{Message, ToolCall};
+use crate::capability::Kind;
+use crate::model::{Carried, Message, ToolCall};
 
 impl State {
     /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and
@@ -14,6 +15,10 @@ impl State {
         let max = self.limits.max_turns;
         match &self.phase {
             Phase::Done { ended, text } => Some((*ended, text.clone())),
+            Phase::Asking {} if self.stalled.is_some() => {
+                let stalled = self.stalled.as_ref();
+                stalled.map(|stalled| (stalled.ended, stalled.text.clone()))
+            }
             Phase::Asking {} if self.turns >= max => Some((
                 Ended::TurnLimit,
                 format!("the run has used all its {max} turns without an answer"),
@@ -46,7 +51,7 @@ impl State {
     /// The calls of the last completion that have no outcome.
     pub(super) fn open(&self) -> Vec<ToolCall> {
         match &self.phase {
-            Phase::Calling { outcomes } => self
+            Phase::Calling { outcomes, .. } => self
                 .asked()
                 .iter()
                 .filter(|call| !outcomes.contains_key(&call.id))
@@ -65,16 +70,52 @@ impl State {
         calls.map(|call| call.id.clone()).collect()
     }
 
+    /// Adds what the model said. Where that is nothing there is no message of it: no provider takes an
+    /// empty one.
+    pub(super) fn say(
+        &mut self,
+        text: Option<String>,
+        calls: Vec<ToolCall>,
+        carried: Vec<Carried>,
+    ) {
+        let is_said = text.as_ref().is_some_and(|text| !text.trim().is_empty());
+        if is_said || !calls.is_empty() {
+            self.messages.push(Message::Assistant {
+                text,
+                calls,
+                carried,
+            });
+        }
+    }
+
+    /// What the model is told of calls beyond the limit of a turn.
+    pub(super) fn not_made(&self, over: usize) -> String {
+        let max = self.limits.max_calls;
+        format!(
+            "[{over} more calls of this answer were not made: at most {max} calls are made in one turn]"
+        )
+    }
+
     /// Once every call of the turn has its outcome, takes them in the order of the calls.
     pub(super) fn settle_if_complete(&mut self) {
         let asked = self.asked().len();
-        let outcomes = match &mut self.phase {
-            Phase::Calling { outcomes } if outcomes.len() == asked => std::mem::take(outcomes),
+        let (outcomes, over) = match &mut self.phase {
+            Phase::Calling { outcomes, over } if outcomes.len() == asked => {
+                (std::mem::take(outcomes), *over)
+            }
             _ => return,
         };
         let calls = self.asked().to_vec();
         self.phase = Phase::Asking {};
         self.take_in(&calls, outcomes);
+        if over > 0 {
+            let note = self.not_made(over);
+            if let Some(Message::Tool { outcome, .. }) = self.messages.last_mut() {
+                // In the last result: some providers take no other message between results and answer.
+                outcome.push('\n');
+                outcome.push_str(&note);
+            }
+        }
     }
 
     fn take_in(&mut self, calls: &[ToolCall], mut outcomes: BTreeMap<String, CallOutcome>) {
@@ -95,30 +136,33 @@ impl State {
                 CallOutcome::Value(text) => (text, false, None),
                 CallOutcome::Failed(text) => (text, true, None),
                 // Inventing the same tool again and again is stopped like any other refusal.
-                CallOutcome::UnknownTool(text) => (
-                    text,
-                    true,
-                    Some(format!(
-                        "unknown_tool {} {}",
-                        call.name,
-                        spelled(&call.arguments)
-                    )),
-                ),
+                CallOutcome::UnknownTool(text) => {
+                    let what = format!("unknown_tool {}", call.name);
+                    let fingerprint = fingerprint(&what, &call.arguments);
+                    (text, true, Some((fingerprint, false)))
+                }
                 CallOutcome::Denied {
                     kind,
                     text,
                     fingerprint,
                 } => {
-                    let (call_id, tool) = (call.id.clone(), call.name.clone());
-                    let turn = self.turns;
-                    self.denials.push(DenialNote {
-                        turn,
-                        call_id,
-                        tool,
-                        kind,
-                        fingerprint: fingerprint.clone(),
-                    });
-                    (text, true, Some(fingerprint))
+                    self.note_denial(call, kind, &fingerprint);
+                    (text, true, Some((fingerprint, false)))
+                }
+                CallOutcome::Unreadable { text, fingerprint } => {
+                    self.note_denial(call, Kind::Argument.name().to_owned(), &fingerprint);
+                    (text, true, Some((fingerprint, true)))
+                }
+            };
+            let ended = match refusal {
+                None => self.loops.allowed(call, &outcome, &self.limits),
+                Some((fingerprint, is_malformed)) => {
+                    let repeated = self.repeated(fingerprint);
+                    let in_a_row = match is_malformed {
+                        true => self.loops.malformed(&self.limits),
+                        false => self.loops.refused(&self.limits),
+                    };
+                    repeated.or(in_a_row)
                 }
             };
             self.messages.push(Message::Tool {
@@ -127,19 +171,33 @@ impl State {
                 outcome,
                 is_error,
             });
-            let Some(refusal) = refusal else { continue };
-            let times = self.refusals.entry(refusal).or_default();
-            *times = times.saturating_add(1);
-            if *times > self.limits.max_refusals {
-                let text = format!(
-                    "the agent made the same call {times} times, though it was refused each time"
-                );
-                self.phase = Phase::Done {
-                    ended: Ended::Repeated,
-                    text,
-                };
+            if let (Some((ended, text)), Phase::Asking {}) = (ended, &self.phase) {
+                self.phase = Phase::Done { ended, text };
             }
         }
+    }
+
+    fn note_denial(&mut self, call: &ToolCall, kind: String, fingerprint: &str) {
+        self.denials.push(DenialNote {
+            turn: self.turns,
+            call_id: call.id.clone(),
+            tool: call.name.clone(),
+            kind,
+            fingerprint: fingerprint.to_owned(),
+        });
+    }
+
+    /// Counts a refused call; how the run ends, if it was refused too often.
+    fn repeated(&mut self, fingerprint: String) -> Option<(Ended, String)> {
+        let times = self.refusals.entry(fingerprint).or_default();
+        *times = times.saturating_add(1);
+        let times = *times;
+        (times > self.limits.max_refusals).then(|| {
+            let text = format!(
+                "the agent made the same call {times} times, though it was refused each time"
+            );
+            (Ended::Repeated, text)
+        })
     }
 
     pub(super) fn finish(&mut self, ended: Ended, text: &str) {
@@ -154,6 +212,7 @@ impl State {
             stop: self.stop,
             turns: self.turns,
             usage: self.usage,
+            unmeasured: self.unmeasured,
             taint: self.taint.clone(),
             sensitivity: self.sensitivity,
             denials: self.denials.clone(),
@@ -167,6 +226,10 @@ pub(in crate::agent) fn cleaned(outcome: CallOutcome, max: usize) -> CallOutcome
         CallOutcome::Value(text) => CallOutcome::Value(shown(&text, max)),
         CallOutcome::Failed(text) => CallOutcome::Failed(shown(&text, max)),
         CallOutcome::UnknownTool(text) => CallOutcome::UnknownTool(shown(&text, max)),
+        CallOutcome::Unreadable { text, fingerprint } => CallOutcome::Unreadable {
+            text: shown(&text, max),
+            fingerprint,
+        },
         // An answer, like the run's own.
         whole @ CallOutcome::HandedOver { .. } => whole,
         CallOutcome::Denied {

@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::loops::Loops;
 use super::{CallOutcome, DenialNote, Ended, Limits};
 use crate::id::RunId;
 use crate::model::{Message, OutputSchema, StopReason, ToolSpec, Usage};
@@ -32,17 +33,42 @@ pub(super) struct State {
     pub(super) denials: Vec<DenialNote>,
     /// How often each call was refused, by fingerprint. No other call in between resets it.
     pub(super) refusals: BTreeMap<String, u32>,
+    /// What else shows that it goes round in circles.
+    #[serde(default, skip_serializing_if = "Loops::is_none")]
+    pub(super) loops: Loops,
+    /// Completions whose cost is not known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) unmeasured: u32,
     /// What an answer must look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<OutputSchema>,
     /// How many answers did not look like it.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) unfit: u32,
+    /// How many completions in a row were no answer.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) no_answers: u32,
+    /// Why it goes no further until it is taken up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stalled: Option<Stalled>,
     pub(super) phase: Phase,
+}
+
+/// Why a run that waits for its model goes no further by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stalled {
+    pub(super) ended: Ended,
+    pub(super) text: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
 const fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+const fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
@@ -55,6 +81,9 @@ pub(super) enum Phase {
     /// run takes them in the order of the calls, whichever came first.
     Calling {
         outcomes: BTreeMap<String, CallOutcome>,
+        /// How many calls the model asked for beyond the limit of a turn; nothing else is kept of them.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        over: usize,
     },
     /// Over.
     Done { ended: Ended, text: String },
@@ -92,7 +121,7 @@ impl State {
     /// Whether a run that waits for calls made them; one that did not would wait forever.
     fn is_coherent(&self) -> bool {
         match (&self.phase, self.messages.last()) {
-            (Phase::Calling { outcomes }, Some(Message::Assistant { calls, .. })) => {
+            (Phase::Calling { outcomes, .. }, Some(Message::Assistant { calls, .. })) => {
                 let ids: BTreeSet<&String> = calls.iter().map(|call| &call.id).collect();
                 ids.len() == calls.len()
                     && outcomes.len() < ids.len()

@@ -11,8 +11,9 @@ pub enum Step {
     /// Ask the model; then [`Run::completed`](super::Run::completed) or
     /// [`Run::failed`](super::Run::failed).
     AskModel(Request),
-    /// Make these calls, in any order or at once, and tell the run of each with
-    /// [`Run::resolved`](super::Run::resolved).
+    /// Make these calls and tell the run of each with [`Run::resolved`](super::Run::resolved), in any
+    /// order. They are in the model's order, and whoever makes them keeps to it for those that have an
+    /// effect: those that only read may be made at once, and any other alone.
     ///
     /// They are the calls without an outcome, so asking again names those in flight again. No two
     /// calls of a run have the same id.
@@ -36,7 +37,15 @@ pub enum CallOutcome {
         /// The same for calls that are the same once their arguments are in canonical form.
         fingerprint: String,
     },
-    /// The tool was called and failed, or its arguments could not be read.
+    /// The guard refused it since its arguments could not be read: they are no JSON, or not what the tool
+    /// takes.
+    Unreadable {
+        /// What the model may know.
+        text: String,
+        /// As that of [`CallOutcome::Denied`].
+        fingerprint: String,
+    },
+    /// The tool was called and failed, or the call was not made.
     Failed(String),
     /// There is no tool of that name.
     UnknownTool(String),

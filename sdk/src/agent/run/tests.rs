@@ -1,3 +1,6 @@
+mod answers;
+mod loops;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -111,16 +114,15 @@ fn a_run_asks_calls_and_answers() {
 }
 
 #[test]
-fn an_empty_completion_is_an_empty_answer() {
-    let mut run = run();
+fn an_empty_completion_is_no_answer() {
+    let mut run = limited(Limits {
+        max_corrections: 0,
+        ..Limits::default()
+    });
     run.completed(Completion::default().with_stop(StopReason::MaxTokens))
         .unwrap();
-    let finished = done(&run);
-    assert_eq!(
-        (finished.ended, finished.text.as_str()),
-        (Ended::Answer, "")
-    );
-    assert_eq!(finished.stop, Some(StopReason::MaxTokens));
+    assert_eq!(done(&run).ended, Ended::CutShort);
+    assert_eq!(done(&run).stop, Some(StopReason::MaxTokens));
 }
 
 #[test]
@@ -203,7 +205,10 @@ fn what_was_not_asked_is_an_error_and_changes_nothing() {
 #[test]
 fn a_call_id_names_one_call_of_the_run() {
     let mut run = run();
-    run.completed(asks(&["call_0", "", "call_0"])).unwrap();
+    let other = ToolCall::new("call_0", "fs.read", "{\"n\":\"other\"}");
+    let mut asked = asks(&["call_0", ""]);
+    asked.calls.push(other);
+    run.completed(asked).unwrap();
     let first = open(&run);
     assert_eq!(first, ["call_0", "call-1-1", "call_0-1-2"]);
     for id in &first {
@@ -240,7 +245,7 @@ fn the_turn_limit_ends_a_run_after_the_calls_of_its_last_turn() {
 }
 
 #[test]
-fn calls_past_the_limit_of_a_turn_are_answered_and_not_made() {
+fn calls_past_the_limit_of_a_turn_are_not_kept_and_the_model_is_told() {
     let mut run = limited(Limits {
         max_calls: 1,
         ..Limits::default()
@@ -248,17 +253,46 @@ fn calls_past_the_limit_of_a_turn_are_answered_and_not_made() {
     run.completed(asks(&["a", "b"])).unwrap();
     assert_eq!(open(&run), ["a"]);
     run.resolved("a", value("A")).unwrap();
-    assert_eq!(
-        outcomes(&run)[1],
-        ("b", "not made: at most 1 calls are made in one turn", true)
-    );
+    let told =
+        "A\n[1 more calls of this answer were not made: at most 1 calls are made in one turn]";
+    assert_eq!(outcomes(&run), [("a", told, false)]);
 
     let mut none = limited(Limits {
         max_calls: 0,
         ..Limits::default()
     });
     none.completed(asks(&["a"])).unwrap();
-    assert!(matches!(none.next(), Step::AskModel(_)));
+    let Step::AskModel(request) = none.next() else {
+        panic!("{:?}", none.next());
+    };
+    let told = "[1 more calls of this answer were not made: at most 0 calls are made in one turn]";
+    assert_eq!(request.messages.len(), 2);
+    assert_eq!(request.messages[1], Message::User { text: told.into() });
+}
+
+#[test]
+fn ten_thousand_calls_of_one_answer_leave_no_more_than_the_limit() {
+    let ids: Vec<String> = (0..10_000).map(|n| format!("call_{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let stored = |run: &Run| serde_json::to_string(run).unwrap().len();
+    let (mut many, mut few) = (run(), run());
+    many.completed(asks(&ids)).unwrap();
+    few.completed(asks(&ids[..16])).unwrap();
+    for run in [&mut many, &mut few] {
+        assert_eq!(open(run), ids[..16]);
+        *run = reread(run);
+        for id in open(run) {
+            run.resolved(&id, value("x")).unwrap();
+        }
+        assert_eq!((run.messages().len(), outcomes(run).len()), (18, 16));
+    }
+    let (_, last, _) = outcomes(&many)[15];
+    assert!(
+        last.contains("[9984 more calls of this answer were not made"),
+        "{last}"
+    );
+    // All that is kept of the 9,984 is the note.
+    assert_eq!(stored(&many), stored(&few) + last.len());
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! What a model is shown of a tool's output, and how what it wrote is told apart.
 
+use sha2::{Digest, Sha256};
+
 use crate::capability::canonical;
+use crate::id::hex;
+
+/// A longer fingerprint is cut, with a hash of all of it.
+const LONGEST_FINGERPRINT: usize = 512;
 
 /// `text` without control characters other than newline and tab, and no longer than `max` bytes but
 /// for a last line that says so.
@@ -28,9 +34,20 @@ pub(super) fn shown(text: &str, max: usize) -> String {
 
 /// The arguments of a call as they are written in one way: the same ones in another order or spacing
 /// are the same call. What is no JSON stays as it is.
-pub(in crate::agent) fn spelled(arguments: &str) -> String {
+pub(super) fn spelled(arguments: &str) -> String {
     canonical::read(arguments)
         .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value))
+}
+
+/// How a refused call is known again: short however long its arguments are.
+pub(in crate::agent) fn fingerprint(what: &str, arguments: &str) -> String {
+    let whole = format!("{what} {}", spelled(arguments));
+    if whole.len() <= LONGEST_FINGERPRINT {
+        return whole;
+    }
+    let start: String = whole.chars().take(64).collect();
+    let hash = hex::write(&Sha256::digest(whole.as_bytes()));
+    format!("{start}… sha256:{hash}")
 }
 
 /// An id in a message for operators: short, and on one line.
@@ -48,6 +65,23 @@ mod tests {
             shown("a\r\nb\tc\u{1b}[31m\u{7}\u{9b}\rd\u{0}", 100),
             "a\nb\tc\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}d\u{fffd}"
         );
+    }
+
+    #[test]
+    fn a_refused_call_is_known_again_by_little_however_long_it_is() {
+        assert_eq!(
+            fingerprint("fs.read", r#"{ "b": 1, "a": 2 }"#),
+            r#"fs.read {"a":2,"b":1}"#
+        );
+        let long = |end: &str| {
+            fingerprint(
+                "fs.read",
+                &format!("{{\"a\":\"{}{end}\"}}", "x".repeat(1 << 20)),
+            )
+        };
+        assert!(long("a").len() < 200);
+        assert_eq!(long("a"), long("a"));
+        assert_ne!(long("a"), long("b"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A call, put together from its pieces.
 
-use super::answer::Arguments;
 use super::fault::wrong;
+use super::piece::Arguments;
 use crate::model::{Carried, ModelError, ToolCall};
 
 /// A call, put together so far.

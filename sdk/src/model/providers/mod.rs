@@ -9,6 +9,8 @@ mod json;
 mod key;
 mod members;
 mod openai;
+mod piece;
+mod provider;
 mod reading;
 mod sendable;
 mod sse;
@@ -26,49 +28,11 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::Value;
 
 pub use key::Key;
+pub use provider::Provider;
 
+use self::provider::Protocol;
 use self::sendable::Sendable;
 use super::{Completion, Delta, Model, ModelError, Request};
-
-/// Which provider a server is, or speaks as. It is always named, and never guessed from a model's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Provider {
-    /// OpenAI's chat completions, which most servers speak.
-    OpenAi,
-    /// Anthropic's messages.
-    Anthropic,
-    /// Ollama, through its endpoint that speaks as OpenAI does.
-    Ollama,
-    /// Google's Gemini, through its endpoint that speaks as OpenAI does.
-    Gemini,
-}
-
-/// What is spoken with a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
-    OpenAi,
-    Anthropic,
-}
-
-impl Provider {
-    const fn protocol(self) -> Protocol {
-        match self {
-            Self::Anthropic => Protocol::Anthropic,
-            Self::OpenAi | Self::Ollama | Self::Gemini => Protocol::OpenAi,
-        }
-    }
-
-    /// Where the provider itself serves; Ollama on this machine.
-    const fn home(self) -> &'static str {
-        match self {
-            Self::OpenAi => "https://api.openai.com/v1/",
-            Self::Anthropic => "https://api.anthropic.com/v1/",
-            Self::Ollama => "http://localhost:11434/v1/",
-            Self::Gemini => "https://generativelanguage.googleapis.com/v1beta/openai/",
-        }
-    }
-}
 
 /// A model of a provider, or of a server that speaks as one.
 ///

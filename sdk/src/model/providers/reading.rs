@@ -4,8 +4,9 @@ use reqwest::Response;
 
 use super::failure::{answered, unanswered};
 use super::fault::{broken, too_long};
+use super::provider::Protocol;
 use super::sse::Events;
-use super::{Protocol, anthropic, openai};
+use super::{anthropic, openai};
 use crate::model::{Completion, Delta, ModelError};
 
 /// The most bytes of an answer that comes whole.

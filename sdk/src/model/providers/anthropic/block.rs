@@ -5,9 +5,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::model::ModelError;
-use crate::model::providers::answer::{Answer, Arguments, Piece};
+use crate::model::providers::answer::Answer;
 use crate::model::providers::fault::wrong;
 use crate::model::providers::json::{Raw, text, within};
+use crate::model::providers::piece::{Arguments, Piece};
 
 /// A block, read so far.
 pub(super) struct Block {

@@ -1,7 +1,9 @@
 //! Anthropic's messages (<https://docs.anthropic.com/en/api/messages>).
 
 mod block;
+mod cost;
 mod read;
+mod wire;
 mod write;
 
 /// The name of the protocol, in what is carried back.

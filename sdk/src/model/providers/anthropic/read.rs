@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::NAME;
 use super::block::{Block, Kind};
+use super::cost::Spent;
+use super::wire::{End, Event, Message};
 use crate::model::providers::answer::Answer;
 use crate::model::providers::failure::told;
 use crate::model::providers::fault::{broken, too_long, wrong};
 use crate::model::providers::json::{Raw, count, read, text, within};
 use crate::model::providers::stop::Stop;
-use crate::model::providers::usage::{Count, usage};
-use crate::model::{Carried, Completion, Delta, ModelError, StopReason, Usage};
+use crate::model::{Carried, Completion, Delta, ModelError, StopReason};
 
 /// The most blocks of an answer.
 const MAX_BLOCKS: usize = 4096;
@@ -26,65 +26,6 @@ pub(in crate::model::providers) struct Reader {
     blocks: BTreeMap<u64, Block>,
     stop: Option<Stop>,
     cost: Spent,
-}
-
-/// The counts so far; a later report goes before an earlier one.
-#[derive(Default)]
-struct Spent {
-    input: Count,
-    written: Count,
-    cached: Count,
-    output: Count,
-    /// The output was counted at the end, and not when it began.
-    is_last: bool,
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Raw<'a>,
-    #[serde(borrow, default)]
-    index: Raw<'a>,
-    #[serde(borrow, default)]
-    message: Raw<'a>,
-    #[serde(borrow, default)]
-    content_block: Raw<'a>,
-    #[serde(borrow, default)]
-    delta: Raw<'a>,
-    #[serde(borrow, default)]
-    usage: Raw<'a>,
-    #[serde(borrow, default)]
-    error: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    content: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    stop_reason: Raw<'a>,
-    #[serde(borrow, default)]
-    usage: Raw<'a>,
-    #[serde(borrow, default)]
-    error: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct End<'a> {
-    #[serde(borrow, default)]
-    stop_reason: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Cost<'a> {
-    #[serde(borrow, default)]
-    input_tokens: Raw<'a>,
-    #[serde(borrow, default)]
-    cache_creation_input_tokens: Raw<'a>,
-    #[serde(borrow, default)]
-    cache_read_input_tokens: Raw<'a>,
-    #[serde(borrow, default)]
-    output_tokens: Raw<'a>,
 }
 
 impl Reader {
@@ -120,7 +61,7 @@ impl Reader {
             "message_start" => {
                 let message = event.message.map(within::<Message<'_>>).transpose()?;
                 if let Some(cost) = message.and_then(|message| message.usage) {
-                    self.spent(cost, false);
+                    self.cost.report(cost, false);
                 }
             }
             "content_block_start" => {
@@ -149,7 +90,7 @@ impl Reader {
             }
             "message_delta" => {
                 if let Some(cost) = event.usage {
-                    self.spent(cost, true);
+                    self.cost.report(cost, true);
                 }
                 let end = event.delta.map(within::<End<'_>>).transpose()?;
                 if let Some(end) = end {
@@ -185,7 +126,7 @@ impl Reader {
             }
         }
         if let Some(cost) = message.usage {
-            self.spent(cost, true);
+            self.cost.report(cost, true);
         }
         self.stopped(message.stop_reason)
     }
@@ -255,32 +196,5 @@ impl Reader {
         };
         self.stop = Some(self.stop.map_or(later, |stop| stop.then(later)));
         Ok(())
-    }
-
-    fn spent(&mut self, cost: &RawValue, is_last: bool) {
-        let Ok(cost) = serde_json::from_str::<Cost<'_>>(cost.get()) else {
-            self.cost.output = Count::Wrong;
-            return;
-        };
-        let spent = &mut self.cost;
-        let output = Count::read(cost.output_tokens);
-        spent.is_last |= is_last && output != Count::Absent;
-        spent.input = Count::read(cost.input_tokens).or(spent.input);
-        spent.written = Count::read(cost.cache_creation_input_tokens).or(spent.written);
-        spent.cached = Count::read(cost.cache_read_input_tokens).or(spent.cached);
-        spent.output = output.or(spent.output);
-    }
-}
-
-impl Spent {
-    fn usage(&self) -> Option<Usage> {
-        // What is written to a cache is read, and not from it.
-        let written = self.written.optional()?;
-        let spent = usage(self.input, Count::Absent, self.output).filter(|_| self.is_last)?;
-        Some(Usage {
-            input: spent.input.saturating_add(written),
-            output: spent.output,
-            cached: self.cached.optional()?,
-        })
     }
 }

@@ -3,6 +3,7 @@
 
 mod details;
 mod read;
+mod wire;
 mod write;
 
 /// The name of the protocol, in what is carried back.

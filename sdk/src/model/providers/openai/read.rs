@@ -1,17 +1,17 @@
 //! Reads an answer, streamed or whole.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::NAME;
 use super::details::Details;
-use crate::model::providers::answer::{Answer, Arguments, Piece};
+use super::wire::{CallPiece, Choice, Chunk, Function, Groq, Part, Said, spent, stop};
+use crate::model::providers::answer::Answer;
 use crate::model::providers::failure::told;
 use crate::model::providers::fault::{broken, wrong};
 use crate::model::providers::json::{Raw, count, is_object, read, text, within};
+use crate::model::providers::piece::{Arguments, Piece};
 use crate::model::providers::stop::Stop;
-use crate::model::providers::usage::{Count, usage};
-use crate::model::{Carried, Completion, Delta, ModelError, StopReason, Usage};
+use crate::model::{Carried, Completion, Delta, ModelError, Usage};
 
 /// An answer that is being read.
 #[derive(Default)]
@@ -22,108 +22,6 @@ pub(in crate::model::providers) struct Reader {
     reasoning: Option<String>,
     details: Details,
     extra: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow, default)]
-    choices: Option<Vec<Choice<'a>>>,
-    #[serde(borrow, default)]
-    usage: Raw<'a>,
-    #[serde(borrow, default)]
-    error: Raw<'a>,
-    #[serde(borrow, default)]
-    x_groq: Raw<'a>,
-    #[serde(borrow, default)]
-    object: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow, default)]
-    index: Raw<'a>,
-    #[serde(borrow, default)]
-    delta: Option<Said<'a>>,
-    #[serde(borrow, default)]
-    message: Option<Said<'a>>,
-    #[serde(borrow, default)]
-    finish_reason: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Said<'a> {
-    #[serde(borrow, default)]
-    content: Raw<'a>,
-    #[serde(borrow, default)]
-    refusal: Raw<'a>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<CallPiece<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Raw<'a>,
-    #[serde(borrow, default)]
-    reasoning_content: Raw<'a>,
-    #[serde(borrow, default)]
-    reasoning: Raw<'a>,
-    #[serde(borrow, default)]
-    reasoning_details: Raw<'a>,
-    #[serde(borrow, default)]
-    extra_content: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct CallPiece<'a> {
-    #[serde(borrow, default)]
-    index: Raw<'a>,
-    #[serde(borrow, default)]
-    id: Raw<'a>,
-    #[serde(borrow, default, rename = "type")]
-    kind: Raw<'a>,
-    #[serde(borrow, default)]
-    function: Option<Function<'a>>,
-    #[serde(borrow, default)]
-    extra_content: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow, default)]
-    name: Raw<'a>,
-    #[serde(borrow, default)]
-    arguments: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Raw<'a>,
-    #[serde(borrow, default)]
-    text: Raw<'a>,
-    #[serde(borrow, default)]
-    refusal: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Cost<'a> {
-    #[serde(borrow, default)]
-    prompt_tokens: Raw<'a>,
-    #[serde(borrow, default)]
-    completion_tokens: Raw<'a>,
-    #[serde(borrow, default)]
-    prompt_tokens_details: Option<PromptDetails<'a>>,
-    #[serde(borrow, default)]
-    prompt_cache_hit_tokens: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails<'a> {
-    #[serde(borrow, default)]
-    cached_tokens: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct Groq<'a> {
-    #[serde(borrow, default)]
-    usage: Raw<'a>,
 }
 
 impl Reader {
@@ -338,38 +236,4 @@ impl Reader {
 /// Whether the member `error` tells of one: `null` and what is empty do not.
 fn says_something(error: &RawValue) -> bool {
     !matches!(error.get(), "false" | "{}" | "\"\"" | "[]")
-}
-
-fn stop(reason: &str) -> Result<Stop, ModelError> {
-    let lower = reason.to_ascii_lowercase();
-    // Gemini adds its own reason behind a colon.
-    let first = lower.split([':', ' ']).next().unwrap_or_default();
-    Ok(match first {
-        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" => Stop::Known(StopReason::End),
-        "tool_calls" | "tool_call" | "tool_use" | "function_call" => {
-            Stop::Known(StopReason::ToolCalls)
-        }
-        "length" | "max_tokens" | "model_length" => Stop::Known(StopReason::MaxTokens),
-        "content_filter" | "safety" | "recitation" | "refusal" | "prohibited_content"
-        | "blocklist" | "spii" | "image_safety" | "sensitive" => Stop::Known(StopReason::Refused),
-        "error"
-        | "abort"
-        | "insufficient_system_resource"
-        | "network_error"
-        | "malformed_function_call"
-        | "function_call_filter" => {
-            return Err(broken(&format!("the server stopped it with `{first}`")));
-        }
-        _ => Stop::Unknown,
-    })
-}
-
-fn spent(cost: &Cost<'_>) -> Option<Usage> {
-    let details = cost.prompt_tokens_details.as_ref();
-    let cached = Count::read(details.and_then(|details| details.cached_tokens));
-    usage(
-        Count::read(cost.prompt_tokens),
-        cached.or(Count::read(cost.prompt_cache_hit_tokens)),
-        Count::read(cost.completion_tokens),
-    )
 }

@@ -1,6 +1,8 @@
 mod bounds;
 mod carried;
+mod ends;
 mod failures;
+mod names;
 mod providers;
 mod secrets;
 mod server;

@@ -72,20 +72,23 @@ impl Model for Paced {
     }
 }
 
-#[cfg(not(feature = "genai"))]
+#[cfg(not(feature = "providers"))]
 fn real(name: &str, _: &Args) -> Result<Shared, Box<dyn Error>> {
     let shown = bailiwick::guard::printable(name);
-    let how = "cargo run -p bailiwick-examples --features genai --bin …";
-    Err(format!("this build cannot ask `{shown}`: build it with the feature genai, {how}").into())
+    let how = "cargo run -p bailiwick-examples --features providers --bin …";
+    Err(
+        format!("this build cannot ask `{shown}`: build it with the feature providers, {how}")
+            .into(),
+    )
 }
 
-#[cfg(feature = "genai")]
+#[cfg(feature = "providers")]
 fn real(name: &str, args: &Args) -> Result<Shared, Box<dyn Error>> {
-    use bailiwick::model::genai::{GenaiModel, Key};
+    use bailiwick::model::providers::{Key, ProviderModel};
     use bailiwick::model::{Backoff, Fenced, Retrying, Timed};
 
     let (provider, name, usual) = provider(name, args.base_url.is_some())?;
-    let mut model = GenaiModel::new(provider, name)?;
+    let mut model = ProviderModel::new(provider, name)?;
     // The key of a provider goes to nobody else unless that is asked for.
     let mut key = usual.filter(|_| args.base_url.is_none());
     if let Some(url) = &args.base_url {
@@ -109,19 +112,19 @@ fn real(name: &str, args: &Args) -> Result<Shared, Box<dyn Error>> {
 }
 
 /// The provider that a name begins with, the name at it, and where its key usually is.
-#[cfg(feature = "genai")]
+#[cfg(feature = "providers")]
 fn provider(
     name: &str,
     elsewhere: bool,
 ) -> Result<
     (
-        bailiwick::model::genai::Provider,
+        bailiwick::model::providers::Provider,
         &str,
         Option<&'static str>,
     ),
     String,
 > {
-    use bailiwick::model::genai::Provider;
+    use bailiwick::model::providers::Provider;
 
     match name.split_once(':') {
         Some(("openai", name)) => Ok((Provider::OpenAi, name, Some("OPENAI_API_KEY"))),
@@ -137,9 +140,9 @@ fn provider(
     }
 }
 
-#[cfg(all(test, feature = "genai"))]
+#[cfg(all(test, feature = "providers"))]
 mod tests {
-    use bailiwick::model::genai::Provider;
+    use bailiwick::model::providers::Provider;
 
     use super::provider;
 

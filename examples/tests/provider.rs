@@ -6,7 +6,7 @@ use common::run;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_budget");
 
-#[cfg(not(feature = "genai"))]
+#[cfg(not(feature = "providers"))]
 #[test]
 fn a_build_without_providers_says_how_to_build_it() {
     for program in [
@@ -17,7 +17,11 @@ fn a_build_without_providers_says_how_to_build_it() {
     ] {
         let ran = run(program, &["--model", "openai:any"], &[]);
         assert_eq!(ran.code, Some(1), "{}", ran.text);
-        assert!(ran.errors.contains("--features genai"), "{}", ran.errors);
+        assert!(
+            ran.errors.contains("--features providers"),
+            "{}",
+            ran.errors
+        );
         assert!(ran.text.is_empty(), "{}", ran.text);
     }
 }
@@ -31,7 +35,7 @@ fn what_is_not_understood_is_no_run_and_help_is() {
     assert!(ran.text.contains("--base-url"), "{}", ran.text);
 }
 
-#[cfg(feature = "genai")]
+#[cfg(feature = "providers")]
 mod served {
     #![expect(
         clippy::unwrap_used,

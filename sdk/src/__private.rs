@@ -8,6 +8,22 @@ use serde_json::{Map, Value};
 
 use crate::tool::{Resource, ToolError};
 
+/// Reads a stream of OpenAI's protocol that arrives in pieces of so many bytes, for the benchmark `stream`.
+/// Returns the bytes of the arguments of its calls.
+///
+/// # Errors
+///
+/// As [`Model::generate`](crate::model::Model::generate).
+#[cfg(feature = "providers")]
+pub fn read_stream(body: &[u8], piece: usize) -> Result<usize, crate::model::ModelError> {
+    let completion = crate::model::providers::read_stream(body, piece)?;
+    Ok(completion
+        .calls
+        .iter()
+        .map(|call| call.arguments.len())
+        .sum())
+}
+
 /// What a `#[tool]` function gives back.
 #[diagnostic::on_unimplemented(
     message = "a tool gives back a `Result`, not `{Self}`",

@@ -72,7 +72,7 @@
 //! | `sqlite` | the store in one file, `store::SqliteStore`; SQLite is compiled with it |
 //! | `seal` | agents' keys in a durable store, sealed, so that runs survive their process |
 //! | `schema` | answers as typed values, `Agent::run_as`, with a JSON schema made from the type |
-//! | `genai` | models of many providers, through the crate of that name |
+//! | `providers` | models of providers: OpenAI's and Anthropic's protocols, which nearly all servers speak |
 //!
 //! No feature weakens a check.
 

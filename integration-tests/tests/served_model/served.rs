@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bailiwick::agent::{Agent, Ended, Limits, Orchestrator, OrchestratorBuilder, Report};
 use bailiwick::capability::{Authority, Risk, Scope, minutes};
 use bailiwick::guard::Effect;
-use bailiwick::model::genai::{GenaiModel, Provider};
+use bailiwick::model::providers::{Provider, ProviderModel};
 use bailiwick::model::{Backoff, Completion, Message, Model, ModelError, Request, Retrying, Timed};
 use bailiwick::record::{Body, Entry};
 use bailiwick::tool::{Declaration, RuntimeTool};
@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 ///
 /// Asked as an application would: the server closes connections that look as if they could be used
 /// again, so a request now and then gets no answer.
-pub(crate) fn served(test: &str) -> Option<Retrying<Timed<GenaiModel>>> {
+pub(crate) fn served(test: &str) -> Option<Retrying<Timed<ProviderModel>>> {
     let Ok(url) = std::env::var("BAILIWICK_MODEL_URL") else {
         let full = std::env::var("CI").is_ok_and(|ci| ci == "true");
         assert!(!full, "{test}: BAILIWICK_MODEL_URL is not set");
         println!("skipped: {test}: BAILIWICK_MODEL_URL is not set");
         return None;
     };
-    let model = GenaiModel::new(Provider::OpenAi, "served")
+    let model = ProviderModel::new(Provider::OpenAi, "served")
         .unwrap()
         .base_url(&url)
         .unwrap();

@@ -6,9 +6,9 @@
 mod carried;
 mod error;
 mod fenced;
-#[cfg(feature = "genai")]
-pub mod genai;
 mod message;
+#[cfg(feature = "providers")]
+pub mod providers;
 mod request;
 mod retry;
 pub mod scripted;
@@ -21,9 +21,9 @@ use async_trait::async_trait;
 pub use carried::Carried;
 pub use error::ModelError;
 pub use fenced::Fenced;
-#[cfg(feature = "genai")]
-pub use genai::GenaiModel;
 pub use message::{Completion, Message, StopReason, ToolCall, Usage};
+#[cfg(feature = "providers")]
+pub use providers::ProviderModel;
 pub use request::{OutputSchema, Request, ToolSpec};
 pub use retry::{Backoff, Retrying};
 pub use scripted::ScriptedModel;

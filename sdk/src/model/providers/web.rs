@@ -1,8 +1,7 @@
 //! The HTTP client and its addresses.
 
-use ::genai::Client;
-use reqwest::Url;
 use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
@@ -22,17 +21,19 @@ pub(super) fn client() -> Result<Client, ModelError> {
         .map_err(|error| failed(&error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let web = reqwest::Client::builder()
+    Client::builder()
         .tls_backend_preconfigured(tls)
         // The headers of some providers' keys are ones that reqwest would take along.
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
+        // What other crates of the program switch on in reqwest is switched off by name: a bound holds for
+        // what is decoded, and a small body may be a large answer.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .referer(false)
-        .build()
-        .map_err(|error| failed(&error))?;
-    Client::builder()
-        .with_reqwest(web)
         .build()
         .map_err(|error| failed(&error))
 }

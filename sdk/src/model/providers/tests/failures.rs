@@ -59,6 +59,77 @@ async fn what_may_pass_is_told_from_what_does_not() {
 }
 
 #[tokio::test]
+async fn what_a_status_says_of_the_cost() {
+    for provider in PROVIDERS {
+        for (status, may_have_cost) in [
+            ("408 Request Timeout", true),
+            ("500 Oh", true),
+            ("502 Bad Gateway", true),
+            ("504 Gateway Timeout", true),
+            ("524 A Timeout Occurred", true),
+            ("429 Too Many Requests", false),
+            ("503 Busy", false),
+            ("529 Overloaded", false),
+        ] {
+            let error = error(provider, refused(status, "")).await;
+            assert!(error.is_transient(), "{error}");
+            assert_eq!(error.is_unsettled(), may_have_cost, "{provider:?} {error}");
+        }
+        // The connection is closed after the request.
+        let error = error(provider, String::new()).await;
+        assert!(error.is_transient() && error.is_unsettled(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_place_of_an_answer_is_told_from_one_in_its_middle() {
+    let half = r#"{"choices":[{"index":0,"delta":{"content":"half"}}]}"#;
+    for (said, passes, may_have_cost) in [
+        (
+            r#"{"error":{"type":"overloaded_error","message":"busy"}}"#,
+            true,
+            false,
+        ),
+        (
+            r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}"#,
+            true,
+            false,
+        ),
+        (
+            r#"{"error":{"type":"invalid_request_error","message":"no"}}"#,
+            false,
+            false,
+        ),
+        (r#"{"error":{"code":400,"message":"no"}}"#, false, false),
+        (r#"{"error":{"message":"the engine broke"}}"#, true, true),
+        (r#"{"error":"the engine broke"}"#, true, true),
+        (
+            r#"{"object":"error","message":"no","type":"BadRequestError","code":400}"#,
+            false,
+            false,
+        ),
+    ] {
+        for (before, begun) in [(None, false), (Some(half), true)] {
+            let all: Vec<(&str, &str)> = before
+                .into_iter()
+                .chain([said])
+                .map(|it| ("", it))
+                .collect();
+            let error = error(Provider::OpenAi, events(&all)).await;
+            assert_eq!(error.is_transient(), passes, "{error}");
+            assert_eq!(error.is_unsettled(), may_have_cost || begun, "{error}");
+        }
+        // Without a stream, too.
+        let error = error(
+            Provider::OpenAi,
+            answer("200 OK", "application/json", "", said),
+        )
+        .await;
+        assert_eq!(error.is_transient(), passes, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_wait_that_a_provider_asks_for_is_known() {
     for (headers, wait) in [
         ("retry-after: 7\r\n", Some(Duration::from_secs(7))),
@@ -121,7 +192,7 @@ data: [DONE]
             resets += 1;
         }
     });
-    let model = GenaiModel::new(Provider::OpenAi, "small").unwrap();
+    let model = ProviderModel::new(Provider::OpenAi, "small").unwrap();
     let backoff = Backoff {
         first: Duration::from_millis(1),
         ..Backoff::default()
@@ -160,7 +231,7 @@ async fn garbage_is_an_error_that_may_pass() {
             assert!(error.is_transient(), "{provider:?} {given} {error}");
         }
     }
-    let nowhere = GenaiModel::new(Provider::OpenAi, "small")
+    let nowhere = ProviderModel::new(Provider::OpenAi, "small")
         .unwrap()
         .base_url("http://127.0.0.1:1/")
         .unwrap();
@@ -180,25 +251,29 @@ async fn words_before_a_break_are_told_and_the_turn_fails() {
         ),
         (
             Provider::Anthropic,
-            events(&[(
-                "content_block_delta",
-                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"half"}}"#,
-            )]),
+            events(&[
+                (
+                    "content_block_start",
+                    r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+                ),
+                (
+                    "content_block_delta",
+                    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"half"}}"#,
+                ),
+            ]),
         ),
         (
             Provider::Ollama,
-            answer(
-                "200 OK",
-                "application/x-ndjson",
+            events(&[(
                 "",
-                "{\"message\":{\"role\":\"assistant\",\"content\":\"half\"},\"done\":false}\n",
-            ),
+                r#"{"choices":[{"index":0,"delta":{"content":"half"},"finish_reason":null}]}"#,
+            )]),
         ),
         (
             Provider::Gemini,
             events(&[(
                 "",
-                r#"{"candidates":[{"content":{"parts":[{"text":"half"}],"role":"model"},"index":0}],"usageMetadata":{}}"#,
+                r#"{"choices":[{"index":0,"delta":{"content":"half"},"finish_reason":null}]}"#,
             )]),
         ),
     ] {

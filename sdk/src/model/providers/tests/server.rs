@@ -56,6 +56,21 @@ impl Server {
         Self { url, asked, task }
     }
 
+    /// A server that writes this answer as fast as it is taken.
+    pub(super) async fn at_once(answer: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        let task = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = read(&mut stream).await;
+            seen.lock().unwrap().push(request);
+            let _ = stream.write_all(answer.as_bytes()).await;
+        });
+        Self { url, asked, task }
+    }
+
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }

@@ -1,0 +1,100 @@
+//! Reading a call with 1 MiB of arguments, in one piece and in pieces of four bytes.
+//!
+//! `cargo bench -p bailiwick --features providers --bench stream`
+//!
+//! Pieces of four bytes are of two kinds: what the network cuts, and events, each of which is a JSON object of
+//! its own. Events are many more bytes than what is in them, so they are compared a byte that was sent.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+
+mod common;
+
+use bailiwick::__private::read_stream;
+use common::table::{self, median, time};
+
+const ARGUMENTS: usize = 1024 * 1024;
+
+/// A stream in which a call has so many bytes of arguments, in events of so many.
+fn stream(bytes: usize, event: usize) -> String {
+    let line = "a line of a file, with a \\\"quoted\\\" word\\n";
+    let text: String = line.chars().cycle().take(bytes - 12).collect();
+    // No escape is cut in two by the end of the text.
+    let arguments = format!("{{\"text\":\"{}\"}}", text.trim_end_matches('\\'));
+    let mut body = String::from(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"fs_write\",\"arguments\":\"\"}}]},\"finish_reason\":null}]}\n\n",
+    );
+    for piece in arguments.as_bytes().chunks(event) {
+        let piece = serde_json::to_string(std::str::from_utf8(piece).unwrap()).unwrap();
+        body.push_str(&format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":{piece}}}}}]}},\"finish_reason\":null}}]}}\n\n"
+        ));
+    }
+    body.push_str("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n");
+    body
+}
+
+fn main() {
+    let whole = stream(ARGUMENTS, usize::MAX);
+    let events = stream(ARGUMENTS, 4);
+    let fewer = stream(ARGUMENTS / 4, 4);
+    let cases: [(&str, &str, usize); 4] = [
+        ("one piece", &whole, usize::MAX),
+        ("cut by the network", &whole, 4),
+        ("events", &events, 1460),
+        ("a quarter of the events", &fewer, 1460),
+    ];
+    let mut criterion = table::criterion("stream");
+    {
+        let mut group = criterion.benchmark_group("read");
+        group.sample_size(10);
+        for (name, body, piece) in &cases {
+            group.bench_function(*name, |bencher| {
+                bencher.iter(|| read_stream(body.as_bytes(), *piece).unwrap());
+            });
+        }
+        group.finish();
+    }
+    let all: Option<Vec<f64>> = cases
+        .iter()
+        .map(|(name, ..)| median("stream", "read", name))
+        .collect();
+    let Some(all) = all else { return };
+    let [one, cut, many, quarter] = all[..] else {
+        return;
+    };
+    let of = |body: &str| body.len() as f64;
+    table::head(&[
+        "1 MiB of arguments",
+        "time",
+        "ratio",
+        "what the ratio is of",
+    ]);
+    let row = |name: &str, at: f64, ratio: f64, what: &str| {
+        table::row([
+            name.to_owned(),
+            time(at),
+            format!("{ratio:.2}"),
+            what.to_owned(),
+        ]);
+    };
+    row("one piece", one, 1.0, "itself");
+    row(
+        "cut into 4 bytes by the network",
+        cut,
+        cut / one,
+        "one piece",
+    );
+    let ratio = (many / of(&events)) / (one / of(&whole));
+    row(
+        "events of 4 bytes",
+        many,
+        ratio,
+        "one piece, for each byte that was sent",
+    );
+    row(
+        "events of 4 bytes",
+        many,
+        many / quarter,
+        "a quarter of them: 4 is linear",
+    );
+}

@@ -1,0 +1,87 @@
+//! Values of an answer, read strictly.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::fault::wrong;
+use crate::model::ModelError;
+
+/// A value as it arrived; absent and `null` are the same.
+pub(super) type Raw<'a> = Option<&'a RawValue>;
+
+/// The text of a string, or `None` where there is no value. `what` names it in the error.
+///
+/// # Errors
+///
+/// When it is no string, or has half a surrogate pair.
+pub(super) fn text<'a>(raw: Raw<'a>, what: &str) -> Result<Option<Cow<'a, str>>, ModelError> {
+    let Some(json) = raw.map(RawValue::get) else {
+        return Ok(None);
+    };
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'));
+    match inner {
+        Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
+        Some(_) => serde_json::from_str(json)
+            .map(|text: String| Some(Cow::Owned(text)))
+            .map_err(|error| wrong(format_args!("`{what}` is no text: {error}"))),
+        None => Err(wrong(format_args!(
+            "`{what}` is {} where a string is meant",
+            kind(json)
+        ))),
+    }
+}
+
+/// A count from 0 up, or `None` where there is no value.
+///
+/// # Errors
+///
+/// When it is no whole number from 0 to 2^64-1, written in digits.
+pub(super) fn count(raw: Raw<'_>, what: &str) -> Result<Option<u64>, ModelError> {
+    let Some(json) = raw.map(RawValue::get) else {
+        return Ok(None);
+    };
+    json.parse().map(Some).map_err(|_| {
+        wrong(format_args!(
+            "`{what}` is no whole number from 0 to 2^64-1, but {}",
+            kind(json)
+        ))
+    })
+}
+
+/// What a JSON value is.
+pub(super) fn kind(json: &str) -> &'static str {
+    match json.as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "true or false",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// Whether it is an object.
+pub(super) fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// What the JSON of `bytes` says.
+///
+/// # Errors
+///
+/// When it is no JSON, or not of the type.
+pub(super) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(bytes).map_err(wrong)
+}
+
+/// As [`read`], of a value within.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(super) fn within<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue) -> Result<T, ModelError> {
+    serde_json::from_str(raw.get()).map_err(wrong)
+}

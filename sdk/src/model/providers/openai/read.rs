@@ -1,0 +1,239 @@
+//! Reads an answer, streamed or whole.
+
+use serde_json::value::RawValue;
+
+use super::NAME;
+use super::details::Details;
+use super::wire::{CallPiece, Choice, Chunk, Function, Groq, Part, Said, spent, stop};
+use crate::model::providers::answer::Answer;
+use crate::model::providers::failure::told;
+use crate::model::providers::fault::{broken, wrong};
+use crate::model::providers::json::{Raw, count, is_object, read, text, within};
+use crate::model::providers::piece::{Arguments, Piece};
+use crate::model::providers::stop::Stop;
+use crate::model::{Carried, Completion, Delta, ModelError, Usage};
+
+/// An answer that is being read.
+#[derive(Default)]
+pub(in crate::model::providers) struct Reader {
+    answer: Answer,
+    stop: Option<Stop>,
+    usage: Option<Usage>,
+    reasoning: Option<String>,
+    details: Details,
+    extra: Option<String>,
+}
+
+impl Reader {
+    /// An answer of which nothing came yet; `secret` is masked in the errors that it tells of.
+    pub(in crate::model::providers) fn new(secret: &str) -> Self {
+        let mut reader = Self::default();
+        secret.clone_into(&mut reader.answer.secret);
+        reader
+    }
+
+    /// Takes the data of an event. Returns `false` when it was the last.
+    ///
+    /// # Errors
+    ///
+    /// When it is an error, or is not what the protocol says.
+    pub(in crate::model::providers) fn event(
+        &mut self,
+        data: &[u8],
+        delta: Delta<'_>,
+    ) -> Result<bool, ModelError> {
+        match data.trim_ascii() {
+            b"[DONE]" => return Ok(false),
+            b"" => return Ok(true),
+            _ => {}
+        }
+        self.chunk(data, delta)?;
+        Ok(true)
+    }
+
+    /// Takes an answer that came whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::event`].
+    pub(in crate::model::providers) fn whole(
+        &mut self,
+        body: &[u8],
+        delta: Delta<'_>,
+    ) -> Result<(), ModelError> {
+        self.chunk(body, delta)
+    }
+
+    /// The answer, at its end.
+    ///
+    /// # Errors
+    ///
+    /// When it never said why it stopped, so it broke off, or is no answer.
+    pub(in crate::model::providers) fn end(self) -> Result<Completion, ModelError> {
+        let Some(stop) = self.stop else {
+            return Err(broken("it does not say why it stopped"));
+        };
+        let mut carried = Vec::new();
+        // Some servers refuse thoughts that come back with anything but calls, others calls without them.
+        if self.answer.has_calls()
+            && let Some(reasoning) = &self.reasoning
+        {
+            let json = serde_json::to_string(reasoning).map_err(wrong)?;
+            carried.push(Carried::new(NAME, "reasoning_content", json)?);
+        }
+        if let Some(json) = self.details.into_json() {
+            carried.push(Carried::new(NAME, "reasoning_details", json)?);
+        }
+        if let Some(json) = self.extra {
+            carried.push(Carried::new(NAME, "extra_content", json)?);
+        }
+        self.answer.finish(stop, self.usage, carried)
+    }
+
+    /// How many bytes of words, arguments and thoughts were taken.
+    #[cfg(test)]
+    pub(in crate::model::providers) const fn bytes(&self) -> usize {
+        self.answer.bytes()
+    }
+
+    fn chunk(&mut self, data: &[u8], delta: Delta<'_>) -> Result<(), ModelError> {
+        let chunk: Chunk<'_> = read(data)?;
+        if let Some(error) = chunk.error.filter(|error| says_something(error)) {
+            return Err(told(error.get(), &self.answer));
+        }
+        if chunk
+            .object
+            .is_some_and(|object| object.get() == r#""error""#)
+        {
+            let text = String::from_utf8_lossy(data);
+            return Err(told(&text, &self.answer));
+        }
+        for choice in chunk.choices.unwrap_or_default() {
+            self.choice(choice, delta)?;
+        }
+        let groq = chunk.x_groq.filter(|groq| is_object(groq));
+        let groq = groq.map(within::<Groq<'_>>).transpose()?;
+        if let Some(cost) = chunk.usage.or(groq.and_then(|groq| groq.usage)) {
+            // What is not even of the shape is no count. One from before the end is of a part.
+            self.usage = serde_json::from_str(cost.get())
+                .ok()
+                .filter(|_| self.stop.is_some())
+                .and_then(|cost| spent(&cost));
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, delta: Delta<'_>) -> Result<(), ModelError> {
+        if count(choice.index, "choices.index")?.unwrap_or(0) != 0 {
+            return Err(wrong("it has more than one choice"));
+        }
+        match (choice.delta, choice.message) {
+            (Some(said), _) => self.said(said, delta)?,
+            // Some streams end with all that was said before.
+            (None, Some(said)) if !self.answer.has_begun => self.said(said, delta)?,
+            _ => {}
+        }
+        let reason = text(choice.finish_reason, "finish_reason")?;
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+            let later = stop(&reason)?;
+            self.stop = Some(self.stop.map_or(later, |stop| stop.then(later)));
+        }
+        Ok(())
+    }
+
+    fn said(&mut self, said: Said<'_>, delta: Delta<'_>) -> Result<(), ModelError> {
+        if said.function_call.is_some() {
+            return Err(wrong(
+                "a call is in `function_call`, which is the form of before `tool_calls`",
+            ));
+        }
+        self.content(said.content, delta)?;
+        if let Some(refusal) = text(said.refusal, "refusal")? {
+            self.answer.grow(refusal.len())?;
+            self.answer.refusal.push_str(&refusal);
+        }
+        if let Some(thought) = text(said.reasoning_content, "reasoning_content")? {
+            self.answer.grow(thought.len())?;
+            self.reasoning.get_or_insert_default().push_str(&thought);
+        }
+        if let Some(thought) = said.reasoning {
+            self.answer.grow(thought.get().len())?;
+        }
+        if let Some(details) = said.reasoning_details {
+            self.answer.grow(details.get().len())?;
+            self.details.push(details)?;
+        }
+        if let Some(extra) = said.extra_content {
+            self.answer.grow(extra.get().len())?;
+            self.extra = Some(extra.get().to_owned());
+        }
+        let pieces = said.tool_calls.unwrap_or_default();
+        let is_alone = pieces.len() == 1;
+        for piece in pieces {
+            self.piece(piece, is_alone)?;
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, content: Raw<'_>, delta: Delta<'_>) -> Result<(), ModelError> {
+        let Some(raw) = content.filter(|content| content.get().starts_with('[')) else {
+            let said = text(content, "content")?.unwrap_or_default();
+            return self.say(&said, delta);
+        };
+        for part in within::<Vec<Part<'_>>>(raw)? {
+            match text(part.kind, "content.type")?.as_deref() {
+                Some("text") => {
+                    let said = text(part.text, "content.text")?.unwrap_or_default();
+                    self.say(&said, delta)?;
+                }
+                Some("refusal") => {
+                    let said = text(part.refusal, "content.refusal")?.unwrap_or_default();
+                    self.answer.grow(said.len())?;
+                    self.answer.refusal.push_str(&said);
+                }
+                // Thoughts, references and pictures are no words of the answer.
+                _ => self.answer.has_begun = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, said: &str, delta: Delta<'_>) -> Result<(), ModelError> {
+        if said.is_empty() {
+            return Ok(());
+        }
+        self.answer.grow(said.len())?;
+        self.answer.text.push_str(said);
+        delta(said);
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: CallPiece<'_>, is_alone: bool) -> Result<(), ModelError> {
+        let kind = text(piece.kind, "tool_calls.type")?.unwrap_or_default();
+        if !matches!(&*kind, "" | "function") {
+            return Err(wrong("a call is of another type than `function`"));
+        }
+        let function = piece.function.unwrap_or(Function {
+            name: None,
+            arguments: None,
+        });
+        let extra = piece.extra_content.map(RawValue::get);
+        if let Some(extra) = extra {
+            self.answer.grow(extra.len())?;
+        }
+        let carried = extra.map(|json| Carried::new(NAME, "extra_content", json));
+        self.answer.piece(Piece {
+            index: count(piece.index, "tool_calls.index")?,
+            id: &text(piece.id, "tool_calls.id")?.unwrap_or_default(),
+            name: &text(function.name, "tool_calls.function.name")?.unwrap_or_default(),
+            arguments: Arguments::read(function.arguments)?,
+            is_alone,
+            carried: carried.transpose()?,
+        })
+    }
+}
+
+/// Whether the member `error` tells of one: `null` and what is empty do not.
+fn says_something(error: &RawValue) -> bool {
+    !matches!(error.get(), "false" | "{}" | "\"\"" | "[]")
+}

@@ -1,0 +1,156 @@
+//! Server-sent events, cut out of bytes that arrive in any pieces.
+//!
+//! The format is that of <https://html.spec.whatwg.org/multipage/server-sent-events.html>, of which the two
+//! protocols use the data alone.
+
+use serde::de::IgnoredAny;
+
+use super::fault::too_long;
+use crate::model::ModelError;
+
+/// The most bytes of a line, and of the data of an event.
+const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
+/// The most bytes of a stream.
+const MAX_STREAM_BYTES: usize = 256 * 1024 * 1024;
+/// The most events of a stream.
+const MAX_EVENTS: usize = 1024 * 1024;
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What is told the data of each event; it says whether more is wanted.
+pub(super) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<bool, ModelError>;
+
+/// A stream of events, read so far. A byte is copied twice at most: into a line that is not whole yet, and
+/// into the data of its event.
+#[derive(Default)]
+pub(super) struct Events {
+    line: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    /// The last byte was a carriage return, so a line feed that follows ends no further line.
+    after_return: bool,
+    lines: usize,
+    events: usize,
+    bytes: usize,
+    copied: usize,
+}
+
+impl Events {
+    /// Takes the next bytes. Returns `false` once `take` wants no more.
+    ///
+    /// # Errors
+    ///
+    /// When a bound is passed, or `take` fails.
+    pub(super) fn push(&mut self, mut bytes: &[u8], take: Take<'_>) -> Result<bool, ModelError> {
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        if self.bytes > MAX_STREAM_BYTES {
+            return Err(too_long("the stream has more bytes", MAX_STREAM_BYTES));
+        }
+        if self.after_return && !bytes.is_empty() {
+            self.after_return = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let (part, rest) = bytes.split_at(at);
+            let is_return = rest.first() == Some(&b'\r');
+            let rest = rest.get(1..).unwrap_or_default();
+            self.after_return = is_return && rest.is_empty();
+            bytes = match is_return {
+                true => rest.strip_prefix(b"\n").unwrap_or(rest),
+                false => rest,
+            };
+            let goes_on = if self.line.is_empty() {
+                self.line(part, take)?
+            } else {
+                self.hold(part)?;
+                let mut line = std::mem::take(&mut self.line);
+                let goes_on = self.line(&line, take)?;
+                line.clear();
+                self.line = line;
+                goes_on
+            };
+            if !goes_on {
+                return Ok(false);
+            }
+        }
+        self.hold(bytes)?;
+        Ok(true)
+    }
+
+    /// Takes the end of the stream: an event that no empty line ended counts where its data is whole JSON.
+    ///
+    /// # Errors
+    ///
+    /// When `take` fails.
+    pub(super) fn end(&mut self, take: Take<'_>) -> Result<(), ModelError> {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.line(&line, &mut |_| Ok(true))?;
+        }
+        let is_whole = serde_json::from_slice::<IgnoredAny>(&self.data).is_ok();
+        if self.has_data && (is_whole || self.data == b"[DONE]") {
+            take(&self.data)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes were copied.
+    #[cfg(test)]
+    pub(super) const fn copied(&self) -> usize {
+        self.copied
+    }
+
+    fn hold(&mut self, part: &[u8]) -> Result<(), ModelError> {
+        if self.line.len().saturating_add(part.len()) > MAX_EVENT_BYTES {
+            return Err(too_long("a line has more bytes", MAX_EVENT_BYTES));
+        }
+        self.line.extend_from_slice(part);
+        self.copied = self.copied.saturating_add(part.len());
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8], take: Take<'_>) -> Result<bool, ModelError> {
+        let line = match self.lines {
+            0 => line.strip_prefix(BOM).unwrap_or(line),
+            _ => line,
+        };
+        self.lines = self.lines.saturating_add(1);
+        if line.is_empty() {
+            return self.event(take);
+        }
+        let value = match line.strip_prefix(b"data:") {
+            Some(value) => value.strip_prefix(b" ").unwrap_or(value),
+            None if line == b"data" => b"",
+            // A comment, or a field that says nothing that the data does not.
+            None => return Ok(true),
+        };
+        let held = self.data.len().saturating_add(value.len());
+        if held.saturating_add(1) > MAX_EVENT_BYTES {
+            return Err(too_long("an event has more bytes", MAX_EVENT_BYTES));
+        }
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        self.has_data = true;
+        self.data.extend_from_slice(value);
+        self.copied = self.copied.saturating_add(value.len());
+        Ok(true)
+    }
+
+    fn event(&mut self, take: Take<'_>) -> Result<bool, ModelError> {
+        if !self.has_data {
+            return Ok(true);
+        }
+        self.has_data = false;
+        self.events = self.events.saturating_add(1);
+        if self.events > MAX_EVENTS {
+            return Err(too_long("the stream has more events", MAX_EVENTS));
+        }
+        let goes_on = take(&self.data)?;
+        self.data.clear();
+        Ok(goes_on)
+    }
+}
+
+#[cfg(test)]
+mod tests;

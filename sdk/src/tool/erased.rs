@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::States;
-use super::{Arguments, Declaration, Invocation, Need, Tool, ToolError};
+use super::{Arguments, Declaration, Invocation, Journal, Need, Tool, ToolError};
 use crate::capability::{Kind, Refusal, canonical};
 use crate::guard::Permit;
 
@@ -18,7 +18,7 @@ pub(crate) struct Prepared {
     /// The arguments as the type wrote them back: what is checked.
     pub(crate) arguments: Map<String, Value>,
     /// The body, which moves the same value and takes the permit.
-    pub(crate) body: Box<dyn FnOnce(Permit, Arc<States>) -> Ran + Send>,
+    pub(crate) body: Box<dyn FnOnce(Permit, Arc<States>, Option<Arc<dyn Journal>>) -> Ran + Send>,
 }
 
 /// What the toolbox holds.
@@ -63,21 +63,29 @@ impl<T: Tool> Erased for T {
                 "the arguments change each time that the tool reads and writes them".to_owned(),
             ));
         }
-        let body = Box::new(move |permit: Permit, states: Arc<States>| -> Ran {
-            Box::pin(async move {
-                if permit.lapsed() {
-                    return Err(ToolError::new(
-                        "the permit lapsed before the call began; ask again",
-                    ));
-                }
-                let allowed = permit.allowed();
-                for (name, resource) in args.resources() {
-                    resource.admit(name, &allowed);
-                }
-                let output = self.call(args, Invocation::new(permit, states)).await?;
-                serde_json::to_value(output).map_err(ToolError::from)
-            })
-        });
+        let body = Box::new(
+            move |permit: Permit, states, journal: Option<Arc<dyn Journal>>| {
+                let ran: Ran = Box::pin(async move {
+                    if permit.lapsed() {
+                        return Err(ToolError::new(
+                            "the permit lapsed before the call began; ask again",
+                        ));
+                    }
+                    let allowed = permit.allowed();
+                    for (name, resource) in args.resources() {
+                        resource.admit(name, &allowed);
+                    }
+                    if let Some(journal) = journal
+                        && let Some(looking) = self.look(&args)
+                    {
+                        journal.looked(permit.id(), &looking.await?).await?;
+                    }
+                    let output = self.call(args, Invocation::new(permit, states)).await?;
+                    serde_json::to_value(output).map_err(ToolError::from)
+                });
+                ran
+            },
+        );
         Ok(Prepared { arguments, body })
     }
 }

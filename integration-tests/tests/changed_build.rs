@@ -120,7 +120,9 @@ impl Home {
         let second = build.build().unwrap();
         let resumed = second.resume(run).await.unwrap();
         let unknown = resumed.unknown();
-        let unknown = unknown.iter().map(|call| format!("{} {}", call.agent, call.capability));
+        let unknown = unknown
+            .iter()
+            .map(|call| format!("{} {}", call.agent, call.capability));
         let unknown = unknown.collect();
         (unknown, resumed.run().await.unwrap())
     }
@@ -157,16 +159,24 @@ async fn a_helper_goes_on(change: impl FnOnce(&Home, OrchestratorBuilder) -> Orc
     let home = Home::new();
     let help = || (HELP.0, HELP.1());
     let before = home.build(help()).helper(payer());
-    let run = home.gone(before.tool(home.hangs("pay", Effect::Send))).await;
+    let run = home
+        .gone(before.tool(home.hangs("pay", Effect::Send)))
+        .await;
     let (unknown, report) = home.on(change(&home, home.build(help())), run).await;
     assert_eq!(unknown, ["lead/payer pay"]);
     assert_eq!(unknown_of(&report), ["lead/payer pay"]);
     let told = home.told();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("payer: the outcome of this call is not known"), "{told:?}");
+    assert!(
+        told[0].starts_with("payer: the outcome of this call is not known"),
+        "{told:?}"
+    );
     assert!(told[1].starts_with("lead: payer was told"), "{told:?}");
     assert!(report.text().contains("not known"), "{}", report.text());
-    assert!(!told.iter().any(|told| told.contains("there is no tool")), "{told:?}");
+    assert!(
+        !told.iter().any(|told| told.contains("there is no tool")),
+        "{told:?}"
+    );
     assert!(home.ran().is_empty(), "{:?}", home.ran());
 }
 
@@ -204,13 +214,19 @@ async fn a_helper_that_cannot_go_on_leaves_its_open_calls_as_unknown() {
     let home = Home::new();
     let help = || (HELP.0, HELP.1());
     let before = home.build(help()).helper(payer());
-    let run = home.gone(before.tool(home.hangs("pay", Effect::Send))).await;
+    let run = home
+        .gone(before.tool(home.hangs("pay", Effect::Send)))
+        .await;
     // Its token ends in between.
     home.clock.advance(std::time::Duration::from_secs(6 * 60));
     let (unknown, report) = home.on(home.build(help()).tool(pays(&home)), run).await;
     assert_eq!(unknown, ["lead/payer pay"]);
     assert_eq!(unknown_of(&report), ["lead/payer pay"]);
-    assert!(report.text().contains("may have had its effect"), "{}", report.text());
+    assert!(
+        report.text().contains("may have had its effect"),
+        "{}",
+        report.text()
+    );
     assert!(home.ran().is_empty());
 }
 
@@ -219,13 +235,21 @@ async fn a_helper_that_ends_without_an_answer_says_what_is_not_known() {
     let home = Home::new();
     let help = || (HELP.0, HELP.1());
     let before = home.build(help()).helper(payer());
-    let run = home.gone(before.tool(home.hangs("pay", Effect::Send))).await;
+    let run = home
+        .gone(before.tool(home.hangs("pay", Effect::Send)))
+        .await;
     // It has no turn to give, which is a failure.
     let fails = ScriptedModel::new([]);
-    let build = home.build(help()).tool(pays(&home)).model_for("payer", fails);
+    let build = home
+        .build(help())
+        .tool(pays(&home))
+        .model_for("payer", fails);
     let (_, report) = home.on(build, run).await;
     let told = home.told();
-    assert!(told[0].contains("the outcome of its calls of `pay` is not known"), "{told:?}");
+    assert!(
+        told[0].contains("the outcome of its calls of `pay` is not known"),
+        "{told:?}"
+    );
     assert_eq!(unknown_of(&report), ["lead/payer pay"]);
 }
 
@@ -235,7 +259,9 @@ async fn a_tool_in_flight(
 ) -> (Home, Vec<String>) {
     let home = Home::new();
     let look = || ("look", json!({ "at": "it" }));
-    let run = home.gone(home.build(look()).tool(home.hangs("look", Effect::Read))).await;
+    let run = home
+        .gone(home.build(look()).tool(home.hangs("look", Effect::Read)))
+        .await;
     let (unknown, report) = home.on(change(&home, home.build(look())), run).await;
     assert_eq!(unknown_of(&report), unknown);
     (home, unknown)
@@ -257,7 +283,10 @@ async fn is_unknown(change: impl FnOnce(&Home, OrchestratorBuilder) -> Orchestra
     let (home, unknown) = a_tool_in_flight(change).await;
     assert_eq!(unknown, ["lead look"]);
     let told = home.told();
-    assert!(told[0].starts_with("lead: the outcome of this call is not known"), "{told:?}");
+    assert!(
+        told[0].starts_with("lead: the outcome of this call is not known"),
+        "{told:?}"
+    );
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(home.ran().is_empty(), "{:?}", home.ran());
 }
@@ -270,7 +299,10 @@ async fn a_tool_that_was_removed_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_that_was_renamed_is_unknown() {
     is_unknown(|home, build| {
-        build.tool(home.works(declared("look.up", Effect::Read), json!({ "type": "object" })))
+        build.tool(home.works(
+            declared("look.up", Effect::Read),
+            json!({ "type": "object" }),
+        ))
     })
     .await;
 }

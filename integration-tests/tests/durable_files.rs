@@ -66,7 +66,9 @@ impl Fate for Process {
             Goes::BeforeTheOutcome => r#""is":"done""#,
         };
         let of_call = |op: &Op| match op {
-            Op::Put { key, value } => key.parts().contains(&"calls".to_owned()) && value.contains(says),
+            Op::Put { key, value } => {
+                key.parts().contains(&"calls".to_owned()) && value.contains(says)
+            }
             _ => false,
         };
         if batch.ops().iter().any(of_call) {
@@ -104,13 +106,17 @@ impl Home {
 
     fn process(&self, goes: Goes) -> (Orchestrator, Arc<Notify>) {
         let (told, tool, here) = (self.told.clone(), self.tool, Arc::new(Notify::new()));
-        let model = ScriptedModel::from_fn(move |request: &Request| match request.messages.last() {
-            Some(Message::Tool { outcome, .. }) => {
-                told.lock().unwrap().push(outcome.clone());
-                say("done")
-            }
-            _ => call(tool, json!({ "path": "/srv/plan", "text": "the agent's\n" })),
-        });
+        let model =
+            ScriptedModel::from_fn(move |request: &Request| match request.messages.last() {
+                Some(Message::Tool { outcome, .. }) => {
+                    told.lock().unwrap().push(outcome.clone());
+                    say("done")
+                }
+                _ => call(
+                    tool,
+                    json!({ "path": "/srv/plan", "text": "the agent's\n" }),
+                ),
+            });
         let dir = Dir::mount("/srv", self.directory.path().join("files")).unwrap();
         let fate = Process {
             goes,
@@ -136,7 +142,9 @@ impl Home {
             let path = Grant::new(tool).arg("path", path_under("/srv"));
             path.arg("text", any())
         };
-        let scope = Scope::new().grant(files("fs.write")).grant(files("fs.append"));
+        let scope = Scope::new()
+            .grant(files("fs.write"))
+            .grant(files("fs.append"));
         let scope = scope.expires_in(minutes(60));
         let lead = first.agent("lead", scope).await.unwrap();
         let running = tokio::spawn(lead.run("write"));
@@ -199,7 +207,10 @@ async fn a_write_does_not_overwrite_what_somebody_wrote_meanwhile() {
             assert_eq!(home.text(), "an edit\n", "{goes:?} {before:?}");
             assert_eq!(unknown(&report), ["fs.write"], "{goes:?} {before:?}");
             let told = home.told();
-            assert!(told[0].contains("not known") && told[0].contains("somebody else"), "{told:?}");
+            assert!(
+                told[0].contains("not known") && told[0].contains("somebody else"),
+                "{told:?}"
+            );
         }
     }
 }

@@ -118,9 +118,7 @@ impl<'a> Place<'a> {
             FollowSymlinks::No => self.base.open_dir_nofollow(&self.rest),
         }
         .map_err(|e| match self.follow {
-            FollowSymlinks::No if is_link(&self.base, &self.rest) => {
-                self.escapes()
-            }
+            FollowSymlinks::No if is_link(&self.base, &self.rest) => self.escapes(),
             _ => self.io(e),
         })
     }

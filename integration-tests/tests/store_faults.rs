@@ -99,7 +99,7 @@ fn one(directory: &Path, rng: &mut Rng, may_kill: bool, happened: &mut Happened)
     let lines = faulty::said(&mut child);
     let (sender, heard): (_, Receiver<String>) = channel();
     let listener = std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line))));
-    let killed_at = Instant::now() + Duration::from_millis(rng.below(1500));
+    let killed_at = Instant::now() + Duration::from_millis(rng.below(700));
     let mut last = None;
     loop {
         if may_kill && Instant::now() > killed_at {
@@ -185,7 +185,6 @@ fn left(directory: &Path) -> (Left, usize) {
                     let store = detail.is_some_and(|detail| detail.contains("store"));
                     assert!(verdict == Verdict::Allowed || store, "refused");
                 }
-                _ => {}
             }
         }
         let values = store
@@ -215,7 +214,8 @@ fn whole(directory: &Path, calm: &Left, at: &str) {
         None,
         "{at}: an agent counts as alive"
     );
-    let text = fs::read_to_string(directory.join("effects")).unwrap();
+    // All of them may have been cut off.
+    let text = fs::read_to_string(directory.join("effects")).unwrap_or_default();
     let effects: Vec<&str> = text.lines().collect();
     let distinct: BTreeSet<_> = effects.iter().collect();
     assert_eq!(distinct.len(), effects.len(), "{at}: done twice");

@@ -194,8 +194,7 @@ impl Spawn {
         let (parent, key) = (&self.parent, AgentKey::generate());
         let guard = parent.shared.gate.guard();
         let now = guard.now().map_err(|refusal| {
-            // Code may try again; where a model asked, the run goes on once there is a time.
-            if let (Some(_), Some(tree)) = (&self.asked, &parent.tree) {
+            if let Some(tree) = &parent.tree {
                 tree.stop(format!("the run stops, and can be resumed: {refusal}"));
             }
             SpawnError::unavailable(refusal)
@@ -229,7 +228,10 @@ impl Spawn {
             .await
         {
             Verdict::Permit(_, reservation) => reservation,
-            Verdict::Denied(denial) => return Err(SpawnError::Denied(Box::new(denial))),
+            Verdict::Denied(denial) => {
+                parent.stops_at(&denial);
+                return Err(SpawnError::Denied(Box::new(denial)));
+            }
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
         let seat = parent.shared.seat();

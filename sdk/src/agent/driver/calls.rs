@@ -176,7 +176,7 @@ impl From<CallOutcome> for Made {
 async fn one(member: &Arc<Member>, call: &ToolCall, around: Around) -> Option<Made> {
     let made = match around.child {
         // It was begun as a helper, and goes on as one, whatever is called so in this build.
-        Some(child) => Some(helper::go_on(call, child, around.wanted).await),
+        Some(child) => helper::go_on(call, child, around.wanted).await,
         None if is_spawn(&member.shared, &call.name) => {
             let helper = member.shared.helpers.get(&call.name);
             helper::spawn(member, call, helper, around).await
@@ -184,14 +184,14 @@ async fn one(member: &Arc<Member>, call: &ToolCall, around: Around) -> Option<Ma
         None => tool(member, call, around.before).await,
     };
     // What came of it is told where the run goes on, if it was kept.
-    made.filter(|_| member.stopped().is_none())
+    member.stopped().is_none().then_some(made)
 }
 
 /// Calls a tool; `before` is what a call was about to change that was begun before a crash.
-async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> Option<Made> {
+async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> Made {
     let journal = journal(member, call, before);
     let kept = journal.clone().map(|journal| journal as Arc<dyn Journal>);
-    let made = match member.call(&call.name, &call.arguments, kept).await {
+    match member.call(&call.name, &call.arguments, kept).await {
         Outcome::Value { value, .. } => CallOutcome::of(Ok(&value)).into(),
         Outcome::Failed { call, error } => {
             let mut made = Made::from(CallOutcome::of(Err(&error)));
@@ -210,11 +210,9 @@ async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> 
             let text = format!("there is no tool `{name}`; call only those that you were given");
             CallOutcome::UnknownTool(text).into()
         }
-        Outcome::Denied(denial) if member.stops_at(&denial) => return None,
         Outcome::Denied(denial) => refused(denial, &call.arguments),
         Outcome::Pending(pending) => refused(pending.missing, &call.arguments),
-    };
-    Some(made)
+    }
 }
 
 /// What keeps a call of a tool, where the run is kept.

@@ -108,13 +108,13 @@ pub(super) async fn go_on(call: &ToolCall, child: Resumed, wanted: Option<Wanted
     ended(&super::go_on(child, &task, wanted).await, takes_over)
 }
 
-/// Spawns and runs it like any other, its answer the result; `None` where the tree stopped meanwhile.
+/// Spawns and runs it like any other, its answer the result.
 pub(super) async fn spawn(
     member: &Arc<Member>,
     call: &ToolCall,
     helper: Option<&Helper>,
     around: Around,
-) -> Option<Made> {
+) -> Made {
     let arguments = &call.arguments;
     let asked = match Asked::read(helper, arguments) {
         Ok(asked) => asked,
@@ -122,14 +122,14 @@ pub(super) async fn spawn(
             let denial = Denial::new(&member.path, SPAWN, refusal);
             member.record_unreadable(&denial).await;
             member.emit(denied(&denial, line(arguments)));
-            return Some(refused(denial, arguments));
+            return refused(denial, arguments);
         }
     };
     let takes_over = asked.helper.takes_over;
     if takes_over && !around.alone {
         let text =
             "not made: a task is handed over by the only call of a turn; make the others first";
-        return Some(CallOutcome::Failed(text.to_owned()).into());
+        return CallOutcome::Failed(text.to_owned()).into();
     }
     // Whoever takes the task over owes the answer that was asked for.
     let wanted = around.wanted.filter(|_| takes_over);
@@ -143,7 +143,7 @@ pub(super) async fn spawn(
         });
     }
     let report = super::run(child, asked.task, wanted).await;
-    Some(ended(&report, takes_over))
+    ended(&report, takes_over)
 }
 
 /// What comes of a call whose helper has ended.
@@ -162,7 +162,7 @@ fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> Made {
     }
 }
 
-fn no_child(member: &Member, error: SpawnError, arguments: &str) -> Option<Made> {
+fn no_child(member: &Member, error: SpawnError, arguments: &str) -> Made {
     let denial = match error {
         SpawnError::Denied(denial) => *denial,
         SpawnError::Pending(pending) => pending.missing,
@@ -175,13 +175,10 @@ fn no_child(member: &Member, error: SpawnError, arguments: &str) -> Option<Made>
             // A store's words may name files.
             tracing::error!(%what, agent = %member.path, "a helper could not begin");
             let text = "not made: no helper can begin now; this is not about what was asked for";
-            return Some(CallOutcome::Failed(text.to_owned()).into());
+            return CallOutcome::Failed(text.to_owned()).into();
         }
-        other => return Some(CallOutcome::Failed(other.to_string()).into()),
+        other => return CallOutcome::Failed(other.to_string()).into(),
     };
-    if member.stops_at(&denial) {
-        return None;
-    }
     member.emit(denied(&denial, line(arguments)));
-    Some(refused(denial, arguments))
+    refused(denial, arguments)
 }

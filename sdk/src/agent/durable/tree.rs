@@ -180,6 +180,10 @@ impl Journal for Tree {
     fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
         Batch::new()
     }
+
+    fn unkept(&self, error: &StoreError) {
+        Self::unkept(self, error);
+    }
 }
 
 /// The record of an agent, its key sealed where there is something to seal it with.

@@ -78,6 +78,9 @@ impl Member {
             },
         };
         self.emit(kind);
+        if let Outcome::Denied(denial) = &outcome {
+            self.stops_at(denial);
+        }
         outcome
     }
 

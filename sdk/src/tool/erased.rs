@@ -14,11 +14,15 @@ use crate::guard::Permit;
 type Ran = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
 
 /// A call that was read but not decided: the one value, and the body that will get it.
+/// What keeps the call, where it is kept.
+type Kept = Option<Arc<dyn Journal>>;
+type Body = dyn FnOnce(Permit, Arc<States>, Kept) -> Ran + Send;
+
 pub(crate) struct Prepared {
     /// The arguments as the type wrote them back: what is checked.
     pub(crate) arguments: Map<String, Value>,
     /// The body, which moves the same value and takes the permit.
-    pub(crate) body: Box<dyn FnOnce(Permit, Arc<States>, Option<Arc<dyn Journal>>) -> Ran + Send>,
+    pub(crate) body: Box<Body>,
 }
 
 /// What the toolbox holds.
@@ -63,29 +67,27 @@ impl<T: Tool> Erased for T {
                 "the arguments change each time that the tool reads and writes them".to_owned(),
             ));
         }
-        let body = Box::new(
-            move |permit: Permit, states, journal: Option<Arc<dyn Journal>>| {
-                let ran: Ran = Box::pin(async move {
-                    if permit.lapsed() {
-                        return Err(ToolError::new(
-                            "the permit lapsed before the call began; ask again",
-                        ));
-                    }
-                    let allowed = permit.allowed();
-                    for (name, resource) in args.resources() {
-                        resource.admit(name, &allowed);
-                    }
-                    if let Some(journal) = journal
-                        && let Some(looking) = self.look(&args)
-                    {
-                        journal.looked(permit.id(), &looking.await?).await?;
-                    }
-                    let output = self.call(args, Invocation::new(permit, states)).await?;
-                    serde_json::to_value(output).map_err(ToolError::from)
-                });
-                ran
-            },
-        );
+        let body = Box::new(move |permit: Permit, states, journal: Kept| {
+            let ran: Ran = Box::pin(async move {
+                if permit.lapsed() {
+                    return Err(ToolError::new(
+                        "the permit lapsed before the call began; ask again",
+                    ));
+                }
+                let allowed = permit.allowed();
+                for (name, resource) in args.resources() {
+                    resource.admit(name, &allowed);
+                }
+                if let Some(journal) = journal
+                    && let Some(looking) = self.look(&args)
+                {
+                    journal.looked(permit.id(), &looking.await?).await?;
+                }
+                let output = self.call(args, Invocation::new(permit, states)).await?;
+                serde_json::to_value(output).map_err(ToolError::from)
+            });
+            ran
+        });
         Ok(Prepared { arguments, body })
     }
 }

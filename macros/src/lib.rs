@@ -34,7 +34,7 @@ use syn::{Error, Item, parse_macro_input};
 /// | `taints = ["web"]` | what the result may carry instructions from |
 /// | `sensitivity = confidential` | `public`, `internal`, `confidential` or `restricted` |
 /// | `datasets = ["customers"]` | the data sets that it touches; `[]` is none, left out is not known |
-/// | `idempotent` | calling it twice does no more than calling it once |
+/// | `idempotent` | calling it twice does no more than calling it once, whatever others did in between |
 ///
 /// | parameter | |
 /// |---|---|

@@ -87,7 +87,7 @@ pub(super) async fn begin(
     let denied = |refusal| Denial::new(&member.path, "a turn of the model", refusal);
     let unread = |error| {
         let what = format!("what is left of a budget cannot be read: {error}");
-        denied(Refusal::new(Kind::Unavailable, what))
+        denied(Refusal::new(Kind::Unavailable, what).outage())
     };
     let prices = member.prices();
     let asked = request.max_output_tokens.unwrap_or(MAX_OUTPUT);

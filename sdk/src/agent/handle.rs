@@ -106,7 +106,7 @@ impl Agent {
         let mut behind = self.behind.take();
         while let Some(mut agent) = behind {
             if agent.member.end(agent.how) {
-                agent.member.record_end(agent.how, None).await;
+                let _ = agent.member.record_end(agent.how, None).await;
             }
             behind = agent.behind.take();
         }
@@ -136,7 +136,7 @@ impl Drop for Agent {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let (member, how) = (self.member.clone(), self.how);
-            let mut ending = Box::pin(async move { member.record_end(how, None).await });
+            let mut ending = Box::pin(async move { drop(member.record_end(how, None).await) });
             // The store has it before whatever is asked of it next, such as a spawn in its place.
             let mut context = Context::from_waker(Waker::noop());
             if ending.as_mut().poll(&mut context).is_pending() {

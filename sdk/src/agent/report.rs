@@ -1,10 +1,12 @@
 //! What a run hands back.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::durable::Unknown;
 use super::run::{CallOutcome, Ended, Finished};
 use crate::guard::Denial;
 use crate::tool::ToolError;
@@ -15,6 +17,7 @@ pub struct Report {
     agent: String,
     finished: Finished,
     denials: Vec<Denial>,
+    unknown: Vec<Unknown>,
 }
 
 /// A run that ended without an answer. What it did is in the report.
@@ -36,11 +39,13 @@ impl Report {
         agent: String,
         finished: Finished,
         denials: Vec<Denial>,
+        unknown: Vec<Unknown>,
     ) -> Result<Self, RunFailed> {
         let report = Self {
             agent,
             finished,
             denials,
+            unknown,
         };
         match report.finished.ended {
             Ended::Answer => Ok(report),
@@ -78,6 +83,17 @@ impl Report {
     #[must_use]
     pub fn denials(&self) -> &[Denial] {
         &self.denials
+    }
+
+    /// The calls of this agent and of those beneath it whose outcome is not known, because a process
+    /// ended while they were made: each may or may not have had its effect.
+    ///
+    /// They are those that were found when the run was last resumed ([`Resumed::unknown`]) and since.
+    ///
+    /// [`Resumed::unknown`]: super::Resumed::unknown
+    #[must_use]
+    pub fn unknown(&self) -> &[Unknown] {
+        &self.unknown
     }
 
     /// The same report of an answer that is not of the type that was asked for.
@@ -125,7 +141,17 @@ impl CallOutcome {
 impl RunFailed {
     /// How it ended, without the words for the operator.
     pub(super) fn for_model(&self) -> String {
-        format!("`{}` {}", self.report.agent, self.how())
+        let unknown = self.report.unknown.iter();
+        let unknown: BTreeSet<&str> = unknown.map(|call| call.capability.as_str()).collect();
+        let unknown = Vec::from_iter(unknown).join("`, `");
+        let told = format!("`{}` {}", self.report.agent, self.how());
+        match unknown.is_empty() {
+            true => told,
+            false => format!(
+                "{told}; the outcome of its calls of `{unknown}` is not known: they may have had their \
+                 effect, so find out before you make them again"
+            ),
+        }
     }
 
     const fn how(&self) -> &'static str {

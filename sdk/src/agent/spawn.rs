@@ -162,6 +162,8 @@ impl Spawn {
                     call,
                     capability: SPAWN.to_owned(),
                     digest: digest.clone(),
+                    kind: None,
+                    before: None,
                 };
                 tree.call(self.parent.id, asked, &record)
             }
@@ -186,9 +188,17 @@ impl Spawn {
             let refusal = Refusal::new(Kind::Revoked, "the parent was cancelled, or has ended");
             return Err(SpawnError::refused(&self.parent.path, refusal));
         }
+        if let Some(why) = self.parent.stopped() {
+            return Err(SpawnError::Unavailable(why.to_owned()));
+        }
         let (parent, key) = (&self.parent, AgentKey::generate());
         let guard = parent.shared.gate.guard();
-        let now = guard.now().map_err(SpawnError::unavailable)?;
+        let now = guard.now().map_err(|refusal| {
+            if let Some(tree) = &parent.tree {
+                tree.stop(format!("the run stops, and can be resumed: {refusal}"));
+            }
+            SpawnError::unavailable(refusal)
+        })?;
         let mut arguments = Map::new();
         arguments.insert("role".to_owned(), Value::from(self.role.as_str()));
         arguments.insert("scope".to_owned(), self.scope.to_json());
@@ -218,7 +228,10 @@ impl Spawn {
             .await
         {
             Verdict::Permit(_, reservation) => reservation,
-            Verdict::Denied(denial) => return Err(SpawnError::Denied(Box::new(denial))),
+            Verdict::Denied(denial) => {
+                parent.stops_at(&denial);
+                return Err(SpawnError::Denied(Box::new(denial)));
+            }
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
         let seat = parent.shared.seat();
@@ -241,7 +254,12 @@ impl Spawn {
             Err(error) => {
                 let also = places.give_back(over.and(self.nothing()));
                 let written = guard.record_with(outcome, also).await;
-                written.map_err(SpawnError::unrecorded)?;
+                written.map_err(|error| {
+                    if let Some(tree) = &parent.tree {
+                        tree.unkept(&error);
+                    }
+                    SpawnError::unrecorded(error)
+                })?;
                 return Err(error);
             }
         };

@@ -113,6 +113,7 @@ pub struct Refusal {
     hop: Option<u32>,
     detail: String,
     passes: bool,
+    outage: bool,
 }
 
 impl Refusal {
@@ -126,6 +127,7 @@ impl Refusal {
             hop: None,
             detail: detail.into(),
             passes: false,
+            outage: false,
         }
     }
 
@@ -137,6 +139,7 @@ impl Refusal {
             hop: Some(hop),
             detail: detail.into(),
             passes: false,
+            outage: false,
         }
     }
 
@@ -151,6 +154,20 @@ impl Refusal {
     #[must_use]
     pub(crate) const fn passes(&self) -> bool {
         self.passes
+    }
+
+    /// The same refusal, of a call that nothing is wrong with: the store or the clock could not be
+    /// used.
+    #[must_use]
+    pub(crate) const fn outage(mut self) -> Self {
+        self.outage = true;
+        self
+    }
+
+    /// Whether the store or the clock could not be used, so that nothing was decided.
+    #[must_use]
+    pub(crate) const fn is_outage(&self) -> bool {
+        self.outage
     }
 
     /// The stable reason.

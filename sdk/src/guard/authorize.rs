@@ -232,9 +232,15 @@ pub(super) fn store_refusal(error: &StoreError) -> Refusal {
         StoreError::Conflict { key, .. } if key.is_beneath(&Key::of([SPENT])) => {
             Refusal::new(Kind::Replay, "this very call was made before")
         }
+        StoreError::Conflict { .. } => Refusal::new(
+            Kind::Unavailable,
+            format!("another process has taken over what the call belongs to, so it does not run: {error}"),
+        )
+        .outage(),
         other => Refusal::new(
             Kind::Unavailable,
             format!("the call could not be recorded, so it does not run: {other}"),
-        ),
+        )
+        .outage(),
     }
 }

@@ -44,6 +44,12 @@ impl Denial {
         self.refusal.kind()
     }
 
+    /// Whether the store or the clock could not be used, so that nothing was decided about the call.
+    #[must_use]
+    pub(crate) const fn is_outage(&self) -> bool {
+        self.refusal.is_outage()
+    }
+
     /// The hop whose block refused: 0 is the authority, `None` when no block did.
     #[must_use]
     pub const fn hop(&self) -> Option<u32> {

@@ -131,7 +131,7 @@ impl Guard {
     pub(super) async fn awake(&self, chain: &Chain) -> Result<(), Refusal> {
         let unavailable = |error| {
             let what = format!("what the store kept cannot be read: {error}");
-            Refusal::new(Kind::Unavailable, what)
+            Refusal::new(Kind::Unavailable, what).outage()
         };
         self.wake().await.map_err(unavailable)?;
         self.look_up(chain).await.map_err(unavailable)
@@ -144,7 +144,8 @@ impl Guard {
             false => Err(Refusal::new(
                 Kind::Unavailable,
                 "what the store kept was not read yet: await `Guard::resume`",
-            )),
+            )
+            .outage()),
         }
     }
 

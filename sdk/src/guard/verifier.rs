@@ -103,6 +103,7 @@ impl Guard {
                 Kind::Unavailable,
                 format!("the clock cannot be trusted: {error}"),
             )
+            .outage()
         };
         self.is_awake()?;
         self.clock

@@ -97,7 +97,9 @@ impl Declaration {
         self
     }
 
-    /// Says that calling the tool twice with the same arguments does no more than calling it once.
+    /// Says that calling the tool twice with the same arguments does no more than calling it once, whatever
+    /// others did in between: after a crash a call that was in flight is made again. A tool that writes
+    /// what people write too says with [`Tool::look`](super::Tool::look) what it is about to change.
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;

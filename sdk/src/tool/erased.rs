@@ -7,18 +7,22 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::States;
-use super::{Arguments, Declaration, Invocation, Need, Tool, ToolError};
+use super::{Arguments, Declaration, Invocation, Journal, Need, Tool, ToolError};
 use crate::capability::{Kind, Refusal, canonical};
 use crate::guard::Permit;
 
 type Ran = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
 
 /// A call that was read but not decided: the one value, and the body that will get it.
+/// What keeps the call, where it is kept.
+type Kept = Option<Arc<dyn Journal>>;
+type Body = dyn FnOnce(Permit, Arc<States>, Kept) -> Ran + Send;
+
 pub(crate) struct Prepared {
     /// The arguments as the type wrote them back: what is checked.
     pub(crate) arguments: Map<String, Value>,
     /// The body, which moves the same value and takes the permit.
-    pub(crate) body: Box<dyn FnOnce(Permit, Arc<States>) -> Ran + Send>,
+    pub(crate) body: Box<Body>,
 }
 
 /// What the toolbox holds.
@@ -63,8 +67,8 @@ impl<T: Tool> Erased for T {
                 "the arguments change each time that the tool reads and writes them".to_owned(),
             ));
         }
-        let body = Box::new(move |permit: Permit, states: Arc<States>| -> Ran {
-            Box::pin(async move {
+        let body = Box::new(move |permit: Permit, states, journal: Kept| {
+            let ran: Ran = Box::pin(async move {
                 if permit.lapsed() {
                     return Err(ToolError::new(
                         "the permit lapsed before the call began; ask again",
@@ -74,9 +78,15 @@ impl<T: Tool> Erased for T {
                 for (name, resource) in args.resources() {
                     resource.admit(name, &allowed);
                 }
+                if let Some(journal) = journal
+                    && let Some(looking) = self.look(&args)
+                {
+                    journal.looked(permit.id(), &looking.await?).await?;
+                }
                 let output = self.call(args, Invocation::new(permit, states)).await?;
                 serde_json::to_value(output).map_err(ToolError::from)
-            })
+            });
+            ran
         });
         Ok(Prepared { arguments, body })
     }

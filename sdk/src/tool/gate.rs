@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::toolbox::Entry;
-use super::{ToolError, Toolbox};
+use super::{Look, ToolError, Toolbox};
 use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
-use crate::store::Batch;
+use crate::store::{Batch, StoreError};
 
 /// Where a call comes from: what the run knows, and never the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,13 +35,28 @@ pub struct Situation {
 
 /// Keeps a call for whoever goes on after a crash: what it adds to the batches of its beginning and
 /// of its end is written with them or not at all.
+#[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Adds to the batch that allows the call.
     fn begun(&self, call: CallId) -> Batch;
 
+    /// Told what the call is about to change, of a tool that looks ([`Tool::look`](super::Tool::look)).
+    /// Where it was begun before, and was about to change something else then, it is not made again.
+    ///
+    /// # Errors
+    ///
+    /// When the call is not to be made: the body does not run, and the call has failed with this.
+    async fn looked(&self, _call: CallId, _look: &Look) -> Result<(), ToolError> {
+        Ok(())
+    }
+
     /// Adds to the batch that records its end. Where an expectation in it does not hold, the end is
     /// recorded without it.
     fn ended(&self, result: Result<&Value, &ToolError>) -> Batch;
+
+    /// Told that the end of the call could not be recorded: the store holds it as begun, and whoever
+    /// goes on finds it so. Does nothing unless said otherwise.
+    fn unkept(&self, _error: &StoreError) {}
 }
 
 /// How a call ended.
@@ -178,14 +194,14 @@ impl Gate {
                 Verdict::Denied(denial) => Outcome::Denied(denial),
                 Verdict::Ask(pending) => Outcome::Pending(pending),
                 Verdict::Permit(permit, reservation) => {
-                    let states = gate.toolbox.states();
+                    let (states, kept) = (gate.toolbox.states(), journal.clone());
                     gate.run(
                         &entry,
                         permit,
                         reservation,
                         [cancel, caller],
                         journal,
-                        move |permit| body(permit, states),
+                        move |permit| body(permit, states, kept),
                     )
                     .await
                 }
@@ -234,7 +250,8 @@ impl Gate {
     ) -> Outcome {
         let denial = Denial::new(&context.agent, capability, refusal);
         let entry = self.audit.unreadable(held.chain(), &context, &denial);
-        self.write(entry, Batch::new()).await;
+        // The call is refused either way.
+        let _ = self.write(entry, Batch::new()).await;
         Outcome::Denied(denial)
     }
 
@@ -276,8 +293,13 @@ impl Gate {
                 }
             };
             let entry = gate.audit.outcome(&reservation, result.as_ref().err());
-            let kept = journal.map_or_else(Batch::new, |journal| journal.ended(result.as_ref()));
-            gate.write(entry, kept).await;
+            let ended = |journal: &Arc<dyn Journal>| journal.ended(result.as_ref());
+            let kept = journal.as_ref().map_or_else(Batch::new, ended);
+            if let Err(error) = gate.write(entry, kept).await
+                && let Some(journal) = journal
+            {
+                journal.unkept(&error);
+            }
             drop(reservation);
             result
         });
@@ -297,9 +319,11 @@ impl Gate {
     }
 
     /// Records the end of a call, and what is kept of it.
-    async fn write(&self, entry: Batch, kept: Batch) {
-        if let Err(error) = self.guard.record_with(entry, kept).await {
+    async fn write(&self, entry: Batch, kept: Batch) -> Result<(), StoreError> {
+        let written = self.guard.record_with(entry, kept).await;
+        if let Err(error) = &written {
             tracing::error!(%error, "the outcome of a call could not be recorded");
         }
+        written
     }
 }

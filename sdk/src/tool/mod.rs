@@ -53,6 +53,7 @@ pub mod fs;
 mod gate;
 #[cfg(feature = "http")]
 pub mod http;
+mod look;
 pub mod resource;
 mod runtime;
 mod schema;
@@ -66,6 +67,7 @@ use serde_json::{Map, Value};
 
 pub use declaration::{Declaration, ToolError};
 pub use gate::{Gate, Journal, Outcome, Situation};
+pub use look::{Look, Looking};
 pub use resource::{Exact, Host, HttpUrl, Ip, Resource, SafePath};
 pub use runtime::RuntimeTool;
 pub use schema::Parameter;
@@ -100,6 +102,17 @@ pub trait Tool: Send + Sync + 'static {
     /// The types of state that the body asks its [`Invocation`] for.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// Looks at what the call is about to change, for a tool that is
+    /// [idempotent](Declaration::idempotent) and changes what others may change too. Its resources
+    /// are open by then. `None`, as unless said otherwise, where there is nothing to look at.
+    ///
+    /// A call that is kept is looked at before its body runs, and the look is kept. After a crash the
+    /// call is made again only if nobody changed what it was about to change.
+    fn look(&self, args: &Self::Args) -> Option<Looking> {
+        let _ = args;
+        None
     }
 
     /// The body. It cannot be called without an [`Invocation`], and only the gate makes one. Do not

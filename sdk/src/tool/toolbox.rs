@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
 use super::erased::Erased;
 use super::state::States;
 use super::{Declaration, Tool};
-use crate::capability::{Chain, SPAWN};
+use crate::capability::{Chain, SPAWN, canonical};
+use crate::id::hex;
 use crate::model::ToolSpec;
 
 /// The tools of a process, one for each capability. A tool cannot be reached but through a
@@ -22,6 +26,19 @@ pub struct Toolbox {
 pub(crate) struct Entry {
     pub(crate) declaration: Arc<Declaration>,
     pub(crate) tool: Arc<dyn Erased>,
+    /// Which tool it is, beyond its name: the same in every build that has the same tool.
+    pub(crate) kind: Arc<str>,
+}
+
+/// Tells a tool from another of its name: by what it says that it does, and by its arguments.
+fn kind(declaration: &Declaration, parameters: &Value) -> Arc<str> {
+    let said = json!({
+        "capability": declaration.capability,
+        "effect": declaration.effect,
+        "idempotent": declaration.idempotent,
+        "parameters": parameters,
+    });
+    hex::write(&Sha256::digest(canonical::write(&said))).into()
 }
 
 /// Collects tools and their state.
@@ -197,6 +214,7 @@ impl ToolboxBuilder {
             tools.insert(
                 declaration.name.clone(),
                 Entry {
+                    kind: kind(&declaration, &tool.parameters()),
                     declaration: Arc::new(declaration),
                     tool,
                 },

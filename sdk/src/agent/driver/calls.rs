@@ -1,21 +1,22 @@
 //! The calls of one turn: what only looks is made at once, anything else alone and in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::super::durable::{CallJournal, digest};
+use super::super::durable::{CallJournal, Resumed, Seen, Unknown, digest};
 use super::super::member::Member;
 use super::super::run::{CallOutcome, fingerprint};
+use super::super::shared::Shared;
 use super::super::spans;
 use super::helper::Around;
 use super::{Driver, SPAWN_TOOL, helper, level};
 use crate::capability::{Kind, SPAWN};
 use crate::guard::{Denial, Effect};
 use crate::model::ToolCall;
-use crate::store::StoreError;
+use crate::record::EventKind;
 use crate::tool::{Journal, Outcome};
 
 /// Which calls of a turn may be made at once.
@@ -34,7 +35,7 @@ impl Driver {
     ///
     /// Calls that only look and stand beside each other are made at once, and so are helpers; any other
     /// call waits for those before it and is waited for by those after it.
-    pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) -> Result<(), StoreError> {
+    pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) {
         // With those that had a result before a crash.
         let all: Vec<String> = self
             .machine
@@ -43,9 +44,14 @@ impl Driver {
             .map(|call| call.id.clone())
             .collect();
         let alone = self.machine.is_only_call();
-        for (number, group) in in_order(&self.member, calls).into_iter().enumerate() {
+        let groups = in_order(&self.member, &self.awaited, calls);
+        for (number, group) in groups.into_iter().enumerate() {
             if number > 0 {
-                self.expect_mine().await?;
+                self.expect_mine().await;
+            }
+            // What is left is made where the run goes on.
+            if self.member.stopped().is_some() {
+                return;
             }
             if self.member.cancel.is_cancelled() {
                 for call in group {
@@ -58,7 +64,9 @@ impl Driver {
             }
             self.make(group, alone).await;
         }
-        self.keep_turn(&all).await
+        if self.member.stopped().is_none() {
+            self.keep_turn(&all).await;
+        }
     }
 
     /// Makes these calls at once.
@@ -70,29 +78,36 @@ impl Driver {
             let around = Around {
                 alone,
                 child: self.awaited.remove(&call.id),
+                before: self.before.remove(&call.id),
                 wanted: self.wanted.clone(),
             };
             let member = self.member.clone();
             let span = spans::call(&member, &call);
             let made = async move {
-                let (outcome, denial) = one(&member, &call, around).await;
-                spans::called(&outcome);
-                (call.id, outcome, denial)
+                let made = one(&member, &call, around).await;
+                if let Some(made) = &made {
+                    spans::called(&made.outcome);
+                }
+                (call.id, made)
             };
             running.spawn(made.instrument(span));
         }
         while let Some(joined) = running.join_next().await {
-            let Ok((id, outcome, denial)) = joined else {
+            let Ok((id, made)) = joined else {
                 continue;
             };
-            self.denials.extend(denial);
             open.remove(&id);
+            let Some(made) = made else {
+                continue;
+            };
+            self.denials.extend(made.denial);
+            self.add_unknown(made.unknown);
             let situation = self.member.situation();
             self.machine.absorb(
                 situation.taint.unwrap_or_default(),
                 level(situation.sensitivity),
             );
-            let _ = self.machine.resolved(&id, outcome);
+            let _ = self.machine.resolved(&id, made.outcome);
         }
         for id in open {
             let stopped = "the call was stopped before it had a result".to_owned();
@@ -102,10 +117,17 @@ impl Driver {
 }
 
 /// The calls in their order, those together that may be made at once.
-fn in_order(member: &Member, calls: Vec<ToolCall>) -> Vec<Vec<ToolCall>> {
+fn in_order(
+    member: &Member,
+    awaited: &HashMap<String, Resumed>,
+    calls: Vec<ToolCall>,
+) -> Vec<Vec<ToolCall>> {
     let mut groups: Vec<(Together, Vec<ToolCall>)> = Vec::new();
     for call in calls {
-        let kind = together(member, &call);
+        let kind = match awaited.contains_key(&call.id) {
+            true => Together::Helps,
+            false => together(member, &call),
+        };
         match groups.last_mut() {
             Some((before, group)) if *before == kind && kind != Together::Alone => group.push(call),
             _ => groups.push((kind, vec![call])),
@@ -115,7 +137,7 @@ fn in_order(member: &Member, calls: Vec<ToolCall>) -> Vec<Vec<ToolCall>> {
 }
 
 fn together(member: &Member, call: &ToolCall) -> Together {
-    if is_spawn(member, call) {
+    if is_spawn(&member.shared, &call.name) {
         return Together::Helps;
     }
     let entry = member.shared.gate.toolbox().find(&call.name);
@@ -126,26 +148,67 @@ fn together(member: &Member, call: &ToolCall) -> Together {
     }
 }
 
-fn is_spawn(member: &Member, call: &ToolCall) -> bool {
-    call.name == SPAWN_TOOL || call.name == SPAWN || member.shared.helpers.contains_key(&call.name)
+/// Whether a call of this name asks for a helper.
+pub(in crate::agent) fn is_spawn(shared: &Shared, name: &str) -> bool {
+    name == SPAWN_TOOL || name == SPAWN || shared.helpers.contains_key(name)
 }
 
-async fn one(
-    member: &Arc<Member>,
-    call: &ToolCall,
-    around: Around,
-) -> (CallOutcome, Option<Denial>) {
-    if is_spawn(member, call) {
-        let helper = member.shared.helpers.get(&call.name);
-        return helper::spawn(member, call, helper, around).await;
+/// What came of making a call.
+pub(super) struct Made {
+    pub(super) outcome: CallOutcome,
+    /// Why it was refused, where it was.
+    pub(super) denial: Option<Denial>,
+    /// The calls whose outcome turned out not to be known.
+    pub(super) unknown: Vec<Unknown>,
+}
+
+impl From<CallOutcome> for Made {
+    fn from(outcome: CallOutcome) -> Self {
+        Self {
+            outcome,
+            denial: None,
+            unknown: Vec::new(),
+        }
     }
-    let journal = journal(member, call);
-    match member.call(&call.name, &call.arguments, journal).await {
-        Outcome::Value { value, .. } => (CallOutcome::of(Ok(&value)), None),
-        Outcome::Failed { error, .. } => (CallOutcome::of(Err(&error)), None),
+}
+
+/// Makes a call; `None` where the tree has stopped, and the call stays open.
+async fn one(member: &Arc<Member>, call: &ToolCall, around: Around) -> Option<Made> {
+    let made = match around.child {
+        // It was begun as a helper, and goes on as one, whatever is called so in this build.
+        Some(child) => helper::go_on(call, child, around.wanted).await,
+        None if is_spawn(&member.shared, &call.name) => {
+            let helper = member.shared.helpers.get(&call.name);
+            helper::spawn(member, call, helper, around).await
+        }
+        None => tool(member, call, around.before).await,
+    };
+    // What came of it is told where the run goes on, if it was kept.
+    member.stopped().is_none().then_some(made)
+}
+
+/// Calls a tool; `before` is what a call was about to change that was begun before a crash.
+async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> Made {
+    let journal = journal(member, call, before);
+    let kept = journal.clone().map(|journal| journal as Arc<dyn Journal>);
+    match member.call(&call.name, &call.arguments, kept).await {
+        Outcome::Value { value, .. } => CallOutcome::of(Ok(&value)).into(),
+        Outcome::Failed { call, error } => {
+            let mut made = Made::from(CallOutcome::of(Err(&error)));
+            if let Some(journal) = journal.filter(|journal| journal.is_unknown()) {
+                let capability = journal.capability.clone();
+                member.emit(EventKind::Unknown {
+                    call,
+                    capability: capability.clone(),
+                });
+                made.unknown
+                    .push(Unknown::of(&member.path, call, capability));
+            }
+            made
+        }
         Outcome::UnknownTool(name) => {
             let text = format!("there is no tool `{name}`; call only those that you were given");
-            (CallOutcome::UnknownTool(text), None)
+            CallOutcome::UnknownTool(text).into()
         }
         Outcome::Denied(denial) => refused(denial, &call.arguments),
         Outcome::Pending(pending) => refused(pending.missing, &call.arguments),
@@ -153,11 +216,19 @@ async fn one(
 }
 
 /// What keeps a call of a tool, where the run is kept.
-fn journal(member: &Arc<Member>, call: &ToolCall) -> Option<Arc<dyn Journal>> {
+fn journal(
+    member: &Arc<Member>,
+    call: &ToolCall,
+    before: Option<String>,
+) -> Option<Arc<CallJournal>> {
     let tree = member.tree.clone()?;
     let entry = member.shared.gate.toolbox().find(&call.name)?;
     let declared = &entry.declaration;
     Some(Arc::new(CallJournal {
+        store: member.shared.gate.guard().store().clone(),
+        kind: entry.kind.to_string(),
+        before,
+        seen: Seen::default(),
         tree,
         agent: member.id,
         id: call.id.clone(),
@@ -169,7 +240,7 @@ fn journal(member: &Arc<Member>, call: &ToolCall) -> Option<Arc<dyn Journal>> {
     }))
 }
 
-pub(super) fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<Denial>) {
+pub(super) fn refused(denial: Denial, arguments: &str) -> Made {
     let text = denial.for_model();
     let fingerprint = fingerprint(denial.capability(), arguments);
     // No block of the token spoke: what was written is no value of the tool's arguments.
@@ -182,5 +253,8 @@ pub(super) fn refused(denial: Denial, arguments: &str) -> (CallOutcome, Option<D
             fingerprint,
         },
     };
-    (outcome, Some(denial))
+    Made {
+        denial: Some(denial),
+        ..Made::from(outcome)
+    }
 }

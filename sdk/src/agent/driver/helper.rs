@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use super::super::durable::Resumed;
 use super::super::helper::Helper;
 use super::super::member::{Member, denied, line};
+use super::super::report::{Report, RunFailed};
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
 use super::super::typed::Wanted;
-use super::calls::refused;
+use super::calls::{Made, refused};
 use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
 use crate::guard::Denial;
 use crate::model::ToolCall;
@@ -88,18 +89,32 @@ pub(super) struct Around {
     pub(super) alone: bool,
     /// The helper that it made before a crash, if it did.
     pub(super) child: Option<Resumed>,
+    /// What a tool was about to change when it was begun before a crash.
+    pub(super) before: Option<String>,
     /// What the answer of the whole run must look like.
     pub(super) wanted: Option<Wanted>,
 }
 
-/// Spawns and runs it like any other, its answer the result; or goes on with the one that this call
-/// made before a crash.
+/// Goes on with the helper that a call made before a crash, its answer the result.
+///
+/// Whether it took its parent's task over was kept with it. Of the call the task alone is needed, and
+/// only by a helper that had not begun to run: both ways to spawn name it alike.
+pub(super) async fn go_on(call: &ToolCall, child: Resumed, wanted: Option<Wanted>) -> Made {
+    let takes_over = child.agent.member.takes_over;
+    let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
+    let task = task.unwrap_or_default();
+    // Whoever takes the task over owes the answer that was asked for.
+    let wanted = wanted.filter(|_| takes_over);
+    ended(&super::go_on(child, &task, wanted).await, takes_over)
+}
+
+/// Spawns and runs it like any other, its answer the result.
 pub(super) async fn spawn(
     member: &Arc<Member>,
     call: &ToolCall,
     helper: Option<&Helper>,
     around: Around,
-) -> (CallOutcome, Option<Denial>) {
+) -> Made {
     let arguments = &call.arguments;
     let asked = match Asked::read(helper, arguments) {
         Ok(asked) => asked,
@@ -114,33 +129,40 @@ pub(super) async fn spawn(
     if takes_over && !around.alone {
         let text =
             "not made: a task is handed over by the only call of a turn; make the others first";
-        return (CallOutcome::Failed(text.to_owned()), None);
+        return CallOutcome::Failed(text.to_owned()).into();
     }
     // Whoever takes the task over owes the answer that was asked for.
     let wanted = around.wanted.filter(|_| takes_over);
-    let running = match around.child {
-        Some(child) => super::go_on(child, &asked.task, wanted),
-        None => match asked.spawn(member, call).await {
-            Ok(child) => {
-                if takes_over {
-                    member.emit(EventKind::HandedOver {
-                        to: child.path().to_owned(),
-                    });
-                }
-                super::run(child, asked.task, wanted)
-            }
-            Err(error) => return no_child(member, error, arguments),
-        },
+    let child = match asked.spawn(member, call).await {
+        Ok(child) => child,
+        Err(error) => return no_child(member, error, arguments),
     };
-    let report = running.await;
-    if let Err(failed) = &report {
-        // Its words are the operator's: they may name limits, or hold a provider's.
-        tracing::warn!(%failed, "a helper ended without an answer");
+    if takes_over {
+        member.emit(EventKind::HandedOver {
+            to: child.path().to_owned(),
+        });
     }
-    (CallOutcome::answer(&report, takes_over), None)
+    let report = super::run(child, asked.task, wanted).await;
+    ended(&report, takes_over)
 }
 
-fn no_child(member: &Member, error: SpawnError, arguments: &str) -> (CallOutcome, Option<Denial>) {
+/// What comes of a call whose helper has ended.
+fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> Made {
+    let of = match report {
+        Ok(report) => report,
+        Err(failed) => {
+            // Its words are the operator's: they may name limits, or hold a provider's.
+            tracing::warn!(%failed, "a helper ended without an answer");
+            failed.report()
+        }
+    };
+    Made {
+        unknown: of.unknown().to_vec(),
+        ..Made::from(CallOutcome::answer(report, takes_over))
+    }
+}
+
+fn no_child(member: &Member, error: SpawnError, arguments: &str) -> Made {
     let denial = match error {
         SpawnError::Denied(denial) => *denial,
         SpawnError::Pending(pending) => pending.missing,
@@ -153,9 +175,9 @@ fn no_child(member: &Member, error: SpawnError, arguments: &str) -> (CallOutcome
             // A store's words may name files.
             tracing::error!(%what, agent = %member.path, "a helper could not begin");
             let text = "not made: no helper can begin now; this is not about what was asked for";
-            return (CallOutcome::Failed(text.to_owned()), None);
+            return CallOutcome::Failed(text.to_owned()).into();
         }
-        other => return (CallOutcome::Failed(other.to_string()), None),
+        other => return CallOutcome::Failed(other.to_string()).into(),
     };
     member.emit(denied(&denial, line(arguments)));
     refused(denial, arguments)

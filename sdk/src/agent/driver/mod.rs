@@ -13,8 +13,9 @@ use std::sync::Arc;
 use serde_json::json;
 use tracing::Instrument;
 
+pub(super) use self::calls::is_spawn;
 use self::turn::NoTurn;
-use super::durable::{Asking, Keeper, Resumed};
+use super::durable::{Asking, Keeper, Resumed, Unknown};
 use super::handle::Agent;
 use super::helper::Helper;
 use super::member::Member;
@@ -27,7 +28,7 @@ use crate::guard::Denial;
 use crate::id::RunId;
 use crate::model::ToolSpec;
 use crate::record::EventKind;
-use crate::store::{Batch, StoreError};
+use crate::store::Batch;
 
 /// The name that a model spawns by.
 pub(super) const SPAWN_TOOL: &str = "agent_spawn";
@@ -45,6 +46,10 @@ struct Driver {
     asking: Option<Asking>,
     /// Children that open calls wait for, taken over after a crash.
     awaited: HashMap<String, Resumed>,
+    /// What calls of tools were about to change that were begun before a crash.
+    before: HashMap<String, String>,
+    /// The calls, of it and of those beneath it, whose outcome is not known.
+    unknown: Vec<Unknown>,
     /// What the answer must look like.
     wanted: Option<Wanted>,
 }
@@ -60,6 +65,8 @@ pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Run
         keeper: tree.map(|tree| Keeper::new(tree, member.id, 0).over(before)),
         asking: None,
         awaited: HashMap::new(),
+        before: HashMap::new(),
+        unknown: Vec::new(),
         wanted,
         member,
     };
@@ -69,12 +76,14 @@ pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Run
 
 /// Goes on with the run of an agent that was taken over; one that had none yet begins with `task`.
 pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Running {
+    let unknown = resumed.unknown();
     let Resumed {
         agent,
         run,
         keeper,
         asking,
         awaited,
+        before,
         ..
     } = resumed;
     let member = agent.member.clone();
@@ -89,6 +98,8 @@ pub(super) fn go_on(resumed: Resumed, task: &str, wanted: Option<Wanted>) -> Run
         keeper: Some(keeper),
         asking,
         awaited,
+        before,
+        unknown,
         wanted,
     };
     let span = spans::run(&agent.member);
@@ -155,30 +166,30 @@ impl Driver {
     async fn until_it_ends(mut self, mut agent: Agent, is_new: bool) -> Result<Report, RunFailed> {
         let member = agent.member.clone();
         let finished = match is_new {
-            true => match self.keep().await {
-                Ok(()) => self.drive_in_time().await,
-                Err(error) => self.unkept(&error),
-            },
+            true => {
+                self.keep().await;
+                self.drive_in_time().await
+            }
             false => self.drive_in_time().await,
         };
         let how = finished.ended.how();
         // A run that is kept can go on where it stopped, given more.
-        let stopped = self.keeper.is_some() && member.is_root() && finished.ended.may_go_on();
+        let stopped = self.may_stop() && finished.ended.may_go_on();
         let last = self
             .keeper
             .as_mut()
             .map(|keeper| keeper.state(&mut self.machine, None));
         spans::ended(&finished);
-        let report = Report::new(member.path.clone(), finished, self.denials);
+        let report = Report::new(member.path.clone(), finished, self.denials, self.unknown);
         member.teach_parent();
         if stopped {
             member.suspend();
-        } else if member.end(how) {
+        } else {
             let known = member.situation();
             let known = (known.taint.unwrap_or_default(), level(known.sensitivity));
             let outcome = CallOutcome::answer(&report, member.takes_over);
             let last = last.map(|last| (last, outcome, known));
-            member.record_end(how, last).await;
+            member.finish(how, last).await;
         }
         agent.end_behind().await;
         report
@@ -215,6 +226,9 @@ impl Driver {
 
     async fn drive(&mut self) -> Finished {
         loop {
+            if let Some(why) = self.member.stopped() {
+                return self.stopped(Ended::Unkept, why.to_owned());
+            }
             if self.member.cancel.is_cancelled() {
                 // A run that has ended already stays as it ended.
                 let _ = self.machine.cancel(self.cancelled());
@@ -230,17 +244,18 @@ impl Driver {
                 Step::AskModel(request) => match self.ask(request).await {
                     Ok(()) => Ok(()),
                     Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
-                    Err(NoTurn::Unkept(error)) => return self.unkept(&error),
+                    // It is asked about at the top of the loop.
+                    Err(NoTurn::Stopped) => continue,
                     Err(NoTurn::Failed(text)) if self.may_stop() => {
                         return self.stopped(Ended::ModelFailed, text);
                     }
                     Err(NoTurn::Failed(text)) => self.machine.failed(text),
                     Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
                 },
-                Step::Dispatch(calls) => match self.dispatch(calls).await {
-                    Ok(()) => Ok(()),
-                    Err(error) => return self.unkept(&error),
-                },
+                Step::Dispatch(calls) => {
+                    self.dispatch(calls).await;
+                    Ok(())
+                }
             };
             if let Err(error) = told {
                 // The steps above answer what `next` asked, so the machine refuses none of them.
@@ -250,35 +265,46 @@ impl Driver {
     }
 
     /// Keeps the run as it stands.
-    async fn keep(&mut self) -> Result<(), StoreError> {
-        let Some(keeper) = &mut self.keeper else {
-            return Ok(());
-        };
-        let batch = keeper.state(&mut self.machine, None);
-        self.commit(batch).await
+    async fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let batch = keeper.state(&mut self.machine, None);
+            self.commit(batch).await;
+        }
     }
 
-    /// Whether the run is still this process's, where it is kept: no call begins otherwise.
-    async fn expect_mine(&self) -> Result<(), StoreError> {
-        match (&self.keeper, &self.member.tree) {
-            (Some(_), Some(tree)) => self.commit(tree.mine()).await,
-            _ => Ok(()),
+    /// Looks whether the run is still this process's, where it is kept: no call begins otherwise.
+    async fn expect_mine(&self) {
+        if let (Some(_), Some(tree)) = (&self.keeper, &self.member.tree) {
+            self.commit(tree.mine()).await;
         }
     }
 
     /// Keeps the run after a turn whose calls have all ended.
-    async fn keep_turn(&mut self, calls: &[String]) -> Result<(), StoreError> {
-        let Some(keeper) = &mut self.keeper else {
-            return Ok(());
-        };
-        let ids = calls.iter().map(String::as_str);
-        let batch = keeper.turn(&mut self.machine, ids);
-        self.commit(batch).await
+    async fn keep_turn(&mut self, calls: &[String]) {
+        if let Some(keeper) = &mut self.keeper {
+            let ids = calls.iter().map(String::as_str);
+            let batch = keeper.turn(&mut self.machine, ids);
+            self.commit(batch).await;
+        }
     }
 
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    /// Writes a step of the run. What cannot be kept goes no further: the whole tree stops.
+    async fn commit(&self, batch: Batch) {
         let store = self.member.shared.gate.guard().store();
-        store.commit(batch).await.map(drop)
+        if let Err(error) = store.commit(batch).await
+            && let Some(tree) = &self.member.tree
+        {
+            tree.unkept(&error);
+        }
+    }
+
+    /// Notes calls whose outcome is not known, each once.
+    fn add_unknown(&mut self, unknown: Vec<Unknown>) {
+        for unknown in unknown {
+            if !self.unknown.contains(&unknown) {
+                self.unknown.push(unknown);
+            }
+        }
     }
 
     /// Whether the run can be gone on with later, so that a fault of today does not end it.
@@ -289,16 +315,5 @@ impl Driver {
     fn stopped(&self, ended: Ended, text: String) -> Finished {
         self.member.emit(EventKind::Paused { why: text.clone() });
         self.machine.paused(ended, &text)
-    }
-
-    /// What cannot be kept goes no further.
-    fn unkept(&self, error: &StoreError) -> Finished {
-        let text = match error {
-            StoreError::Conflict { .. } => {
-                "another process has taken this run over, and goes on with it".to_owned()
-            }
-            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
-        };
-        self.stopped(Ended::Unkept, text)
     }
 }

@@ -11,7 +11,7 @@ use super::Driver;
 use crate::capability::Kind;
 use crate::model::{Completion, Model, ModelError, Request, Usage};
 use crate::record::EventKind;
-use crate::store::{Batch, StoreError};
+use crate::store::Batch;
 
 /// Why there is no completion.
 pub(super) enum NoTurn {
@@ -19,8 +19,8 @@ pub(super) enum NoTurn {
     Budget(String),
     /// The model, or what it needs, failed.
     Failed(String),
-    /// The completion cannot be kept.
-    Unkept(StoreError),
+    /// The whole tree has stopped, as something of it cannot be kept.
+    Stopped,
     /// The agent was cancelled meanwhile.
     Cancelled,
 }
@@ -52,13 +52,18 @@ impl Driver {
         };
         let turn = turn.map_err(|denial| match denial.kind() {
             Kind::Budget => NoTurn::Budget(denial.to_string()),
+            _ if member.stops_at(&denial) => NoTurn::Stopped,
             _ => NoTurn::Failed(denial.to_string()),
         })?;
         if member.cancel.is_cancelled() {
             // The model was not asked, so all that was taken is given back.
-            let unused = turn.settle(&member, Some(Usage::default()), Batch::new());
+            let kept = self.kept();
+            let unused = turn.settle(&member, Some(Usage::default()), kept);
             if let Err(error) = unused.await {
                 tracing::error!(%error, agent = %member.path, "a turn that was not taken stays paid");
+                if let Some(tree) = &member.tree {
+                    tree.unkept(&error);
+                }
             }
             return Err(NoTurn::Cancelled);
         }
@@ -99,19 +104,28 @@ impl Driver {
                 None => self.machine.completed(completion),
             };
         });
-        let kept = match &mut self.keeper {
-            Some(keeper) => keeper.state(&mut self.machine, None),
-            None => Batch::new(),
-        };
-        let is_kept = !kept.ops().is_empty();
-        match turn.settle(&member, usage, kept).await {
-            Ok(()) => completed,
-            Err(error) if is_kept => Err(NoTurn::Unkept(error)),
-            Err(error) => {
+        let kept = self.kept();
+        match (turn.settle(&member, usage, kept).await, &member.tree) {
+            (Ok(()), _) => completed,
+            (Err(error), Some(tree)) => {
+                tree.unkept(&error);
+                Err(NoTurn::Stopped)
+            }
+            (Err(error), None) => {
                 // What was taken is the most that it may have cost, so no budget is exceeded.
                 tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
                 completed
             }
+        }
+    }
+}
+
+impl Driver {
+    /// What keeps the run as it stands, where it is kept.
+    fn kept(&mut self) -> Batch {
+        match &mut self.keeper {
+            Some(keeper) => keeper.state(&mut self.machine, None),
+            None => Batch::new(),
         }
     }
 }

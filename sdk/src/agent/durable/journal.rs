@@ -1,25 +1,41 @@
-//! Keeps one call of an agent: that it was begun, and what came of it.
+//! Keeps one call of an agent: that it was begun, what it was about to change, and what came of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 use super::record::CallRecord;
 use super::tree::Tree;
 use crate::agent::run::{CallOutcome, cleaned};
 use crate::id::{AgentId, CallId};
-use crate::store::Batch;
-use crate::tool::{Journal, ToolError};
+use crate::store::{Batch, Store, StoreError};
+use crate::tool::{Journal, Look, ToolError};
+
+/// What is said of a call that would be made again, where somebody else changed what it changes.
+const CHANGED: &str = "the outcome of this call is not known: the process ended while it was made, and \
+                       what it was about to change is neither as it was nor as the call makes it, so \
+                       somebody else changed it. It was not made again; look at what is there before \
+                       you make it again";
+/// What is said of a call that does not begin, since that cannot be kept.
+const UNMADE: &str = "not made: what it is about to change cannot be kept";
 
 /// Keeps one call of an agent.
 pub(in crate::agent) struct CallJournal {
     pub(in crate::agent) tree: Arc<Tree>,
+    pub(in crate::agent) store: Arc<dyn Store>,
     pub(in crate::agent) agent: AgentId,
     /// The model's id of the call.
     pub(in crate::agent) id: String,
     pub(in crate::agent) digest: String,
     pub(in crate::agent) capability: String,
+    /// Which tool it is of.
+    pub(in crate::agent) kind: String,
+    /// What it was about to change when it was begun before a crash.
+    pub(in crate::agent) before: Option<String>,
+    pub(in crate::agent) seen: Seen,
     /// What the tool's results are tainted with, and how sensitive they are, as a run counts it.
     pub(in crate::agent) taint: BTreeSet<String>,
     pub(in crate::agent) sensitivity: u8,
@@ -27,22 +43,71 @@ pub(in crate::agent) struct CallJournal {
     pub(in crate::agent) max_bytes: usize,
 }
 
-impl Journal for CallJournal {
-    fn begun(&self, call: CallId) -> Batch {
+/// What was found when the call was about to be made.
+#[derive(Debug, Default)]
+pub(in crate::agent) struct Seen {
+    /// That its outcome is not known.
+    unknown: AtomicBool,
+    /// That what it is about to change cannot be kept, so that it is not made.
+    unkept: AtomicBool,
+}
+
+impl CallJournal {
+    /// Whether it turned out that the outcome of the call is not known.
+    pub(in crate::agent) fn is_unknown(&self) -> bool {
+        self.seen.unknown.load(Ordering::Acquire)
+    }
+
+    fn record(&self, call: CallId, before: Option<&String>) -> Batch {
         let record = CallRecord::Begun {
             call,
             capability: self.capability.clone(),
             digest: self.digest.clone(),
+            kind: Some(self.kind.clone()),
+            before: before.cloned(),
         };
         self.tree.call(self.agent, &self.id, &record)
     }
+}
+
+#[async_trait]
+impl Journal for CallJournal {
+    fn begun(&self, call: CallId) -> Batch {
+        self.record(call, self.before.as_ref())
+    }
+
+    async fn looked(&self, call: CallId, look: &Look) -> Result<(), ToolError> {
+        match &self.before {
+            Some(before) if look.is_made || *before == look.now => Ok(()),
+            Some(_) => {
+                self.seen.unknown.store(true, Ordering::Release);
+                Err(ToolError::new(CHANGED))
+            }
+            None => {
+                let kept = self.store.commit(self.record(call, Some(&look.now))).await;
+                kept.map(drop).map_err(|error| {
+                    self.seen.unkept.store(true, Ordering::Release);
+                    self.tree.unkept(&error);
+                    ToolError::new(UNMADE)
+                })
+            }
+        }
+    }
 
     fn ended(&self, result: Result<&Value, &ToolError>) -> Batch {
+        // It was not made, and is made where the run goes on.
+        if self.seen.unkept.load(Ordering::Acquire) {
+            return Batch::new();
+        }
         let record = CallRecord::Done {
             outcome: cleaned(CallOutcome::of(result), self.max_bytes),
             taint: self.taint.clone(),
             sensitivity: self.sensitivity,
         };
         self.tree.call(self.agent, &self.id, &record)
+    }
+
+    fn unkept(&self, error: &StoreError) {
+        self.tree.unkept(error);
     }
 }

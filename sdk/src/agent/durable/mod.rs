@@ -21,7 +21,7 @@ mod takeover;
 mod tidy;
 mod tree;
 
-pub(super) use journal::CallJournal;
+pub(super) use journal::{CallJournal, Seen};
 pub(super) use keeper::{Asking, Before, Keeper};
 pub use list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
 pub use prune::{Pruned, prune};

@@ -181,6 +181,21 @@ pub(in crate::agent) enum CallRecord {
         capability: String,
         /// Which call of the model it is: see [`digest`].
         digest: String,
+        /// Which tool it is of; none of a spawn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// What it was about to change, as that stood when the call was first begun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+    },
+    /// It was begun in a process that is gone, and is about to be made again.
+    Again {
+        /// Which call of the model it is: see [`digest`].
+        digest: String,
+        /// Which tool it is of.
+        kind: String,
+        /// What it was about to change, as that stood when the call was first begun.
+        before: String,
     },
     /// It made this child, which has not ended.
     Child {
@@ -201,7 +216,9 @@ impl CallRecord {
     /// Which call of the model it was when it was begun; none where it is over.
     pub(super) const fn digest(&self) -> Option<&String> {
         match self {
-            Self::Begun { digest, .. } | Self::Child { digest, .. } => Some(digest),
+            Self::Begun { digest, .. }
+            | Self::Again { digest, .. }
+            | Self::Child { digest, .. } => Some(digest),
             Self::Done { .. } => None,
         }
     }

@@ -204,7 +204,12 @@ impl Orchestrator {
         let report = kept.and_then(|kept| match kept.run.next() {
             Step::Done(finished) => {
                 let agent = kept.run.agent().to_owned();
-                Some(Box::new(Report::new(agent, finished, Vec::new())))
+                Some(Box::new(Report::new(
+                    agent,
+                    finished,
+                    Vec::new(),
+                    Vec::new(),
+                )))
             }
             _ => None,
         });

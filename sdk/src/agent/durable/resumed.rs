@@ -28,6 +28,16 @@ pub struct Unknown {
     pub capability: String,
 }
 
+impl Unknown {
+    pub(in crate::agent) fn of(agent: &str, call: CallId, capability: String) -> Self {
+        Self {
+            agent: agent.to_owned(),
+            call,
+            capability,
+        }
+    }
+}
+
 /// An agent that was taken over from a process that is gone, with its children: its token, and its
 /// run after the last step that was recorded.
 pub struct Resumed {
@@ -37,6 +47,8 @@ pub struct Resumed {
     pub(in crate::agent) asking: Option<Asking>,
     /// Children that an open call of the model waits for.
     pub(in crate::agent) awaited: HashMap<String, Resumed>,
+    /// What open calls of tools were about to change when they were first begun.
+    pub(in crate::agent) before: HashMap<String, String>,
     children: Vec<Resumed>,
     unknown: Vec<Unknown>,
 }
@@ -113,6 +125,7 @@ pub(super) struct Rebuilding<'a> {
     agents: BTreeMap<AgentId, TakenAgent>,
     held: BTreeMap<AgentId, Held>,
     seats: Vec<Seat>,
+    unknown: Vec<Unknown>,
 }
 
 impl<'a> Rebuilding<'a> {
@@ -126,6 +139,7 @@ impl<'a> Rebuilding<'a> {
             root,
             agents,
             seats,
+            unknown,
         } = taken;
         Self {
             orchestrator,
@@ -134,12 +148,16 @@ impl<'a> Rebuilding<'a> {
             agents,
             held,
             seats,
+            unknown,
         }
     }
 
     /// The first agent with its whole tree; `None` where one of them lacks something.
     pub(super) fn tree(mut self) -> Option<Resumed> {
-        self.agent(self.root, None)
+        let mut first = self.agent(self.root, None)?;
+        // Of those that do not go on, whoever they were.
+        first.unknown.append(&mut self.unknown);
+        Some(first)
     }
 
     /// An agent and everything beneath it.
@@ -148,6 +166,7 @@ impl<'a> Rebuilding<'a> {
             record,
             kept,
             unknown,
+            before,
             ..
         } = self.agents.remove(&id)?;
         let authority = (self.held.remove(&id)?, self.seats.pop()?);
@@ -168,6 +187,7 @@ impl<'a> Rebuilding<'a> {
             run,
             asking,
             awaited: HashMap::new(),
+            before,
             children: Vec::new(),
             unknown,
         };

@@ -1,6 +1,6 @@
 //! Takes a run over from a process that is gone, and says what became of the calls it had begun.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::found::{Calls, Found};
@@ -11,6 +11,7 @@ use super::record::{AgentRecord, CallRecord, Head, digest};
 use super::resume::ResumeError;
 use super::resumed::Unknown;
 use super::tree::{Tree, head, line, lost, over};
+use crate::agent::driver::is_spawn;
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::{CallOutcome, Run, Step};
 use crate::agent::shared::Seat;
@@ -30,6 +31,9 @@ const ALTERED: &str = "the outcome of this call is not known: it was begun as an
 const UNHEARD: &str = "the helper that this call made has ended with its process or its token, and \
                        what it would have answered is not known; what it did before may have had its \
                        effect";
+/// What is said of a spawn that made no helper, where this build knows none by that name.
+const NO_HELPER: &str = "not made: the process ended before the helper that this call asked for was \
+                         there, and no helper is called so any more";
 /// What is recorded of a call that is made again.
 const AGAIN: &str = "not known: the process ended before it did; it is made again";
 
@@ -40,6 +44,8 @@ pub(super) struct Taken {
     pub(super) agents: BTreeMap<AgentId, TakenAgent>,
     /// A place for each of them.
     pub(super) seats: Vec<Seat>,
+    /// The calls of agents that do not go on, of which nobody knows whether they were made.
+    pub(super) unknown: Vec<Unknown>,
 }
 
 /// An agent that goes on.
@@ -49,6 +55,8 @@ pub(super) struct TakenAgent {
     /// Its run, where it had begun.
     pub(super) kept: Option<Kept>,
     pub(super) unknown: Vec<Unknown>,
+    /// What calls that are made again were about to change when they were first begun.
+    pub(super) before: HashMap<String, String>,
 }
 
 /// Takes a place for each of so many agents.
@@ -93,8 +101,12 @@ pub(super) async fn take_over(
         living,
         ..
     } = Found::read(orchestrator, run, found.root).await?;
+    let takes_over = agents.values().map(|(record, _)| record);
+    let takes_over = takes_over.filter(|record| record.takes_over);
     let mut takeover = Takeover {
         orchestrator,
+        takes_over: takes_over.map(|record| record.agent).collect(),
+        unknown: Vec::new(),
         batch: tree.mine(),
         tree,
         calls,
@@ -120,6 +132,7 @@ pub(super) async fn take_over(
         tree: takeover.tree,
         root: found.root,
         agents: going,
+        unknown: takeover.unknown,
     })
 }
 
@@ -128,6 +141,10 @@ struct Takeover<'a> {
     tree: Arc<Tree>,
     calls: Calls,
     living: BTreeSet<AgentId>,
+    /// The agents that took their parents' tasks over.
+    takes_over: BTreeSet<AgentId>,
+    /// The open calls of agents that do not go on.
+    unknown: Vec<Unknown>,
     batch: Batch,
 }
 
@@ -141,6 +158,26 @@ impl Takeover<'_> {
         let lost = lost(self.tree.run, record, chain);
         let guard = self.orchestrator.guard();
         self.also(|batch| guard.ended_too(batch.and(lost), chain));
+        let id = record.agent.to_string();
+        let own = |(agent, _): &(String, String)| *agent == id;
+        let open: Vec<_> = self.calls.keys().filter(|key| own(key)).cloned().collect();
+        for key in open {
+            let Some(CallRecord::Begun {
+                call, capability, ..
+            }) = self.calls.remove(&key)
+            else {
+                continue;
+            };
+            let forgotten = self.tree.forget(record.agent, &key.1);
+            self.also(|batch| batch.and(forgotten));
+            // A spawn that made no child did nothing.
+            if capability != SPAWN {
+                let unknown = Unknown::of(&record.path, call, capability);
+                self.unknown.push(unknown);
+                let lost = self.orchestrator.gate().audit().lost(call, UNKNOWN);
+                self.also(|batch| batch.and(lost));
+            }
+        }
     }
 
     /// What spawns took that made no child.
@@ -157,6 +194,7 @@ impl Takeover<'_> {
             chain,
             kept: None,
             unknown: Vec::new(),
+            before: HashMap::new(),
         };
         let Some(mut kept) = kept else { return agent };
         if let Step::Dispatch(open) = kept.run.next() {
@@ -196,13 +234,40 @@ impl Takeover<'_> {
             CallRecord::Begun {
                 call: begun,
                 capability,
-                ..
-            } if is_same && self.may_repeat(&capability) => {
+                kind,
+                before,
+                digest,
+            } if is_same && self.may_repeat(call, &capability, kind.as_deref()) => {
                 let lost = self.orchestrator.gate().audit().lost(begun, AGAIN);
-                let forgotten = self.tree.forget(id, &call.id);
+                let again = match (kind, before) {
+                    (Some(kind), Some(before)) => {
+                        agent.before.insert(call.id.clone(), before.clone());
+                        let again = CallRecord::Again {
+                            digest,
+                            kind,
+                            before,
+                        };
+                        self.tree.call(id, &call.id, &again)
+                    }
+                    _ => self.tree.forget(id, &call.id),
+                };
                 let chain = &agent.chain;
-                self.also(|batch| give_back(chain, &capability, batch.and(lost).and(forgotten)));
+                self.also(|batch| give_back(chain, &capability, batch.and(lost).and(again)));
                 return;
+            }
+            CallRecord::Again { kind, before, .. }
+                if is_same && self.is_tool(call, None, Some(&kind)) =>
+            {
+                agent.before.insert(call.id.clone(), before);
+                return;
+            }
+            // What it was made for the first time has an entry, and is among those that are not known.
+            CallRecord::Again { .. } => {
+                let text = if is_same { UNKNOWN } else { ALTERED };
+                self.done(id, call, CallOutcome::Failed(text.to_owned()))
+            }
+            CallRecord::Begun { capability, .. } if is_same && capability == SPAWN => {
+                self.done(id, call, CallOutcome::Failed(NO_HELPER.to_owned()))
             }
             CallRecord::Begun {
                 call: begun,
@@ -219,16 +284,20 @@ impl Takeover<'_> {
                 self.also(|batch| batch.and(lost));
                 self.done(id, call, CallOutcome::Failed(text.to_owned()))
             }
-            CallRecord::Child { .. } => self.done(id, call, self.unheard(call, is_same)),
+            CallRecord::Child { agent, .. } => {
+                self.done(id, call, self.unheard(call, agent, is_same))
+            }
         };
         // The machine named the call as open.
         let _ = run.resolved(&call.id, outcome);
     }
 
     /// What comes of a call whose helper is gone. Whoever handed its task over does not get it back.
-    fn unheard(&self, call: &ToolCall, is_same: bool) -> CallOutcome {
+    fn unheard(&self, call: &ToolCall, child: AgentId, is_same: bool) -> CallOutcome {
         let helper = self.orchestrator.shared.helpers.get(&call.name);
-        match (is_same, helper.is_some_and(|helper| helper.takes_over)) {
+        let takes_over =
+            self.takes_over.contains(&child) || helper.is_some_and(|helper| helper.takes_over);
+        match (is_same, takes_over) {
             (false, _) => CallOutcome::Failed(ALTERED.to_owned()),
             (true, false) => CallOutcome::Failed(UNHEARD.to_owned()),
             (true, true) => CallOutcome::HandedOver {
@@ -249,11 +318,26 @@ impl Takeover<'_> {
         outcome
     }
 
-    /// Whether a call that was begun may be made once more: a spawn that made no child, or a tool
-    /// that says so.
-    fn may_repeat(&self, capability: &str) -> bool {
+    /// Whether a call that was begun may be made once more: a spawn that made no child, where it still
+    /// is one, or a call of the same tool, if that says so.
+    fn may_repeat(&self, call: &ToolCall, capability: &str, kind: Option<&str>) -> bool {
+        match capability == SPAWN {
+            true => is_spawn(&self.orchestrator.shared, &call.name),
+            false => self.is_tool(call, Some(capability), kind),
+        }
+    }
+
+    /// Whether what the call names is the tool that it was begun with, and may be called again. A build
+    /// that changed may have another tool of that name, a helper, or nothing.
+    fn is_tool(&self, call: &ToolCall, capability: Option<&str>, kind: Option<&str>) -> bool {
+        if is_spawn(&self.orchestrator.shared, &call.name) {
+            return false;
+        }
         let toolbox = self.orchestrator.gate().toolbox();
-        let tool = toolbox.find(capability);
-        capability == SPAWN || tool.is_some_and(|tool| tool.declaration.is_idempotent())
+        toolbox.find(&call.name).is_some_and(|tool| {
+            tool.declaration.is_idempotent()
+                && kind == Some(&*tool.kind)
+                && capability.is_none_or(|capability| capability == tool.declaration.capability())
+        })
     }
 }

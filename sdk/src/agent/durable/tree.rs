@@ -1,6 +1,6 @@
 //! Where a run is kept, and that it is this process's to write.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::agent::member::Member;
 use crate::capability::{Chain, Held, canonical};
 use crate::guard::Places;
 use crate::id::{AgentId, CallId, RunId};
-use crate::store::{Batch, Expected, Key};
+use crate::store::{Batch, Expected, Key, StoreError};
 use crate::tool::{Journal, ToolError};
 
 /// A run that is kept, as one process has it.
@@ -20,6 +20,8 @@ pub(in crate::agent) struct Tree {
     /// The version of the head that this process wrote.
     owner: u64,
     seal: Option<Arc<SealKey>>,
+    /// Why nothing of it goes on here, once something of it could not be kept.
+    stopped: OnceLock<String>,
 }
 
 /// The head of a run.
@@ -45,8 +47,34 @@ pub(super) fn line(value: &impl Serialize) -> String {
 }
 
 impl Tree {
-    pub(in crate::agent) const fn new(run: RunId, owner: u64, seal: Option<Arc<SealKey>>) -> Self {
-        Self { run, owner, seal }
+    pub(in crate::agent) fn new(run: RunId, owner: u64, seal: Option<Arc<SealKey>>) -> Self {
+        Self {
+            run,
+            owner,
+            seal,
+            stopped: OnceLock::new(),
+        }
+    }
+
+    /// Stops the whole tree as it was last kept, because something of it could not be kept: its calls
+    /// stay open and its agents do not end, so that whoever resumes the run finds all of them.
+    pub(in crate::agent) fn unkept(&self, error: &StoreError) {
+        self.stop(match error {
+            StoreError::Conflict { .. } => {
+                "another process has taken this run over, and goes on with it".to_owned()
+            }
+            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
+        });
+    }
+
+    /// Stops the whole tree as it was last kept; `why` says for which reason. The first reason counts.
+    pub(in crate::agent) fn stop(&self, why: String) {
+        let _ = self.stopped.set(why);
+    }
+
+    /// Why the tree has stopped, if it has.
+    pub(in crate::agent) fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
     }
 
     /// What keeps a new run: its head, and the record of its first agent.
@@ -151,6 +179,10 @@ impl Journal for Tree {
 
     fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
         Batch::new()
+    }
+
+    fn unkept(&self, error: &StoreError) {
+        Self::unkept(self, error);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::agent::spawn::SpawnError;
 use crate::guard::{Places, Revocable};
 use crate::id::Timestamp;
 use crate::record::EventKind;
-use crate::store::{Batch, Committed};
+use crate::store::{Batch, Committed, StoreError};
 
 impl Member {
     /// Records that the agent got its token, with what else `also` writes. What cannot be recorded
@@ -29,7 +29,13 @@ impl Member {
             .hop(&self.path, self.held.chain(), parent, now);
         let store = self.shared.gate.guard().store();
         let committed = store.commit(also.and(entry)).await;
-        let committed = committed.map_err(SpawnError::unrecorded)?;
+        let committed = committed.map_err(|error| {
+            // Whether it was written is not known: the tree goes on from what the store holds.
+            if let Some(tree) = &self.tree {
+                tree.unkept(&error);
+            }
+            SpawnError::unrecorded(error)
+        })?;
         let scope = self
             .held
             .chain()
@@ -41,9 +47,43 @@ impl Member {
         Ok(committed)
     }
 
+    /// Why the whole tree has stopped, if it has: something of it could not be kept.
+    pub(in crate::agent) fn stopped(&self) -> Option<&str> {
+        self.tree.as_ref().and_then(|tree| tree.stopped())
+    }
+
+    /// Ends the task of a run that came to its end, with its last state and what its parent's model is
+    /// told. Where it is kept, that is recorded first: an end that cannot be recorded is none, and the
+    /// task is left for whoever resumes the run.
+    pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
+        if self.tree.is_none() {
+            if self.end(how) {
+                let _ = self.record_end(how, last).await;
+            }
+            return;
+        }
+        if self.stopped().is_some() || self.has_ended() {
+            return self.suspend();
+        }
+        match self.record_end(how, last).await {
+            Ok(()) => drop(self.end_here(how)),
+            Err(_) => self.suspend(),
+        }
+    }
+
     /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was
-    /// the first to do so.
+    /// the first to do so, and the end is to be recorded.
+    ///
+    /// In a tree that has stopped no task ends: it is left as it stands.
     pub(in crate::agent) fn end(&self, how: &str) -> bool {
+        if self.stopped().is_some() {
+            self.suspend();
+            return false;
+        }
+        self.end_here(how)
+    }
+
+    fn end_here(&self, how: &str) -> bool {
         if self.ended.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -79,7 +119,15 @@ impl Member {
     }
 
     /// Records the end; with the last state of its run, and what its parent's model is told of it.
-    pub(in crate::agent) async fn record_end(&self, how: &str, last: Option<Last>) {
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written; a tree that is kept has stopped then.
+    pub(in crate::agent) async fn record_end(
+        &self,
+        how: &str,
+        last: Option<Last>,
+    ) -> Result<(), StoreError> {
         let time = self.shared.gate.guard().now().ok();
         let entry = self
             .shared
@@ -109,9 +157,14 @@ impl Member {
         }
         // Where the run is another process's, that the task ended is all there is to say: the token is
         // not this process's to revoke.
-        if let Err(error) = guard.record_with(entry, also).await {
+        let recorded = guard.record_with(entry, also).await;
+        if let Err(error) = &recorded {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
+            if let Some(tree) = &self.tree {
+                tree.unkept(error);
+            }
         }
+        recorded
     }
 
     fn parent_result_bytes(&self) -> usize {

@@ -78,7 +78,25 @@ impl Member {
             },
         };
         self.emit(kind);
+        if let Outcome::Denied(denial) = &outcome {
+            self.stops_at(denial);
+        }
         outcome
+    }
+
+    /// Whether nothing was decided, and the run is kept: then the whole tree stops, and whoever resumes
+    /// it asks again.
+    pub(in crate::agent) fn stops_at(&self, denial: &Denial) -> bool {
+        match &self.tree {
+            Some(tree) if denial.is_outage() => {
+                tree.stop(format!(
+                    "the run stops, and can be resumed: {}",
+                    denial.detail()
+                ));
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(in crate::agent) fn emit(&self, kind: EventKind) {

@@ -100,7 +100,8 @@ impl Guard {
             false => Err(Refusal::new(
                 Kind::Unavailable,
                 "whether the agents of the token have ended was not read yet: await `Guard::resume`",
-            )),
+            )
+            .outage()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod fault;
+mod files;
 mod open;
 mod query;
 mod reader;

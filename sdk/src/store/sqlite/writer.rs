@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::Place;
+use super::files::Files;
 use super::rows::Open;
 use crate::store::apply::apply;
 use crate::store::{Batch, Committed, StoreError};
@@ -24,6 +25,7 @@ pub(super) struct Job {
 /// Commits what comes, until the store is gone and nothing is left.
 pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job>) {
     let (mut batches, mut waiting) = (Vec::new(), Vec::new());
+    let mut files = Files::default();
     while let Some(first) = jobs.blocking_recv() {
         let mut next = Some(first);
         while let Some(Job { batch, answer }) = next {
@@ -33,7 +35,7 @@ pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job
                 .then(|| jobs.try_recv().ok())
                 .flatten();
         }
-        let answers = commit(conn, place, batches.drain(..));
+        let answers = commit(conn, place, &mut files, batches.drain(..));
         for (waiting, answer) in waiting.drain(..).zip(answers) {
             // Nobody waits any more: the batch is written, or refused, all the same.
             let _ = waiting.send(answer);
@@ -48,11 +50,12 @@ pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job
 pub(super) fn commit(
     conn: &Connection,
     place: &Place,
+    files: &mut Files,
     batches: impl ExactSizeIterator<Item = Batch>,
 ) -> Vec<Answer> {
     let count = batches.len();
     let open = Open { conn, place };
-    match transaction(&open, batches) {
+    match transaction(&open, files, batches) {
         Ok(answers) => answers,
         Err(fault) => {
             tracing::error!(%fault, batches = count, "a commit failed");
@@ -68,9 +71,10 @@ pub(super) fn commit(
 
 fn transaction(
     open: &Open<'_>,
+    files: &mut Files,
     batches: impl Iterator<Item = Batch>,
 ) -> Result<Vec<Answer>, StoreError> {
-    unmoved(open)?;
+    files.unmoved(open)?;
     // The lock to write is taken before anything is read, so that what was read stays true until
     // the commit, whoever else has the file open.
     open.run("BEGIN IMMEDIATE", [])?;
@@ -84,6 +88,8 @@ fn transaction(
         open.set_version(version)?;
     }
     open.run("COMMIT", [])?;
+    // What was written to a log that was gone by then is not said to be written.
+    files.unmoved(open)?;
     Ok(answers)
 }
 
@@ -104,25 +110,4 @@ fn one(open: &Open<'_>, batch: Batch, version: &mut u64) -> Result<Answer, Store
     }
     open.run("RELEASE batch", [])?;
     Ok(answer)
-}
-
-/// What is written to a file that was moved away or replaced is lost with this process.
-fn unmoved(open: &Open<'_>) -> Result<(), StoreError> {
-    #[cfg(unix)]
-    {
-        let mut moved = 0;
-        let asked = rusqlite::FileControl::HasMoved(&mut moved);
-        open.conn
-            .file_control(Some(rusqlite::MAIN_DB), asked)
-            .map_err(|error| open.place.fault(&error))?;
-        if moved != 0 {
-            return Err(open.place.wrong(
-                "was moved, removed or replaced while it was open; \
-                 put it back, and start this process again",
-            ));
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = open;
-    Ok(())
 }

@@ -46,10 +46,29 @@ pub enum FsError {
         path: String,
     },
     /// A symbolic link leads out of the granted directory, or stands where none may.
-    #[error(
-        "`{path}` goes through a symbolic link that may not be followed; use the file's own path"
-    )]
+    #[error("{}", escapes(path, link.as_deref()))]
     Escapes {
+        /// The virtual path.
+        path: String,
+        /// The virtual path of the link, where it is the granted directory or stands on the way to it.
+        link: Option<String>,
+    },
+    /// The name is one that unfinished writes have.
+    #[error(
+        "`{path}` has a name of the files that writes leave unfinished (`.bailiwick-*.tmp`), which are \
+         neither read nor written; use another name"
+    )]
+    Unfinished {
+        /// The virtual path.
+        path: String,
+    },
+    /// Something is mounted at the very file, such as one that was bound into a container, so it cannot
+    /// be replaced at once.
+    #[error(
+        "`{path}` is a mount of its own, such as a single file bound into a container, so no new file can \
+         take its place; have the operator bind its directory, or append to it"
+    )]
+    MountPoint {
         /// The virtual path.
         path: String,
     },
@@ -74,7 +93,8 @@ pub enum FsError {
     /// The file has a second name, which may lie outside the grant.
     #[error(
         "`{path}` has {links} hard links, and another may lie outside the grant; use a copy, or \
-         have the operator allow hard links on the mount"
+         have the operator allow hard links on the mount (`Mount::allow_hard_links`), if nobody else \
+         can link files into it"
     )]
     HardLink {
         /// The virtual path.
@@ -126,12 +146,27 @@ impl FsError {
         match source.kind() {
             // cap-std reports a path that leaves the handle as an error of its own making.
             io::ErrorKind::PermissionDenied if source.raw_os_error().is_none() => {
-                Self::Escapes { path }
+                Self::Escapes { path, link: None }
             }
             io::ErrorKind::NotFound => Self::NotFound { path },
+            // A name at which something is mounted is neither replaced nor removed.
+            io::ErrorKind::ResourceBusy => Self::MountPoint { path },
             io::ErrorKind::IsADirectory => Self::NotAFile { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
             _ => Self::Io { path, source },
         }
+    }
+}
+
+fn escapes(path: &str, link: Option<&str>) -> String {
+    match link {
+        None => format!(
+            "`{path}` goes through a symbolic link that may not be followed; use the file's own path"
+        ),
+        Some(link) => format!(
+            "`{path}` is reached through the symbolic link `{link}`, which is the granted directory or on \
+             the way to it, and such a link is not followed; have the operator grant the directory that \
+             it leads to, or mount that directory at `{link}`"
+        ),
     }
 }

@@ -3,7 +3,7 @@
 use cap_std::fs::{FileType, Metadata};
 
 use super::FsError;
-use super::place::Place;
+use super::place::{Place, is_unfinished};
 use crate::capability::normal;
 
 /// One name in a directory.
@@ -60,11 +60,10 @@ impl Place<'_> {
                 });
             }
             let entry = entry.map_err(|e| self.io(e))?;
-            let Some(name) = entry
-                .file_name()
-                .into_string()
-                .ok()
-                .filter(|name| normal::path(&format!("/{name}")).is_some())
+            let Some(name) =
+                entry.file_name().into_string().ok().filter(|name| {
+                    normal::path(&format!("/{name}")).is_some() && !is_unfinished(name)
+                })
             else {
                 continue;
             };

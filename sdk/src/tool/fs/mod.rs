@@ -65,6 +65,8 @@ pub use tools::{AppendFile, ListFiles, ReadFile, WriteFile};
 
 use place::Place;
 
+use super::{Look, ToolError};
+
 /// What a [`Dir`] opens: a [`SafePath`](super::SafePath), or its [`Access`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what was granted, so a `Dir` does not open it",
@@ -153,8 +155,10 @@ impl Dir {
     ///
     /// Atomic: the bytes go to a temporary file beside it, which then takes its name; readers see
     /// the old file or the new one. A replaced file keeps its permission bits (owner, times and
-    /// extended attributes are those of a new file). The name itself may not be a link. A crash
-    /// may leave a `.bailiwick-*.tmp` behind.
+    /// extended attributes are those of a new file). The name itself may not be a link.
+    ///
+    /// A crash may leave a `.bailiwick-*.tmp` behind: nothing here lists, reads or writes a file of such a
+    /// name, and one that is older than an hour is removed by the first write to its directory.
     ///
     /// # Errors
     ///
@@ -185,7 +189,7 @@ impl Dir {
 
     /// Lists a directory, sorted by name.
     ///
-    /// Names that no [`SafePath`](super::SafePath) can spell are left out: not UTF-8, control
+    /// Files that writes left unfinished are left out, and so are names that no [`SafePath`](super::SafePath) can spell: not UTF-8, control
     /// characters, a backslash, characters that are not seen or turn the text around them. A mount further down shows only if its real parent holds a directory of that name.
     ///
     /// # Errors
@@ -193,6 +197,13 @@ impl Dir {
     /// Whatever of [`FsError`] keeps the directory from being listed, its length among it.
     pub async fn list(&self, path: &impl Reach) -> Result<Vec<Entry>, FsError> {
         self.blocking(path.reach()?, |place| place.list()).await
+    }
+
+    /// What a write of `bytes` is about to replace: its digest, and whether it holds these bytes.
+    pub(super) async fn look(access: Access, dir: Self, made: String) -> Result<Look, ToolError> {
+        let now = dir.blocking(access, |place| place.digest()).await?;
+        let is_made = now == made;
+        Ok(Look::new(now, is_made))
     }
 
     async fn blocking<T: Send + 'static>(

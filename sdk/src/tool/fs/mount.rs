@@ -1,7 +1,8 @@
 //! A virtual prefix and the real directory under it.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir as Handle;
@@ -12,6 +13,8 @@ use crate::capability::normal;
 
 const MAX_BYTES: u64 = 8 << 20;
 const MAX_ENTRIES: usize = 10_000;
+/// How many directories are remembered to have been written to.
+const MAX_WRITTEN: usize = 10_000;
 
 /// A real directory, opened once, under a virtual prefix.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Mount {
     writable: bool,
     max_bytes: u64,
     max_entries: usize,
+    /// The directories that were written to, by device and number.
+    written: Arc<Mutex<HashSet<(u64, u64)>>>,
 }
 
 impl Mount {
@@ -50,6 +55,7 @@ impl Mount {
                 writable: true,
                 max_bytes: MAX_BYTES,
                 max_entries: MAX_ENTRIES,
+                written: Arc::default(),
             }),
             Err(source) => Err(FsError::Mount {
                 prefix: prefix.to_string(),
@@ -60,7 +66,8 @@ impl Mount {
 
     /// Serves files that have more than one hard link.
     ///
-    /// Only for directories that nobody else can link files into.
+    /// Only for directories that nobody else can link files into. A write gives the name a new file: the
+    /// other names keep the old one.
     #[must_use]
     pub const fn allow_hard_links(mut self) -> Self {
         self.hard_links = true;
@@ -86,6 +93,12 @@ impl Mount {
     pub const fn max_entries(mut self, max: usize) -> Self {
         self.max_entries = max;
         self
+    }
+
+    /// Whether a directory is written to for the first time. Of very many none is any more.
+    pub(super) fn is_first_write(&self, directory: (u64, u64)) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.len() < MAX_WRITTEN && written.insert(directory)
     }
 
     pub(super) const fn prefix(&self) -> &VirtualPath {

@@ -1,5 +1,6 @@
 //! From an access to a handle and the path that is still to be resolved beneath it.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,9 @@ use cap_std::fs::{Dir as Handle, File, OpenOptions};
 
 use super::access::Access;
 use super::{FsError, Mount};
+
+/// How the name of a file begins and ends until it is whole.
+pub(super) const UNFINISHED: (&str, &str) = (".bailiwick-", ".tmp");
 
 /// The granted directory, opened without following a link, and the rest of the path.
 pub(super) struct Place<'a> {
@@ -31,6 +35,11 @@ impl<'a> Place<'a> {
                 path: path.to_owned(),
             })?;
 
+        if access.virtual_path().components().any(is_unfinished) {
+            return Err(FsError::Unfinished {
+                path: path.to_owned(),
+            });
+        }
         let above = mount.prefix().depth();
         let depth = access.virtual_path().depth();
         let granted = access.granted_path().depth().max(above);
@@ -43,12 +52,15 @@ impl<'a> Place<'a> {
             .handle()
             .try_clone()
             .map_err(|e| FsError::io(path, e))?;
-        for name in names.by_ref().take(walked - above) {
+        for (number, name) in names.by_ref().take(walked - above).enumerate() {
             base = match base.open_dir_nofollow(name) {
                 Ok(next) => next,
                 Err(_) if is_link(&base, name) => {
+                    let link = access.virtual_path().components();
+                    let link: Vec<&str> = link.take(above + number + 1).collect();
                     return Err(FsError::Escapes {
                         path: path.to_owned(),
+                        link: Some(format!("/{}", link.join("/"))),
                     });
                 }
                 Err(e) => return Err(FsError::io(path, e)),
@@ -86,6 +98,14 @@ impl<'a> Place<'a> {
 
     /// Opens the regular file to read, links resolved beneath the grant.
     pub(super) fn open_file(&self) -> Result<File, FsError> {
+        // A link beneath the grant may lead to what a write left unfinished.
+        let leads = is_link(&self.base, &self.rest)
+            .then(|| self.base.canonicalize(&self.rest).ok())
+            .flatten();
+        let name = leads.as_deref().and_then(Path::file_name);
+        if name.and_then(OsStr::to_str).is_some_and(is_unfinished) {
+            return Err(FsError::Unfinished { path: self.path() });
+        }
         let mut options = OpenOptions::new();
         options.read(true);
         self.open_regular(&self.base, &self.rest, options, self.follow)
@@ -98,9 +118,7 @@ impl<'a> Place<'a> {
             FollowSymlinks::No => self.base.open_dir_nofollow(&self.rest),
         }
         .map_err(|e| match self.follow {
-            FollowSymlinks::No if is_link(&self.base, &self.rest) => {
-                FsError::Escapes { path: self.path() }
-            }
+            FollowSymlinks::No if is_link(&self.base, &self.rest) => self.escapes(),
             _ => self.io(e),
         })
     }
@@ -135,14 +153,14 @@ impl<'a> Place<'a> {
             FollowSymlinks::No => dir.symlink_metadata(name),
         };
         match looked {
-            Ok(found) if found.is_symlink() => return Err(FsError::Escapes { path: self.path() }),
+            Ok(found) if found.is_symlink() => return Err(self.escapes()),
             Ok(found) if !found.is_file() => return Err(FsError::NotAFile { path: self.path() }),
             // A name that is not there may be one to create.
             _ => {}
         }
         options.nonblock(true).follow(follow);
         let file = dir.open_with(name, &options).map_err(|e| match follow {
-            FollowSymlinks::No if is_link(dir, name) => FsError::Escapes { path: self.path() },
+            FollowSymlinks::No if is_link(dir, name) => self.escapes(),
             _ => self.io(e),
         })?;
         let found = file.metadata().map_err(|e| self.io(e))?;
@@ -151,6 +169,15 @@ impl<'a> Place<'a> {
         }
         self.refuse_hard_links(found.nlink())?;
         Ok(file)
+    }
+
+    /// A link where none is followed: the granted file or directory itself, or the last name of a write.
+    pub(super) fn escapes(&self) -> FsError {
+        let is_granted = self.follow == FollowSymlinks::No;
+        FsError::Escapes {
+            path: self.path(),
+            link: is_granted.then(|| self.path()),
+        }
     }
 
     pub(super) fn refuse_hard_links(&self, links: u64) -> Result<(), FsError> {
@@ -168,4 +195,10 @@ impl<'a> Place<'a> {
 fn is_link(dir: &Handle, name: impl AsRef<Path>) -> bool {
     dir.symlink_metadata(name)
         .is_ok_and(|found| found.is_symlink())
+}
+
+/// Whether a name is one that a write gives to a file until it is whole.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.strip_prefix(UNFINISHED.0)
+        .is_some_and(|rest| rest.ends_with(UNFINISHED.1))
 }

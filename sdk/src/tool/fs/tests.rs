@@ -483,3 +483,86 @@ async fn attack_17_race_between_check_and_open() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_a_write_left_unfinished_is_not_shown_read_or_written() {
+    let w = world();
+    let left = ".bailiwick-0b0ee0f4-0000-4000-8000-000000000000.tmp";
+    fs::write(w.real(&format!("docs/{left}")), SECRET).unwrap();
+    fs::create_dir(w.real("docs/.bailiwick-dir.tmp")).unwrap();
+    w.link(left, "docs/leads");
+    let listed = w.dir.list(&docs("")).await.unwrap();
+    let names: Vec<_> = listed.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["a.txt", "leads", "sub"]);
+    for path in [left, ".bailiwick-.tmp", ".bailiwick-dir.tmp/a", "leads"] {
+        refused!(w.read(path).await, FsError::Unfinished { .. });
+    }
+    let inside = docs(left);
+    refused!(w.dir.write(&inside, "x").await, FsError::Unfinished { .. });
+    refused!(w.dir.append(&inside, "x").await, FsError::Unfinished { .. });
+    refused!(
+        w.dir.list(&docs(".bailiwick-dir.tmp")).await,
+        FsError::Unfinished { .. }
+    );
+    // A name that only looks a little like one is anybody's.
+    for name in [".bailiwick-notes", "bailiwick-1.tmp", ".bailiwick.tmp"] {
+        w.dir.write(&docs(name), "x").await.unwrap();
+        assert_eq!(w.read(name).await.unwrap(), "x");
+    }
+}
+
+#[tokio::test]
+async fn the_first_write_to_a_directory_removes_what_is_long_left_over() {
+    let w = world();
+    let (old, new) = ("docs/.bailiwick-old.tmp", "docs/.bailiwick-new.tmp");
+    for left in [old, new] {
+        fs::write(w.real(left), "half").unwrap();
+    }
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 60 * 60);
+    let file = fs::File::options().write(true).open(w.real(old)).unwrap();
+    file.set_modified(before).unwrap();
+    w.read("a.txt").await.unwrap();
+    w.dir.list(&docs("")).await.unwrap();
+    assert!(w.real(old).exists(), "reading removes nothing");
+    w.dir.write(&docs("b.txt"), "b").await.unwrap();
+    assert!(!w.real(old).exists());
+    assert!(w.real(new).exists(), "another process may be at it");
+}
+
+#[tokio::test]
+async fn a_granted_link_is_named_and_so_is_the_way_out() {
+    let w = world();
+    w.link("docs", "current");
+    let access = Access::new(["/srv/files/current/sub/"], "/srv/files/current/sub/b.txt").unwrap();
+    let said = w.dir.read(&access).await.unwrap_err().to_string();
+    for part in ["symbolic link `/srv/files/current`", "mount that directory"] {
+        assert!(said.contains(part), "{said}");
+    }
+    // Mounted where the link stands, it is served.
+    let mount = Mount::open("/srv/files/current", w.real("current")).unwrap();
+    let dir = w.dir.clone().and_mount(mount).unwrap();
+    assert_eq!(dir.read_to_string(&access).await.unwrap(), "b");
+}
+
+#[tokio::test]
+async fn a_file_with_more_names_says_what_the_operator_can_do() {
+    let w = world();
+    fs::hard_link(w.real("docs/a.txt"), w.real("docs/second")).unwrap();
+    let said = w.read("second").await.unwrap_err().to_string();
+    assert!(said.contains("Mount::allow_hard_links"), "{said}");
+    let dir = Dir::from(w.mount().allow_hard_links());
+    dir.write(&docs("second"), "new").await.unwrap();
+    // The other name keeps the old file.
+    assert_eq!(w.read("a.txt").await.unwrap(), "a");
+}
+
+#[test]
+fn a_mount_in_the_place_of_a_file_is_named_and_so_is_the_way_out() {
+    let busy = std::io::Error::from_raw_os_error(EBUSY);
+    let error = FsError::io("/srv/files/docs/a.txt", busy);
+    refused!(Err::<(), _>(&error), FsError::MountPoint { .. });
+    assert!(error.to_string().contains("bind its directory"), "{error}");
+}
+
+/// What a rename over a mount gives.
+const EBUSY: i32 = 16;

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::sealed::Sealed;
+use super::write::digest;
 use super::{Dir, EntryKind};
 use crate::capability::Risk;
 use crate::guard::Effect;
 use crate::tool::{
-    Arguments, Declaration, Invocation, Parameter, Resource, SafePath, Tool, ToolError,
+    Arguments, Declaration, Invocation, Looking, Parameter, Resource, SafePath, Tool, ToolError,
 };
 
 /// Which file or directory.
@@ -98,6 +100,9 @@ impl Tool for ReadFile {
 
 over_dir! {
     /// `fs.write {path, text}`: creates or replaces a file, at once.
+    ///
+    /// A call that a crash interrupted is made again only if the file is as it was before the call, or
+    /// as the call makes it: an edit that somebody made meanwhile is not overwritten.
     WriteFile
 }
 
@@ -110,6 +115,12 @@ impl Tool for WriteFile {
         Declaration::new("fs.write", Effect::Write, Risk::Medium)
             .describe("Create or replace a text file. Its directory must exist.")
             .idempotent()
+    }
+
+    fn look(&self, Text { path, text }: &Text) -> Option<Looking> {
+        let access = path.reach();
+        let (dir, made) = (self.dir.clone(), digest(text.as_bytes()));
+        Some(Box::pin(async move { Dir::look(access?, dir, made).await }))
     }
 
     async fn call(&self, Text { path, text }: Text, _: Invocation) -> Result<(), ToolError> {

@@ -1,16 +1,22 @@
 //! Replacing a file at once, and adding to one.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt};
-use cap_std::fs::{Dir as Handle, OpenOptions, Permissions};
+use cap_std::fs::{Dir as Handle, Metadata, OpenOptions, Permissions};
 #[cfg(unix)]
 use cap_std::fs::{OpenOptionsExt, PermissionsExt};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::FsError;
-use super::place::Place;
+use super::place::{Place, UNFINISHED, is_unfinished};
+use crate::id::hex;
+
+/// How long nothing was added to a file that a write left unfinished.
+const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
 impl Place<'_> {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), FsError> {
@@ -23,12 +29,14 @@ impl Place<'_> {
                 self.refuse_hard_links(found.nlink())?;
                 Some(found.permissions())
             }
-            Ok(found) if found.is_symlink() => return Err(FsError::Escapes { path: self.path() }),
+            Ok(found) if found.is_symlink() => return Err(self.escapes()),
             Ok(_) => return Err(FsError::NotAFile { path: self.path() }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(self.io(e)),
         };
-        let temporary = format!(".bailiwick-{}.tmp", Uuid::new_v4());
+        self.tidy(&dir);
+        let (begin, end) = UNFINISHED;
+        let temporary = format!("{begin}{}{end}", Uuid::new_v4());
         let temporary = Path::new(&temporary);
         fill(&dir, temporary, bytes, kept)
             .and_then(|()| dir.rename(temporary, &dir, name))
@@ -37,6 +45,59 @@ impl Place<'_> {
                 let _ = dir.remove_file(temporary);
                 self.io(e)
             })
+    }
+
+    /// Removes what writes to this directory left unfinished, once for as long as it is mounted.
+    ///
+    /// A write that another process is at takes moments, and gives its file a new time with every
+    /// piece: what nothing was added to for an hour is left over. What cannot be removed stays.
+    fn tidy(&self, dir: &Handle) {
+        let Ok(found) = dir.dir_metadata() else {
+            return;
+        };
+        if !self.mount().is_first_write((found.dev(), found.ino())) {
+            return;
+        }
+        let Ok(entries) = dir.entries() else { return };
+        let max = self.mount().entry_limit();
+        for entry in entries.take(max).flatten() {
+            let name = entry.file_name();
+            let is_old = |found: Metadata| {
+                let old = found.modified().ok()?.into_std().elapsed().ok()? > LEFT_OVER;
+                Some(found.is_file() && old)
+            };
+            let is_left = name.to_str().is_some_and(is_unfinished)
+                && entry.metadata().ok().and_then(is_old) == Some(true);
+            if is_left && let Err(error) = dir.remove_file(&name) {
+                tracing::warn!(%error, directory = %self.path(), "an unfinished file stays");
+            }
+        }
+    }
+
+    /// What the file holds, as a digest that says too where there is none; the whole of a file that is
+    /// too large to be read is told by its size, its time and its number.
+    pub(super) fn digest(&self) -> Result<String, FsError> {
+        let (dir, name) = self.open_parent()?;
+        let found = match dir.symlink_metadata(name) {
+            Ok(found) => found,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok("nothing".to_owned()),
+            Err(e) => return Err(self.io(e)),
+        };
+        if !found.is_file() {
+            return Err(FsError::NotAFile { path: self.path() });
+        }
+        if found.len() > self.mount().byte_limit() {
+            let (changed, size) = (found.modified().ok(), found.len());
+            return Ok(format!("{size} bytes at {changed:?} in {}", found.ino()));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true);
+        let file = self.open_regular(&dir, name, options, FollowSymlinks::No)?;
+        let mut bytes = Vec::new();
+        file.take(self.mount().byte_limit().saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.io(e))?;
+        Ok(digest(&bytes))
     }
 
     pub(super) fn append(&self, bytes: &[u8]) -> Result<(), FsError> {
@@ -62,6 +123,11 @@ impl Place<'_> {
         }
         Ok(())
     }
+}
+
+/// The digest of a file that holds these bytes.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex::write(&Sha256::digest(bytes))
 }
 
 /// Writes a new file that nobody can open who could not open the one it replaces.

@@ -126,3 +126,52 @@ async fn a_file_that_was_moved_away_is_written_no_more() {
     store.commit(add()).await.unwrap();
     assert_eq!(store.counter(&key("n")).await.unwrap(), 2);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_was_removed_is_noticed_and_what_it_held_is_kept() {
+    let directory = directory();
+    let path = directory.path().join("store");
+    let store = SqliteStore::open(&path).unwrap();
+    let add = || Batch::new().add(key("n"), 1, None);
+    store.commit(add()).await.unwrap();
+    store.commit(add()).await.unwrap();
+    std::fs::remove_file(directory.path().join("store-wal")).unwrap();
+    for _ in 0..2 {
+        let what = unavailable(store.commit(add()).await);
+        for part in ["-wal", "removed or replaced", "end every process"] {
+            assert!(what.contains(part), "{what}");
+        }
+    }
+    drop(store);
+    // The last of its threads takes this one away.
+    let shared = directory.path().join("store-shm");
+    for _ in 0..2000 {
+        if !shared.exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.counter(&key("n")).await.unwrap(), 2);
+    store.commit(add()).await.unwrap();
+    assert_eq!(store.counter(&key("n")).await.unwrap(), 3);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_was_replaced_is_written_no_more() {
+    let directory = directory();
+    let path = directory.path().join("store");
+    let store = SqliteStore::open(&path).unwrap();
+    let add = || Batch::new().add(key("n"), 1, None);
+    store.commit(add()).await.unwrap();
+    let log = directory.path().join("store-wal");
+    let away = directory.path().join("away");
+    std::fs::rename(&log, &away).unwrap();
+    std::fs::write(&log, "").unwrap();
+    assert!(unavailable(store.commit(add()).await).contains("-wal"));
+    // It does not go on by itself: what others did meanwhile is not known.
+    std::fs::rename(&away, &log).unwrap();
+    assert!(unavailable(store.commit(add()).await).contains("-wal"));
+}

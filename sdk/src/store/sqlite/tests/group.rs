@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::files::Files;
 use super::super::writer::commit;
 use super::*;
 
@@ -37,7 +38,7 @@ fn a_refused_batch_takes_back_what_it_alone_did() {
         put("d").and(absent("a")),
         absent("b").and(absent("c")).and(absent("d")).and(put("e")),
     ];
-    let answers = commit(&conn, &place, group.into_iter());
+    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
     let passed: Vec<_> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(passed, [true, false, false, true], "{answers:?}");
     assert_eq!(answers[1].as_ref().unwrap_err().op(), Some(4));
@@ -67,7 +68,7 @@ fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
     .unwrap();
     let refused = put("b").sub(key("n"), 1);
     let group = [put("a"), refused.clone(), put("bad"), put("c")];
-    let answers = commit(&conn, &place, group.into_iter());
+    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
     assert_eq!(answers.len(), 4);
     for answer in answers {
         assert!(
@@ -77,7 +78,7 @@ fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
     }
     assert_eq!(kept(&place), (0, 0, 0));
     let group = [put("a"), refused, put("c")];
-    let answers = commit(&conn, &place, group.into_iter());
+    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
     assert_eq!(kept(&place), (2, 2, 2));
 }
@@ -90,12 +91,12 @@ fn a_transaction_that_ended_early_is_the_fault_of_every_batch_and_writes_none() 
     open::limit(&conn, &place, 100_000).unwrap();
     let large = format!("\"{}\"", "x".repeat(200_000));
     let group = [put("a"), Batch::new().put(key("large"), large), put("c")];
-    for answer in commit(&conn, &place, group.into_iter()) {
+    for answer in commit(&conn, &place, &mut Files::default(), group.into_iter()) {
         let what = unavailable(answer);
         assert!(what.contains("is full"), "{what}");
     }
     assert_eq!(kept(&place), (0, 0, 0));
-    assert!(commit(&conn, &place, [put("a")].into_iter())[0].is_ok());
+    assert!(commit(&conn, &place, &mut Files::default(), [put("a")].into_iter())[0].is_ok());
     assert_eq!(kept(&place), (1, 1, 1));
 }
 
@@ -106,7 +107,12 @@ fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
     let conn = open::writer(&place, true).unwrap();
     for round in 0..5 {
         let batches = (0..3).map(|number| Batch::new().append(log(&format!("l{number}")), "1"));
-        let answers = commit(&conn, &place, batches.collect::<Vec<_>>().into_iter());
+        let answers = commit(
+            &conn,
+            &place,
+            &mut Files::default(),
+            batches.collect::<Vec<_>>().into_iter(),
+        );
         assert!(answers.iter().all(Result::is_ok), "{round}: {answers:?}");
     }
     let head = conn.prepare_cached(query::HEAD).unwrap();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::call::Call;
 use super::datalog::{ApprovalBlock, Block, Table, decode, encode};
@@ -10,6 +9,7 @@ use super::facts::Facts;
 use super::held::Held;
 use super::keys::{AgentKey, PublicKey, random};
 use super::link::Link;
+use super::looked_up::LookedUp;
 use super::mint::{MintError, finish};
 use super::place::place;
 use super::wire::{self, External, SignedBlock};
@@ -120,7 +120,7 @@ impl Held {
             block,
             rules: None,
             table,
-            looked_up: AtomicU64::new(0),
+            looked_up: LookedUp::default(),
         });
         let chain = finish(
             self.chain.root(),

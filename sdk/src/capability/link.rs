@@ -1,11 +1,11 @@
 //! One block of a chain, signed and read.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::compiled::Rules;
 use super::datalog::{Block, Table, encode};
 use super::keys::{AgentKey, PublicKey};
+use super::looked_up::LookedUp;
 use super::wire::{self, SignedBlock};
 
 /// One verified block, and all before it.
@@ -18,8 +18,8 @@ pub(crate) struct Link {
     pub(crate) rules: Option<Rules>,
     /// The strings and keys named up to here.
     pub(crate) table: Table,
-    /// Which guard looked last whether the block's agent has ended in another process; 0 is none.
-    pub(crate) looked_up: AtomicU64,
+    /// Which guards looked whether the block's agent has ended in another process.
+    pub(crate) looked_up: LookedUp,
 }
 
 /// Signs `block` after `parent` and makes it a link. The block is in profile by construction.
@@ -45,6 +45,6 @@ pub(crate) fn append(
         block,
         rules,
         table,
-        looked_up: AtomicU64::new(0),
+        looked_up: LookedUp::default(),
     }))
 }

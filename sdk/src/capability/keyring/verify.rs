@@ -1,6 +1,6 @@
 //! The one way from bytes to a verified chain.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{KeyRing, fits, untrusted};
@@ -10,6 +10,7 @@ use crate::capability::compiled::Rules;
 use crate::capability::datalog::{Block, Table, decode};
 use crate::capability::keys::{Point, PublicKey, RootPoint};
 use crate::capability::link::Link;
+use crate::capability::looked_up::LookedUp;
 use crate::capability::place::{patterns, place};
 use crate::capability::present::WireCall;
 use crate::capability::refusal::{Kind, Refusal};
@@ -166,7 +167,7 @@ impl KeyRing {
             block,
             rules,
             table,
-            looked_up: AtomicU64::new(0),
+            looked_up: LookedUp::default(),
         }))
     }
 }

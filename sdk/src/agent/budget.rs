@@ -136,7 +136,9 @@ pub(super) async fn begin(
         }
         let most = request.max_output_tokens;
         let also = |charged: &_| also(charged, most);
-        match guard.charge_with(held, &member.path, &amounts, also).await {
+        let task = member.task();
+        let who = (&*member.path, task.as_deref());
+        match guard.charge_with(held, who, &amounts, also).await {
             Ok(charged) => return Ok(Turn { charged, prices }),
             // Others may have taken some of it since it was looked at.
             Err(denial) if denial.kind() == Kind::Budget && tries < TRIES && amounts.len() > 1 => {}

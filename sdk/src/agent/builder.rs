@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -193,6 +193,14 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// How long the policy may think about one call, 30 seconds unless set: a call about which it says
+    /// nothing in that time is denied.
+    #[must_use]
+    pub fn policy_timeout(mut self, limit: Duration) -> Self {
+        self.guard = self.guard.policy_timeout(limit);
+        self
+    }
+
     /// The keys whose approval counts where the policy asks for one.
     #[must_use]
     pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
@@ -237,7 +245,7 @@ impl OrchestratorBuilder {
                 words: self.words,
                 helpers,
                 cancel: CancellationToken::new(),
-                names: Mutex::default(),
+                names: Arc::default(),
                 alive: Arc::default(),
                 max_agents: self.max_agents,
                 first: self.first,

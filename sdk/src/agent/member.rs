@@ -13,6 +13,7 @@ use self::knows::Knows;
 pub(super) use self::news::{denied, line};
 use super::budget::Prices;
 use super::durable::{AgentRecord, Tree};
+use super::names::Named;
 use super::run::{Limits, Run};
 use super::shared::{Seat, Shared};
 use crate::capability::{Held, Sensitivity};
@@ -42,6 +43,8 @@ pub(super) struct Member {
     knows: Mutex<Knows>,
     ended: AtomicBool,
     seat: Mutex<Option<Seat>>,
+    /// Its path among the names that are taken.
+    name: Mutex<Option<Named>>,
 }
 
 impl Member {
@@ -74,8 +77,10 @@ impl Member {
         authority: (Held, Seat),
         intent: Option<String>,
     ) -> Self {
+        let named = shared.name(parent.map(|parent| &**parent), role, authority.0.chain());
         Self {
-            path: shared.path(parent.map(|parent| parent.path.as_str()), role),
+            path: named.path.clone(),
+            name: Mutex::new(Some(named)),
             ..Self::at(shared, parent, role, authority, intent)
         }
     }
@@ -91,6 +96,7 @@ impl Member {
         Self {
             id: AgentId::fresh(),
             path: String::new(),
+            name: Mutex::new(None),
             role: role.to_owned(),
             held: Arc::new(held),
             model: shared.model(role),
@@ -120,12 +126,14 @@ impl Member {
         record: &AgentRecord,
         (held, seat): (Held, Seat),
     ) -> Self {
-        let above = parent.map(|parent| parent.path.as_str());
+        let above = parent.map(|parent| &**parent);
+        let named = shared.name_again(above, (&record.path, &record.role), held.chain());
         let intent = record.intent.clone();
         let task = record.task.clone();
         Self {
             id: record.agent,
-            path: shared.path_again(above, &record.path, &record.role),
+            path: named.path.clone(),
+            name: Mutex::new(Some(named)),
             limits: record.limits,
             system: record.system.clone(),
             tree: Some(tree.clone()),

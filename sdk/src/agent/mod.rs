@@ -14,6 +14,7 @@ mod durable;
 mod handle;
 mod helper;
 mod member;
+mod names;
 mod orchestrator;
 mod report;
 mod run;

@@ -71,10 +71,13 @@ impl Orchestrator {
         resumed.map_err(SpawnError::unrecorded)?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
         let (scope, key) = (self.shared.first(scope), AgentKey::generate());
-        let chain = self
-            .shared
-            .authority
-            .mint(&scope, &mandate, key.public(), now)?;
+        let chain = self.shared.authority.mint_begun(
+            &scope,
+            &mandate,
+            key.public(),
+            now,
+            self.guard().begins(now),
+        )?;
         let longest = self.guard().max_lifetime();
         if chain.expires() > now.saturating_add(longest) {
             let (expires, longest) = (chain.expires(), longest.as_secs());

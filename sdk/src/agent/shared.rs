@@ -2,8 +2,8 @@
 //! agents are alive.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,8 +11,11 @@ use super::at_work::AtWork;
 use super::budget::Prices;
 use super::durable::SealKey;
 use super::helper::Helper;
+use super::member::Member;
+use super::names::{Named, Names};
 use super::run::Limits;
-use crate::capability::{Authority, Budget, Kind, Refusal, Scope};
+use crate::capability::{Authority, Budget, Chain, Kind, Refusal, Scope};
+use crate::id::Timestamp;
 use crate::model::Model;
 use crate::record::Events;
 use crate::tool::Gate;
@@ -31,7 +34,7 @@ pub(super) struct Shared {
     /// Helpers that models call by name.
     pub(super) helpers: BTreeMap<String, Helper>,
     pub(super) cancel: CancellationToken,
-    pub(super) names: Mutex<HashMap<String, Arc<AtomicU32>>>,
+    pub(super) names: Arc<Names>,
     pub(super) alive: Arc<AtomicUsize>,
     pub(super) max_agents: usize,
     /// The budgets of a first agent whose scope does not have one of their kind.
@@ -54,38 +57,35 @@ impl Drop for Seat {
 
 impl Shared {
     /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader.2`, ….
-    pub(super) fn path(&self, parent: Option<&str>, role: &str) -> String {
-        let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
-        let count = self
-            .names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(base.clone())
-            .or_default()
-            .clone();
-        match count.fetch_add(1, Ordering::Relaxed) {
-            0 => base,
-            // `.` is in no role, so a numbered path is nobody else's first one.
-            before => format!("{base}.{}", before + 1),
-        }
+    pub(super) fn name(&self, parent: Option<&Member>, role: &str, chain: &Chain) -> Named {
+        let (above, until) = Self::above(parent, chain);
+        self.names.give(above, role, until, self.now())
     }
 
     /// A path for an agent that another process named: the same one where no other agent of this
     /// orchestrator has had it, since one that ended is revoked by its path.
-    pub(super) fn path_again(&self, parent: Option<&str>, named: &str, role: &str) -> String {
-        let last = named.rsplit_once('/').map_or(named, |(_, last)| last);
-        let number = last.split_once('.').map_or("1", |(_, number)| number);
-        let base = parent.map_or_else(|| role.to_owned(), |parent| format!("{parent}/{role}"));
-        let path = parent.map_or_else(|| last.to_owned(), |parent| format!("{parent}/{last}"));
-        let number: u32 = number.parse().unwrap_or(1);
-        let count = {
-            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            names.entry(base).or_default().clone()
-        };
-        if count.fetch_max(number, Ordering::Relaxed) < number {
-            return path;
+    pub(super) fn name_again(
+        &self,
+        parent: Option<&Member>,
+        named: (&str, &str),
+        chain: &Chain,
+    ) -> Named {
+        let (above, until) = Self::above(parent, chain);
+        self.names.give_again(above, named, until, self.now())
+    }
+
+    /// The path above an agent, and when no agent can be beneath it any more.
+    fn above<'a>(parent: Option<&'a Member>, chain: &Chain) -> (Option<&'a str>, Timestamp) {
+        let above = parent.map(|parent| (parent.path.as_str(), parent.held.chain().expires()));
+        match above {
+            Some((path, until)) => (Some(path), until),
+            None => (None, chain.expires()),
         }
-        self.path(parent, role)
+    }
+
+    fn now(&self) -> Timestamp {
+        // By a clock that cannot be read no token has ended.
+        self.gate.guard().now().unwrap_or_default()
     }
 
     /// A place for one more agent.

@@ -224,7 +224,13 @@ impl Spawn {
             None => self.begun(id),
         };
         let reservation = match guard
-            .authorize_with(Presented::Held(&parent.held), call, context, &begun)
+            .authorize_until(
+                Presented::Held(&parent.held),
+                call,
+                context,
+                &begun,
+                parent.cancel.cancelled(),
+            )
             .await
         {
             Verdict::Permit(_, reservation) => reservation,

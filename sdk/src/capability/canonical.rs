@@ -232,12 +232,20 @@ pub fn hash(value: &Value) -> [u8; 32] {
 /// The SHA-256 of `prefix`, which names the use, and the canonical text.
 #[must_use]
 pub fn digest(prefix: &[u8], value: &Value) -> [u8; 32] {
-    sha256(prefix, &write(value))
+    sha256(prefix, write(value))
 }
 
-fn sha256(prefix: &[u8], text: &str) -> [u8; 32] {
+/// SHA-256 over a prefix and what comes after it.
+pub(crate) fn sha256(prefix: &[u8], text: impl AsRef<[u8]>) -> [u8; 32] {
     let hash = Sha256::new().chain_update(prefix).chain_update(text);
     hash.finalize().into()
+}
+
+/// As [`write`], of an object.
+pub(crate) fn write_object(map: &Map<String, Value>) -> String {
+    let mut out = String::with_capacity(256);
+    put_object(map, &mut out);
+    out
 }
 
 /// What a member of an object is, where there is no [`Value`] of it.
@@ -266,7 +274,7 @@ pub(crate) fn digest_of<'a>(
         }
     }
     out.push('}');
-    sha256(prefix, &out)
+    sha256(prefix, out)
 }
 
 fn put(value: &Value, out: &mut String) {

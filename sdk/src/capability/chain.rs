@@ -14,6 +14,7 @@ use super::compiled::Rules;
 use super::datalog::{AuthorityBlock, Block};
 use super::keys::PublicKey;
 use super::link::Link;
+use super::looked_up::Looker;
 use super::question::Approved;
 use super::wire::{self, Proof};
 use crate::id::Timestamp;
@@ -167,6 +168,16 @@ impl Chain {
             .map_or([0; 16], |authority| authority.lineage)
     }
 
+    /// When the lineage began by the clock of whoever minted it; `None` where its id does not say.
+    pub(crate) fn begun(&self) -> Option<Timestamp> {
+        super::mint::begun(self.lineage())
+    }
+
+    /// The ids of all blocks, of approvals and of a call among them.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[u8; 64]> {
+        self.inner.links.iter().map(|link| &link.signed.signature)
+    }
+
     /// Whom the root minted the token for.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
@@ -272,9 +283,9 @@ impl Chain {
     }
 
     /// The authority block and the hops that this guard has not looked up, root first.
-    pub(crate) fn not_looked_up(&self, guard: u64) -> impl Iterator<Item = &Arc<Link>> {
+    pub(crate) fn not_looked_up(&self, guard: &Arc<Looker>) -> impl Iterator<Item = &Arc<Link>> {
         let hops = self.inner.links.iter().filter(|link| link.rules.is_some());
-        hops.filter(move |link| link.looked_up.load(Ordering::Acquire) != guard)
+        hops.filter(move |link| !link.looked_up.is_by(guard))
     }
 
     pub(crate) fn approvals(&self) -> &[Approved] {

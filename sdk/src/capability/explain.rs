@@ -9,7 +9,7 @@ use super::datalog::Block;
 use super::facts::{BudgetKey, Facts};
 use super::keys::PublicKey;
 use super::question::{Apart, Approved, Question};
-use super::refusal::{Kind, Refusal};
+use super::refusal::{Kind, Refusal, by_how_much};
 use crate::id::Timestamp;
 
 impl Chain {
@@ -51,7 +51,12 @@ impl Chain {
         if facts.time.secs() >= block.expires.secs() {
             return refuse(
                 Kind::Expired,
-                format!("the call ended at {}, now is {}", block.expires, facts.time),
+                format!(
+                    "the call ended at {}, now is {}: {} too late",
+                    block.expires,
+                    facts.time,
+                    by_how_much(block.expires, facts.time)
+                ),
             );
         }
         Ok(())

@@ -1,12 +1,12 @@
 //! One block of a chain, signed and read.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::bounds::Bounds;
 use super::compiled::Rules;
 use super::datalog::{Block, Table, encode};
 use super::keys::{AgentKey, PublicKey};
+use super::looked_up::LookedUp;
 use super::pattern::Patterns;
 use super::weigh::weigh;
 use super::wire::{self, SignedBlock};
@@ -24,7 +24,7 @@ pub(crate) struct Link {
     /// The patterns up to here.
     pub(crate) patterns: Patterns,
     /// Which guard looked last whether the block's agent has ended in another process; 0 is none.
-    pub(crate) looked_up: AtomicU64,
+    pub(crate) looked_up: LookedUp,
 }
 
 impl Link {
@@ -46,7 +46,7 @@ impl Link {
             block,
             table,
             patterns,
-            looked_up: AtomicU64::new(0),
+            looked_up: LookedUp::default(),
         }))
     }
 

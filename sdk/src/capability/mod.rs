@@ -26,6 +26,7 @@ mod held;
 mod keyring;
 mod keys;
 mod link;
+mod looked_up;
 mod make;
 mod meet;
 mod mint;
@@ -65,6 +66,7 @@ pub use keyring::{DEFAULT_CACHE_BYTES, KeyRing, MAX_ROOTS};
 #[cfg(feature = "seal")]
 pub(crate) use keys::random;
 pub use keys::{AgentKey, KeyError, PublicKey};
+pub(crate) use looked_up::Looker;
 pub use make::{
     Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
     range, subset_of, url,
@@ -74,9 +76,10 @@ pub use mint::{Mandate, MintError};
 pub use narrow::{Way, Widens, narrow};
 pub use pattern::MAX_MATCHED_BYTES;
 pub(crate) use place::role_fits as is_role;
-pub use present::{MAX_CALL_LIFE, WireCall};
+pub use present::{MAX_CALL_LIFE, MIN_CALL_LIFE, WireCall};
 pub use question::Apart;
 pub use reading::Reading;
+pub(crate) use refusal::by_how_much;
 pub use refusal::{Kind, Refusal};
 pub(crate) use reissue::Moved;
 pub use scope::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};

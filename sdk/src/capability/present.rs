@@ -16,6 +16,19 @@ use crate::id::Timestamp;
 /// The longest life of a wire call.
 pub const MAX_CALL_LIFE: Duration = Duration::from_secs(60);
 
+/// The shortest life of a wire call. Tokens carry whole seconds, so a shorter one could be over
+/// before the call is sent.
+pub const MIN_CALL_LIFE: Duration = Duration::from_secs(2);
+
+/// When a call made at `now` with this life ends: a whole second, at least [`MIN_CALL_LIFE`] later
+/// and at most [`MAX_CALL_LIFE`].
+fn call_ends(now: Timestamp, life: Duration) -> Timestamp {
+    let almost = Duration::from_millis(999);
+    let earliest = now.saturating_add(MIN_CALL_LIFE + almost);
+    let asked = now.saturating_add(life.min(MAX_CALL_LIFE));
+    asked.floor_to_second().max(earliest.floor_to_second())
+}
+
 /// A chain that ends in a call: authority for that one call, made by its holder.
 #[derive(Clone, Debug)]
 pub struct WireCall {
@@ -53,7 +66,8 @@ impl WireCall {
 impl Held {
     /// The bytes of a token that is good for `call` alone, by the verifier named in `facts`.
     ///
-    /// `life` is cut to [`MAX_CALL_LIFE`]. The bytes travel in a request's body.
+    /// `life` is cut to [`MAX_CALL_LIFE`], and rounded down to a whole second of the clock; it is
+    /// never less than [`MIN_CALL_LIFE`]. The bytes travel in a request's body.
     ///
     /// # Errors
     ///
@@ -74,10 +88,7 @@ impl Held {
             digest: call.digest(&self.chain.holder(), facts.task.as_deref(), Some(&audience)),
             nonce: call.nonce().0,
             audience,
-            expires: facts
-                .time
-                .saturating_add(life.min(MAX_CALL_LIFE))
-                .floor_to_second(),
+            expires: call_ends(facts.time, life),
         };
         let key = AgentKey::generate();
         let link = append(
@@ -97,5 +108,46 @@ impl Held {
         let bytes = chain.write(&Proof::Seal(seal));
         size(bytes.len())?;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_any_life_made_at_any_moment_lives_two_whole_seconds_at_least() {
+        let start = 1_800_000_000_000;
+        for moment in [0, 1, 99, 100, 500, 900, 901, 999] {
+            let now = Timestamp::from_millis(start + moment).unwrap();
+            for life in [
+                0,
+                1,
+                99,
+                999,
+                1000,
+                1999,
+                2000,
+                2001,
+                2999,
+                3000,
+                59_999,
+                60_000,
+                1 << 40,
+            ] {
+                let end = call_ends(now, Duration::from_millis(life));
+                assert_eq!(end.millis() % 1000, 0);
+                let lives = end.since(now);
+                assert!(
+                    lives >= MIN_CALL_LIFE && lives <= MAX_CALL_LIFE,
+                    "{moment} {life}"
+                );
+                // Beyond the least it is what was asked for, without the part of a second.
+                if life >= 3000 {
+                    let asked = Duration::from_millis(life).min(MAX_CALL_LIFE);
+                    assert!(lives <= asked && asked - lives < Duration::from_secs(1));
+                }
+            }
+        }
     }
 }

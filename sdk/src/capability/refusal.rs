@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::Timestamp;
+
 /// The stable name of the reason for a denial.
 ///
 /// Written in lower case with underscores (`not_yet_valid`); names are never reused.
@@ -199,3 +201,13 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// How much later `later` is than `earlier`, in seconds, for a denial that says by how much a time
+/// was missed: such as `3 s` or `0.250 s`.
+pub(crate) fn by_how_much(earlier: Timestamp, later: Timestamp) -> String {
+    let millis = later.since(earlier).as_millis();
+    match (millis / 1000, millis % 1000) {
+        (secs, 0) => format!("{secs} s"),
+        (secs, millis) => format!("{secs}.{millis:03} s"),
+    }
+}

@@ -6,10 +6,10 @@ use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
 use super::policy::Decision;
-use super::replay::Whose;
+use super::replay::{Place, Whose};
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
-use crate::capability::{Call, Chain, Kind, MAX_CALL_LIFE, Refusal};
+use crate::capability::{Call, Kind, MAX_CALL_LIFE, Refusal};
 use crate::id::{CallId, Timestamp, hex};
 use crate::store::{Batch, Expected, Key, StoreError};
 
@@ -39,64 +39,121 @@ impl Guard {
         &self,
         presented: Presented<'_>,
         call: Call,
+        context: Context,
+        also: &(dyn Fn(CallId) -> Batch + Send + Sync),
+    ) -> Verdict {
+        self.authorize_until(presented, call, context, also, std::future::pending())
+            .await
+    }
+
+    /// As [`Guard::authorize_with`], for a caller that may cancel the call: once `gone` is done the
+    /// policy is not waited for any more, and the call is denied. What is being written by then is
+    /// written.
+    pub(crate) async fn authorize_until(
+        &self,
+        presented: Presented<'_>,
+        call: Call,
         mut context: Context,
         also: &(dyn Fn(CallId) -> Batch + Send + Sync),
+        gone: impl Future<Output = ()> + Send,
     ) -> Verdict {
         let id = CallId::fresh();
         if let Err(refusal) = self.awake(presented.chain()).await {
             return self.deny(id, presented, call, context, refusal).await;
         }
-        match self.decide(presented, &call, &mut context).await {
-            Ok(None) => {}
-            Ok(Some(missing)) => {
+        let decided = self
+            .decide(id, presented, &call, &mut context, also(id), gone)
+            .await;
+        match decided {
+            Ok(Decided::Reserved(reservation)) => {
+                let by_policy = self.policy.is_some();
+                let permit = Permit::new(id, presented.chain().clone(), call, context, by_policy);
+                Verdict::Permit(permit, reservation)
+            }
+            Ok(Decided::Missing(missing)) => {
                 let denial = Denial::new(&context.agent, call.capability(), missing);
-                self.record(id, presented.chain(), &call, &context, &denial)
+                self.record(id, presented, Some(&call), &context, &denial)
                     .await;
                 let request = match presented {
                     Presented::Held(held) => Some(held.approval_request(&call, &context.facts)),
                     Presented::Wire(_) => None,
                 };
-                return Verdict::Ask(Box::new(Pending {
+                Verdict::Ask(Box::new(Pending {
                     request,
                     call,
                     missing: denial,
-                }));
-            }
-            Err(refusal) => return self.deny(id, presented, call, context, refusal).await,
-        }
-        match self
-            .reserve(id, presented, &call, &mut context, also(id))
-            .await
-        {
-            Ok(reservation) => {
-                let by_policy = self.policy.is_some();
-                let permit = Permit::new(id, presented.chain().clone(), call, context, by_policy);
-                Verdict::Permit(permit, reservation)
+                }))
             }
             Err(refusal) => self.deny(id, presented, call, context, refusal).await,
         }
     }
 
-    /// `Ok(None)` when nothing is missing, `Ok(Some(…))` when only an approval is.
+    /// The token, then whether the very call was made before, then policy and approvals, then all of
+    /// the token again with the budgets.
     async fn decide(
         &self,
+        id: CallId,
         presented: Presented<'_>,
         call: &Call,
         context: &mut Context,
-    ) -> Result<Option<Refusal>, Refusal> {
+        also: Batch,
+        gone: impl Future<Output = ()> + Send,
+    ) -> Result<Decided, Refusal> {
         self.situate(context)?;
         self.ask(presented, call, context, STATE)?;
-        let decision = match &self.policy {
-            Some(policy) => policy.decide(presented.chain(), call, context).await,
-            None if self.policy_required => {
-                Err("no policy is loaded, and one is required".to_owned())
+        let spent = Spent::of(self, presented, call, context.facts.time);
+        self.is_unspent(&spent).await?;
+        let (chain, now) = (presented.chain(), context.facts.time);
+        let whose = Whose::of(chain, matches!(presented, Presented::Wire(_)));
+        // Dropped with this future, where its caller goes away, the place is given back.
+        let mut place = self
+            .replay
+            .place((chain.id(), call.nonce().0), whose, spent.until, now)?;
+        let missing = self.ask_others(presented, call, context, gone).await;
+        let decided = match missing {
+            Ok(None) => {
+                self.reserve(id, presented, call, context, (also, spent), &mut place)
+                    .await
             }
-            None => Ok(Decision::Permit),
+            Ok(Some(missing)) => Ok(Decided::Missing(missing)),
+            Err(refusal) => Err(refusal),
         };
-        match decision {
-            Ok(Decision::Permit) => {}
-            Ok(Decision::Deny(why)) => return Err(Refusal::new(Kind::Policy, why)),
-            Ok(Decision::Ask(why)) => {
+        match &decided {
+            Ok(Decided::Reserved(_)) => place.keep(),
+            Ok(Decided::Missing(missing)) => place.refused(missing.kind()),
+            Err(refusal) => place.refused(refusal.kind()),
+        }
+        decided
+    }
+
+    /// Whether the store knows of no such call. Asked where a policy would be asked in vain: the
+    /// batch asks it for every call.
+    async fn is_unspent(&self, spent: &Spent) -> Result<(), Refusal> {
+        let (Some(key), Some(_)) = (&spent.key, &self.policy) else {
+            return Ok(());
+        };
+        match self.store.get(key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(made_before()),
+            Err(error) => Err(Refusal::new(
+                Kind::Unavailable,
+                format!("whether the call was made before cannot be read: {error}"),
+            )),
+        }
+    }
+
+    /// `Ok(None)` when nothing is missing, `Ok(Some(…))` when only an approval is.
+    async fn ask_others(
+        &self,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &Context,
+        gone: impl Future<Output = ()> + Send,
+    ) -> Result<Option<Refusal>, Refusal> {
+        match self.ask_policy(presented, call, context, gone).await? {
+            Decision::Permit => {}
+            Decision::Deny(why) => return Err(Refusal::new(Kind::Policy, why)),
+            Decision::Ask(why) => {
                 let digest = call.digest(
                     &presented.chain().holder(),
                     context.facts.task.as_deref(),
@@ -109,7 +166,6 @@ impl Guard {
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
             }
-            Err(why) => return Err(Refusal::new(Kind::Policy, why)),
         }
         // Only approvals can be missing now: everything else was asked above.
         match self.ask(presented, call, context, LEDGER) {
@@ -118,7 +174,7 @@ impl Guard {
         }
     }
 
-    fn situate(&self, context: &mut Context) -> Result<(), Refusal> {
+    pub(super) fn situate(&self, context: &mut Context) -> Result<(), Refusal> {
         context.facts.time = self.now()?;
         if let Some(audience) = &self.audience {
             context.facts.audience = Some(audience.clone());
@@ -132,55 +188,36 @@ impl Guard {
         presented: Presented<'_>,
         call: &Call,
         context: &mut Context,
-        also: Batch,
-    ) -> Result<Reservation, Refusal> {
+        (also, spent): (Batch, Spent),
+        place: &mut Place<'_>,
+    ) -> Result<Decided, Refusal> {
         // Time has passed while the policy thought: clock, revocation and token once more.
         self.situate(context)?;
         self.ask(presented, call, context, LEDGER)?;
         let chain = presented.chain();
         let mut batch = ledger::call(chain, call.capability(), Batch::new())?;
-        let now = context.facts.time;
-        let (until, wire) = match presented {
-            Presented::Wire(wire) => (wire.expires().saturating_add(SKEW), true),
-            Presented::Held(_) => (now.saturating_add(MAX_CALL_LIFE + SKEW), false),
-        };
-        // An approval answers one call for as long as it lasts, so the call is remembered that long.
-        let approvals = chain.approvals().iter().map(|approval| approval.expires);
-        let until = approvals
-            .map(|expires| expires.min(chain.expires()))
-            .fold(until, Timestamp::max);
-        if self.store.durable() {
-            let spent = Key::of([
-                SPENT,
-                &hex::write(&chain.id()),
-                &hex::write(&call.nonce().0),
-            ]);
+        if let Some(key) = spent.key {
             batch = batch
-                .expect(spent.clone(), Expected::Absent)
-                .put(spent, format!("\"{until}\""));
+                .expect(key.clone(), Expected::Absent)
+                .put(key, format!("\"{}\"", spent.until));
         }
         if let Some(recorder) = &self.recorder {
             batch = recorder.attempt(
                 &Attempt {
                     id,
                     chain,
-                    call,
+                    capability: call.capability(),
+                    call: Some(call),
                     context,
                     denial: None,
                 },
                 batch,
             );
         }
-        // Taken last of all checks. If the batch then fails the call stays spent: it may be asked
-        // again as a new call, never as this one.
-        self.replay.take(
-            (chain.id(), call.nonce().0),
-            Whose::of(chain, wire),
-            until,
-            now,
-        )?;
+        // Where the caller goes away from here on, the store may have written the batch.
+        place.keep();
         match self.write(batch.and(also)).await {
-            Ok(_) => Ok(Reservation { id }),
+            Ok(_) => Ok(Decided::Reserved(Reservation { id })),
             Err(error) => {
                 Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))
             }
@@ -196,35 +233,48 @@ impl Guard {
         refusal: Refusal,
     ) -> Verdict {
         let denial = Denial::new(&context.agent, call.capability(), refusal);
-        self.record(id, presented.chain(), &call, &context, &denial)
+        self.record(id, presented, Some(&call), &context, &denial)
             .await;
         Verdict::Denied(denial)
     }
+}
 
-    async fn record(
-        &self,
-        id: CallId,
-        chain: &Chain,
-        call: &Call,
-        context: &Context,
-        denial: &Denial,
-    ) {
-        let Some(recorder) = &self.recorder else {
-            return;
+/// What a decision comes to, where it is no denial.
+enum Decided {
+    Reserved(Reservation),
+    /// Only this approval is missing.
+    Missing(Refusal),
+}
+
+/// How a call is remembered once it was made.
+struct Spent {
+    until: Timestamp,
+    /// Under what name, where the store is durable.
+    key: Option<Key>,
+}
+
+impl Spent {
+    fn of(guard: &Guard, presented: Presented<'_>, call: &Call, now: Timestamp) -> Self {
+        let chain = presented.chain();
+        let until = match presented {
+            Presented::Wire(wire) => wire.expires().saturating_add(SKEW),
+            Presented::Held(_) => now.saturating_add(MAX_CALL_LIFE + SKEW),
         };
-        let attempt = Attempt {
-            id,
-            chain,
-            call,
-            context,
-            denial: Some(denial),
-        };
-        let batch = recorder.attempt(&attempt, Batch::new());
-        if let Err(error) = self.write(batch).await {
-            // The call is refused either way.
-            tracing::error!(%error, %denial, "a denial could not be recorded");
-        }
+        // An approval answers one call for as long as it lasts, so the call is remembered that long.
+        let approvals = chain.approvals().iter().map(|approval| approval.expires);
+        let until = approvals
+            .map(|expires| expires.min(chain.expires()))
+            .fold(until, Timestamp::max);
+        let key = guard.store.durable().then(|| {
+            let (chain, call) = (hex::write(&chain.id()), hex::write(&call.nonce().0));
+            Key::of([SPENT, &chain, &call])
+        });
+        Self { until, key }
     }
+}
+
+fn made_before() -> Refusal {
+    Refusal::new(Kind::Replay, "this very call was made before")
 }
 
 pub(super) fn store_refusal(error: &StoreError) -> Refusal {

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::denials::Denials;
 use super::kept::{Ended, Since};
 use super::policy::Policy;
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
 use super::verdict::Recorder;
 use super::verifier::Guard;
+use super::wait::POLICY_TIMEOUT;
 use crate::capability::{KeyRing, PublicKey};
 use crate::clock::{Clock, HighWater, SystemClock};
 use crate::store::{MemoryStore, Store};
@@ -68,6 +70,18 @@ impl GuardBuilder {
         self
     }
 
+    /// How long the policy may think about one call, 30 seconds unless set; a call about which it
+    /// says nothing in that time is denied (`policy`). The wait ends before it where the token ends or
+    /// is revoked, and where the caller cancels the call.
+    ///
+    /// It needs the timers of a Tokio runtime, and a policy that gives way: one that blocks its thread
+    /// is waited for.
+    #[must_use]
+    pub const fn policy_timeout(mut self, limit: Duration) -> Self {
+        self.guard.policy_timeout = limit;
+        self
+    }
+
     /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
     /// token's own grants and quorums stands in the token. [`Revocable::Key`](super::Revocable::Key)
     /// takes an approver away while the guard runs, for both.
@@ -115,6 +129,7 @@ impl GuardBuilder {
     pub fn build(self) -> Guard {
         let mut guard = self.guard;
         guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
+        guard.denials = Denials::new(guard.store.clone(), guard.recorder.clone());
         // An unreadable clock is met again at every call, which it denies.
         guard.since = Since::at(guard.clock.now().ok());
         // What is gone with the process was not kept from an earlier one.
@@ -146,12 +161,14 @@ impl Guard {
                 replay: ReplaySet::new(0, 0),
                 policy: None,
                 policy_required: false,
+                policy_timeout: POLICY_TIMEOUT,
                 approvers: BTreeSet::new(),
                 recorder: None,
                 audience: None,
                 max_lifetime: MAX_LIFETIME,
                 since: Since::at(None),
                 resumed: OnceCell::new(),
+                denials: Denials::new(Arc::new(MemoryStore::new()), None),
                 ended: Ended::new(),
             },
             capacity: (REPLAY_CAPACITY, REPLAY_QUOTA),

@@ -1,7 +1,7 @@
 //! Forgets calls that cannot be made again, and revocations of tokens that have ended by themselves.
 
 use super::authorize::SPENT;
-use super::kept::{ended, highest};
+use super::kept::{ended, highest, paths};
 use crate::id::Timestamp;
 use crate::store::{Batch, Key, Store, StoreError};
 
@@ -15,7 +15,7 @@ pub(crate) struct Forgotten {
 }
 
 /// Removes the ids of calls that ended before a time, and of tokens whose agents ended before their
-/// tokens did.
+/// tokens did, and revocations of paths whose agents' tokens have ended.
 ///
 /// Both are refused as ended once the highest time that the store has seen is past their end, which is
 /// what now means to every guard on it: only then does their id decide nothing.
@@ -26,10 +26,13 @@ pub(crate) async fn forget(
     let seen = Timestamp::from_millis(store.counter(&highest()).await?);
     let before = ended_before.min(seen.unwrap_or_default());
     let call = |value: &str| serde_json::from_str(value).ok();
-    Ok(Forgotten {
-        calls: forget_beneath(store, before, Key::of([SPENT]), call).await?,
-        tokens: forget_beneath(store, before, ended::all(), ended::until).await?,
-    })
+    let mut tokens = forget_beneath(store, before, ended::all(), ended::until).await?;
+    for paths in paths() {
+        // One without an end is an older build's, or of a role in every tree: it stays.
+        tokens += forget_beneath(store, before, paths, ended::until).await?;
+    }
+    let calls = forget_beneath(store, before, Key::of([SPENT]), call).await?;
+    Ok(Forgotten { calls, tokens })
 }
 
 async fn forget_beneath(

@@ -8,6 +8,7 @@ mod revoked;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) use self::ended::Ended;
+pub(super) use self::names::paths;
 use super::verifier::Guard;
 use crate::capability::{Chain, Kind, Refusal};
 use crate::id::Timestamp;
@@ -83,6 +84,7 @@ impl Guard {
         let resumed = self.wake().await;
         self.replay.reset(now);
         self.since.lower(now);
+        self.revocations.reset(now);
         self.high_water.reset(now);
         if !self.store.durable() {
             return Ok(());

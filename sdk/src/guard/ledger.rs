@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::denial::Denial;
 use super::verifier::Guard;
-use crate::capability::{BudgetKey, Chain, Held, Kind, Moved, Refusal, SPAWN};
+use crate::capability::{BudgetKey, Chain, Held, Kind, Moved, Refusal, SPAWN, by_how_much};
 use crate::store::{Batch, Key, StoreError};
 
 /// The kind of budget that counts tool calls, spawns among them; `calls.` and a capability counts
@@ -188,15 +188,32 @@ impl Guard {
         agent: &str,
         amounts: &[(&str, u64)],
     ) -> Result<Charged, Denial> {
-        self.charge_with(held, agent, amounts, |_| Batch::new())
+        self.charge_with(held, (agent, None), amounts, |_| Batch::new())
             .await
     }
 
-    /// As [`Guard::charge`], with more to be written in the same batch.
-    pub(crate) async fn charge_with(
+    /// As [`Guard::charge`], for an agent that is at work on a task: where that is revoked nothing is
+    /// taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::charge`], and [`Kind::Revoked`] where the task is revoked.
+    pub async fn charge_for(
         &self,
         held: &Held,
         agent: &str,
+        task: &str,
+        amounts: &[(&str, u64)],
+    ) -> Result<Charged, Denial> {
+        self.charge_with(held, (agent, Some(task)), amounts, |_| Batch::new())
+            .await
+    }
+
+    /// As [`Guard::charge`] for an agent and its task, with more to be written in the same batch.
+    pub(crate) async fn charge_with(
+        &self,
+        held: &Held,
+        (agent, task): (&str, Option<&str>),
         amounts: &[(&str, u64)],
         also: impl FnOnce(&Charged) -> Batch + Send,
     ) -> Result<Charged, Denial> {
@@ -205,9 +222,10 @@ impl Guard {
             self.awake(chain).await?;
             // A turn is no call, but who may make none has nothing to think about.
             let now = self.now()?;
-            self.standing(chain, agent, None)?;
+            self.standing(chain, agent, task, now)?;
             if now.secs() >= chain.expires().secs() {
-                let what = format!("the token ended at {}, now is {now}", chain.expires());
+                let (end, late) = (chain.expires(), by_how_much(chain.expires(), now));
+                let what = format!("the token ended at {end}, now is {now}: {late} too late");
                 return Err(Refusal::new(Kind::Expired, what));
             }
             let batch = charge(chain, amounts, Batch::new())?;
@@ -227,6 +245,7 @@ impl Guard {
         };
         charged
             .await
+            .inspect_err(|refusal: &Refusal| self.count_only(refusal.kind()))
             .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
     }
 

@@ -19,7 +19,10 @@ pub enum Decision {
 /// A policy. It can only add refusals: no decision of it allows what the token does not.
 #[async_trait]
 pub trait Policy: Send + Sync + 'static {
-    /// Decides about one call. An error is a refusal.
+    /// Decides about one call. An error is a refusal, and so are a panic and an answer that does not
+    /// come in time ([`GuardBuilder::policy_timeout`](super::GuardBuilder::policy_timeout)).
+    ///
+    /// The future is dropped where the token ends, or the call is cancelled, before there is an answer.
     async fn decide(
         &self,
         chain: &Chain,

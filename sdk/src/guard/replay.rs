@@ -45,9 +45,19 @@ impl Whose {
     }
 }
 
+/// A call that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken {
+    whose: Whose,
+    /// The second until the end of which it is.
+    until: u64,
+    /// Where it stands among those that are remembered as long.
+    at: usize,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Inner {
-    taken: HashMap<ReplayKey, Whose>,
+    taken: HashMap<ReplayKey, Taken>,
     by_end: BTreeMap<u64, Vec<ReplayKey>>,
     per_holder: HashMap<PublicKey, usize>,
     per_tree: HashMap<PublicKey, usize>,
@@ -129,9 +139,77 @@ impl ReplaySet {
         }
         *inner.per_holder.entry(whose.last).or_default() += 1;
         *inner.per_tree.entry(whose.first).or_default() += 1;
-        inner.taken.insert(key, whose);
-        inner.by_end.entry(until.secs()).or_default().push(key);
+        let until = until.secs();
+        let ending = inner.by_end.entry(until).or_default();
+        let at = ending.len();
+        ending.push(key);
+        inner.taken.insert(key, Taken { whose, until, at });
         Ok(())
+    }
+
+    /// As [`ReplaySet::take`], with the place in hand: it is given back when that is dropped, unless
+    /// the call was made ([`Place::keep`]).
+    pub(super) fn place(
+        &self,
+        key: ReplayKey,
+        whose: Whose,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Place<'_>, Refusal> {
+        self.take(key, whose, until, now)?;
+        let (set, kept) = (self, false);
+        Ok(Place { set, key, kept })
+    }
+
+    /// Forgets a call that was not made.
+    fn free(&self, key: &ReplayKey) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Taken { whose, until, at }) = inner.taken.remove(key) else {
+            return;
+        };
+        forget(&mut inner.per_holder, &whose.last);
+        forget(&mut inner.per_tree, &whose.first);
+        let Some(ending) = inner.by_end.get_mut(&until) else {
+            return;
+        };
+        // The last one takes its place.
+        ending.swap_remove(at);
+        let (moved, is_empty) = (ending.get(at).copied(), ending.is_empty());
+        if let Some(moved) = moved.and_then(|moved| inner.taken.get_mut(&moved)) {
+            moved.at = at;
+        }
+        if is_empty {
+            inner.by_end.remove(&until);
+        }
+    }
+}
+
+/// The place of one call in the replay set, while it is decided about.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    set: &'a ReplaySet,
+    key: ReplayKey,
+    kept: bool,
+}
+
+impl Place<'_> {
+    /// Keeps the place though this is dropped: the call was made, or may have been.
+    pub(super) const fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Gives the place back where a refusal of this kind leaves the call as it was: what was missing
+    /// may be there the next time, and then the same call may be made. Any other refusal keeps it.
+    pub(super) const fn refused(&mut self, kind: Kind) {
+        self.kept = !matches!(kind, Kind::Budget | Kind::Approval | Kind::Unavailable);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.set.free(&self.key);
+        }
     }
 }
 
@@ -178,7 +256,7 @@ impl Inner {
                 break;
             }
             for key in entry.remove() {
-                let Some(whose) = self.taken.remove(&key) else {
+                let Some(Taken { whose, .. }) = self.taken.remove(&key) else {
                     continue;
                 };
                 forget(&mut self.per_holder, &whose.last);

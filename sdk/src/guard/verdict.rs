@@ -2,9 +2,10 @@
 
 use super::context::Context;
 use super::denial::Denial;
+use super::denials::Under;
 use super::permit::{Permit, Reservation};
-use crate::capability::{ApprovalRequest, Call, Chain, Held, WireCall};
-use crate::id::CallId;
+use crate::capability::{ApprovalRequest, Call, Chain, Held, Kind, WireCall};
+use crate::id::{CallId, Timestamp};
 use crate::store::Batch;
 
 /// Authority as it is presented: with its key, or as a call made by the holder of the key.
@@ -72,16 +73,44 @@ pub struct Attempt<'a> {
     pub id: CallId,
     /// By what authority.
     pub chain: &'a Chain,
-    /// What was asked.
-    pub call: &'a Call,
+    /// The capability that was asked for.
+    pub capability: &'a str,
+    /// What was asked; none where the arguments could not be read.
+    pub call: Option<&'a Call>,
     /// In what context, its time the guard's own.
     pub context: &'a Context,
     /// Why it was refused; `None` when it was allowed.
     pub denial: Option<&'a Denial>,
 }
 
+/// Denials of one kind that were counted in the place of entries of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated<'a> {
+    /// Under whom they are counted.
+    pub under: &'a Under,
+    /// The reason.
+    pub kind: Kind,
+    /// The capability that was asked for; none where they are of several.
+    pub capability: Option<&'a str>,
+    /// How many there were.
+    pub count: u64,
+    /// When the first of them was, by the guard's clock.
+    pub first: Timestamp,
+    /// When the last of them was.
+    pub last: Timestamp,
+    /// A SHA-256 hash over the digests of all of them, each with the one before.
+    pub digest: [u8; 32],
+}
+
 /// Turns what the guard decides into entries of a log, to be written in the guard's own batch.
 pub trait Recorder: Send + Sync + 'static {
     /// Adds the entries for an attempt.
     fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch;
+
+    /// Adds the entry for denials that are not written one by one, since there were too many of
+    /// their kind. Nothing is added unless a recorder says otherwise.
+    fn repeated(&self, denials: &Repeated<'_>, batch: Batch) -> Batch {
+        let _ = denials;
+        batch
+    }
 }

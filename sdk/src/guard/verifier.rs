@@ -10,13 +10,14 @@ use tokio::sync::OnceCell;
 
 use super::context::Context;
 use super::denial::Denial;
+use super::denials::Denials;
 use super::kept::{Ended, Since};
 use super::policy::Policy;
 use super::replay::ReplaySet;
 use super::revocation::Revocations;
 use super::verdict::{Checked, Presented, Recorder};
 use crate::capability::{
-    Apart, Call, Chain, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall,
+    Apart, Call, Chain, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall, by_how_much,
 };
 use crate::clock::{Clock, HighWater};
 use crate::id::Timestamp;
@@ -45,6 +46,8 @@ pub struct Guard {
     pub(super) replay: ReplaySet,
     pub(super) policy: Option<Arc<dyn Policy>>,
     pub(super) policy_required: bool,
+    /// How long the policy may think about one call.
+    pub(super) policy_timeout: Duration,
     pub(super) approvers: BTreeSet<PublicKey>,
     pub(super) recorder: Option<Arc<dyn Recorder>>,
     pub(super) audience: Option<String>,
@@ -53,6 +56,8 @@ pub struct Guard {
     pub(super) since: Since,
     /// Set once what the store kept was taken up.
     pub(super) resumed: OnceCell<()>,
+    /// What was denied, and what of it is still to be written.
+    pub(super) denials: Arc<Denials>,
     /// Which agents have ended in other processes.
     pub(super) ended: Ended,
 }
@@ -106,10 +111,19 @@ impl Guard {
             .outage()
         };
         self.is_awake()?;
-        self.clock
+        let now = self
+            .clock
             .now()
             .and_then(|read| self.high_water.observe(read))
-            .map_err(unavailable)
+            .map_err(unavailable)?;
+        self.revocations.lapse(now);
+        Ok(now)
+    }
+
+    /// When the lineage of a tree begins that is minted now: after every agent that was revoked by a
+    /// path that it may get too.
+    pub(crate) fn begins(&self, now: Timestamp) -> Timestamp {
+        self.revocations.begins(now)
     }
 
     /// Whether what it decides is written to a log.
@@ -142,7 +156,7 @@ impl Guard {
         apart: Apart,
     ) -> Result<Checked, Refusal> {
         let (chain, facts) = (presented.chain(), &context.facts);
-        self.standing(chain, &context.agent, facts.task.as_deref())?;
+        self.standing(chain, &context.agent, facts.task.as_deref(), facts.time)?;
         if let Presented::Wire(wire) = presented {
             self.fresh(wire, facts.time)?;
         }
@@ -154,8 +168,13 @@ impl Guard {
         chain.explain(call, facts, apart)?;
         if too_long {
             let what = format!(
-                "the token lives until {}, longer than the {} s accepted here",
+                "the token lives until {}, now is {}: {} longer than the {} s accepted here",
                 chain.expires(),
+                facts.time,
+                by_how_much(
+                    facts.time.saturating_add(self.max_lifetime),
+                    chain.expires()
+                ),
                 self.max_lifetime.as_secs()
             );
             return Err(Refusal::new(Kind::Expired, what));
@@ -169,6 +188,7 @@ impl Guard {
         chain: &Chain,
         agent: &str,
         task: Option<&str>,
+        now: Timestamp,
     ) -> Result<(), Refusal> {
         self.is_awake()?;
         self.is_looked_up(chain)?;
@@ -180,7 +200,13 @@ impl Guard {
                 "the block, its key, its lineage or its principal was revoked",
             ));
         }
-        if self.revocations.of_run(agent, task) {
+        if self.revocations.may_have_forgotten(chain, now) {
+            return Err(Refusal::new(
+                Kind::Revoked,
+                "the token ended while the clock was ahead, when such revocations were forgotten; mint another",
+            ));
+        }
+        if self.revocations.of_run(agent, task, chain, now) {
             return Err(Refusal::new(
                 Kind::Revoked,
                 "the task, the agent or one of its ancestors was revoked; has its task ended?",
@@ -196,8 +222,10 @@ impl Guard {
             return Err(Refusal::new(
                 Kind::Expired,
                 format!(
-                    "the call ends at {}, more than {} s from now",
+                    "the call ends at {}, now is {now}: {} later than the {} s from now that are \
+                     accepted; is a clock wrong?",
                     wire.expires(),
+                    by_how_much(now.saturating_add(latest), wire.expires()),
                     latest.as_secs()
                 ),
             ));

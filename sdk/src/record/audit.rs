@@ -1,18 +1,20 @@
 //! The audit: versioned JSON entries of a hash-chained log, written in the guard's own batches.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::capability::{Chain, Kind, canonical};
-use crate::guard::{Attempt, Context, Denial, Recorder, Reservation};
+use crate::guard::{Attempt, Context, Denial, Recorder, Repeated, Reservation, Under};
 use crate::id::hex;
 use crate::id::{CallId, Timestamp};
 use crate::store::{Batch, LogName};
 
-/// The version of the entries that this build writes and reads.
-pub const AUDIT_VERSION: u32 = 1;
+/// The version of the entries that this build writes. It reads those of version 1 too, in which no
+/// denials are counted.
+pub const AUDIT_VERSION: u32 = 2;
 
 /// One entry of the audit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +54,13 @@ pub enum Body {
         /// The arguments, as they were checked; none where they could not be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         arguments: Option<Map<String, Value>>,
+        /// Of a call that was denied: the SHA-256 hash of the canonical JSON of its arguments.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+        /// Of a call that was denied with more than 1,000 bytes of arguments: how they begin, as
+        /// canonical JSON. They are not in the entry otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<String>,
         /// The id of the token: the signature of its last hop.
         token: String,
         /// The lineage of the token.
@@ -70,6 +79,30 @@ pub enum Body {
         /// The words for the operator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
+    },
+    /// Calls that were denied and have no entry each, since there were too many of their kind.
+    Denials {
+        /// The key of their holder; none where no key was shown, and where they are of many holders.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<String>,
+        /// Where they came in, if no key was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        door: Option<String>,
+        /// Why they were refused.
+        refusal: Kind,
+        /// The capability; none where they are of several, or it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capability: Option<String>,
+        /// How many there were.
+        count: u64,
+        /// When the first of them was.
+        first: Timestamp,
+        /// When the last of them was.
+        last: Timestamp,
+        /// A SHA-256 hash over the digests of all of them, each with the one before.
+        digest: String,
+        /// The same in words for the operator.
+        detail: String,
     },
     /// An allowed call has ended.
     Outcome {
@@ -116,7 +149,7 @@ impl Entry {
     ///
     /// When the text is no entry, or one of another version.
     pub fn parse(text: &str) -> Result<Self, EntryError> {
-        let value = versioned(text, AUDIT_VERSION).map_err(EntryError)?;
+        let value = versioned(text, 1..=AUDIT_VERSION).map_err(EntryError)?;
         serde_json::from_value(value).map_err(|error| EntryError(error.to_string()))
     }
 
@@ -127,14 +160,21 @@ impl Entry {
     }
 }
 
-/// Reads JSON that says its version first; any other than `version` is refused.
-pub(super) fn versioned(text: &str, version: u32) -> Result<Value, String> {
+/// Reads JSON that says its version first; any but `versions` is refused.
+pub(super) fn versioned(text: &str, versions: RangeInclusive<u32>) -> Result<Value, String> {
     let value = canonical::read(text).map_err(|error| error.to_string())?;
     match value.get("version").and_then(Value::as_u64) {
-        Some(found) if found == u64::from(version) => Ok(value),
-        Some(found) => Err(format!(
-            "it has version {found}, this build reads version {version}"
-        )),
+        Some(found) if u32::try_from(found).is_ok_and(|found| versions.contains(&found)) => {
+            Ok(value)
+        }
+        Some(found) => Err(match (versions.start(), versions.end()) {
+            (first, last) if first == last => {
+                format!("it has version {found}, this build reads version {last}")
+            }
+            (first, last) => {
+                format!("it has version {found}, this build reads versions {first} to {last}")
+            }
+        }),
         None => Err("it has no version".to_owned()),
     }
 }
@@ -182,19 +222,6 @@ impl Audit {
             }
             .text(),
         )
-    }
-
-    /// A call whose arguments could not be read.
-    pub(crate) fn unreadable(&self, chain: &Chain, context: &Context, denial: &Denial) -> Batch {
-        let body = attempt(
-            CallId::fresh(),
-            chain,
-            denial.capability(),
-            None,
-            context,
-            Some(denial),
-        );
-        self.entry(Batch::new(), told(context), body)
     }
 
     /// The end of an allowed call.
@@ -257,16 +284,30 @@ impl Audit {
 
 impl Recorder for Audit {
     fn attempt(&self, asked: &Attempt<'_>, batch: Batch) -> Batch {
-        let arguments = Some(asked.call.arguments().clone());
-        let body = attempt(
-            asked.id,
-            asked.chain,
-            asked.call.capability(),
-            arguments,
-            asked.context,
-            asked.denial,
-        );
-        self.entry(batch, told(asked.context), body)
+        self.entry(batch, told(asked.context), attempt(asked))
+    }
+
+    fn repeated(&self, denials: &Repeated<'_>, batch: Batch) -> Batch {
+        let (holder, door) = match denials.under {
+            Under::Holder(key) => (Some(key.to_string()), None),
+            Under::Door(door) => (None, Some(door.clone())),
+            Under::Others => (None, None),
+        };
+        let body = Body::Denials {
+            holder,
+            door,
+            refusal: denials.kind,
+            capability: denials.capability.map(str::to_owned),
+            count: denials.count,
+            first: denials.first,
+            last: denials.last,
+            digest: hex::write(&denials.digest),
+            detail: format!(
+                "{} denials without an entry of their own, from {} to {}",
+                denials.count, denials.first, denials.last
+            ),
+        };
+        self.entry(batch, Some(denials.last), body)
     }
 }
 
@@ -275,19 +316,44 @@ fn told(context: &Context) -> Option<Timestamp> {
     Some(context.facts.time).filter(|time| *time != Timestamp::default())
 }
 
-fn attempt(
-    call: CallId,
-    chain: &Chain,
-    capability: &str,
-    arguments: Option<Map<String, Value>>,
-    context: &Context,
-    denial: Option<&Denial>,
-) -> Body {
+/// How many bytes of a denied call's arguments are kept.
+const ARGUMENTS: usize = 1000;
+/// How many characters of the words for the operator are kept.
+const DETAIL: usize = 2000;
+
+/// The arguments of a call as its entry has them: whole, or their digest and how they begin.
+type Arguments = (Option<Map<String, Value>>, Option<String>, Option<String>);
+
+fn arguments(asked: &Attempt<'_>) -> Arguments {
+    let Some(call) = asked.call else {
+        return (None, None, None);
+    };
+    let whole = || Some(call.arguments().clone());
+    if asked.denial.is_none() {
+        return (whole(), None, None);
+    }
+    let text = canonical::write_object(call.arguments());
+    let digest = Some(hex::write(&canonical::sha256(b"", &text)));
+    if text.len() <= ARGUMENTS {
+        return (whole(), digest, None);
+    }
+    let end = (0..=ARGUMENTS)
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    let cut = text.get(..end.unwrap_or(0)).map(str::to_owned);
+    (None, digest, cut)
+}
+
+fn attempt(asked: &Attempt<'_>) -> Body {
+    let (arguments, digest, cut) = arguments(asked);
+    let (chain, context, denial) = (asked.chain, asked.context, asked.denial);
     Body::Attempt {
-        call,
+        call: asked.id,
         agent: context.agent.clone(),
-        capability: capability.to_owned(),
+        capability: asked.capability.to_owned(),
         arguments,
+        digest,
+        cut,
         token: hex::write(&chain.id()),
         lineage: hex::write(&chain.lineage()),
         task: context.facts.task.clone(),
@@ -298,7 +364,7 @@ fn attempt(
         },
         refusal: denial.map(Denial::kind),
         hop: denial.and_then(Denial::hop),
-        detail: denial.map(|denial| denial.detail().to_owned()),
+        detail: denial.map(|denial| denial.detail().chars().take(DETAIL).collect()),
     }
 }
 
@@ -319,7 +385,18 @@ mod tests {
         };
         assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
         assert!(!entry.text().contains('\n'));
-        for wrong in [r#"{"version":2,"body":{}}"#, r#"{"body":{}}"#, "[]", ""] {
+        let before = entry.text().replace(r#""version":2"#, r#""version":1"#);
+        assert_eq!(Entry::parse(&before).unwrap().body, entry.body);
+        for wrong in [
+            entry
+                .text()
+                .replace(r#""version":2"#, r#""version":3"#)
+                .as_str(),
+            r#"{"version":2,"body":{}}"#,
+            r#"{"body":{}}"#,
+            "[]",
+            "",
+        ] {
             assert!(Entry::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -45,7 +45,8 @@ impl Event {
     ///
     /// When the text is no event, or one of another version.
     pub fn parse(text: &str) -> Result<Self, EventError> {
-        let value = super::audit::versioned(text, EVENT_VERSION).map_err(EventError)?;
+        let value =
+            super::audit::versioned(text, EVENT_VERSION..=EVENT_VERSION).map_err(EventError)?;
         serde_json::from_value(value).map_err(|error| EventError(error.to_string()))
     }
 }

@@ -186,9 +186,16 @@ impl Gate {
                     .as_ref()
                     .map_or_else(Batch::new, |journal| journal.begun(id))
             };
+            let (stopped, left) = (cancel.clone(), caller.clone());
+            let gone = async move {
+                tokio::select! {
+                    () = stopped.cancelled() => {}
+                    () = left.cancelled() => {}
+                }
+            };
             match gate
                 .guard
-                .authorize_with(Presented::Held(&shared), call, context, &begun)
+                .authorize_until(Presented::Held(&shared), call, context, &begun, gone)
                 .await
             {
                 Verdict::Denied(denial) => Outcome::Denied(denial),
@@ -249,9 +256,9 @@ impl Gate {
         refusal: Refusal,
     ) -> Outcome {
         let denial = Denial::new(&context.agent, capability, refusal);
-        let entry = self.audit.unreadable(held.chain(), &context, &denial);
-        // The call is refused either way.
-        let _ = self.write(entry, Batch::new()).await;
+        self.guard
+            .record_unread(Presented::Held(held), &context, &denial, &self.audit)
+            .await;
         Outcome::Denied(denial)
     }
 

@@ -35,7 +35,10 @@ impl Found {
         let (mut chains, mut revoked) = (BTreeMap::new(), BTreeSet::new());
         for record in records.values() {
             let chain = record.chain(guard)?;
-            if guard.revoked_by_hand(&chain, &record.path).await? {
+            if guard
+                .revoked_by_hand(&chain, &record.path, record.task.as_deref(), now)
+                .await?
+            {
                 revoked.insert(record.agent);
             }
             chains.insert(record.agent, chain);

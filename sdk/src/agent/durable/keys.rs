@@ -147,8 +147,11 @@ async fn again(
         .agents
         .values()
         .filter(|agent| agent.record.parent.is_none());
-    let old = roots.map(|agent| Revocable::Block(agent.chain.id()));
-    guard.revocations().revoke(old);
+    for agent in roots {
+        let old = [Revocable::Block(agent.chain.id())];
+        let until = agent.chain.expires();
+        guard.revocations().revoke_until(old, until);
+    }
     Ok(held)
 }
 

@@ -87,10 +87,13 @@ impl Member {
         if self.ended.swap(true, Ordering::AcqRel) {
             return false;
         }
-        self.shared.gate.guard().revocations().revoke([
-            Revocable::Block(self.held.chain().id()),
+        let chain = self.held.chain();
+        let ended = [
+            Revocable::Block(chain.id()),
             Revocable::Agent(self.path.clone()),
-        ]);
+        ];
+        let revocations = self.shared.gate.guard().revocations();
+        revocations.revoke_until(ended, chain.expires());
         self.cancel.cancel();
         self.give_seat_back();
         self.emit(EventKind::Ended {
@@ -116,6 +119,8 @@ impl Member {
     fn give_seat_back(&self) {
         let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
         seat.take();
+        let mut name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        name.take();
     }
 
     /// Records the end; with the last state of its run, and what its parent's model is told of it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Member;
 use crate::capability::Risk;
-use crate::guard::{Context, Denial, Effect};
+use crate::guard::{Context, Denial, Effect, Presented};
 use crate::id::CallId;
 use crate::record::EventKind;
 use crate::tool::{Journal, Outcome};
@@ -16,10 +16,9 @@ impl Member {
         let now = guard.now().unwrap_or_default();
         let context = Context::new(&self.path, Effect::Spawn, Risk::Low, now);
         let audit = self.shared.gate.audit();
-        let entry = audit.unreadable(self.held.chain(), &context, denial);
-        if let Err(error) = guard.store().commit(entry).await {
-            tracing::error!(%error, %denial, "a denial could not be recorded");
-        }
+        guard
+            .record_unread(Presented::Held(&self.held), &context, denial, audit)
+            .await;
     }
 
     /// Calls a tool, and reports it.

@@ -3,7 +3,7 @@
 use crate::capability::bounds::{Caveats, Quorum};
 use crate::capability::facts::{BudgetKey, Facts, Risk, Sensitivity};
 use crate::capability::question::Question;
-use crate::capability::refusal::Kind;
+use crate::capability::refusal::{Kind, by_how_much};
 use crate::id::Timestamp;
 
 /// Names in order, without repetition.
@@ -103,9 +103,17 @@ impl Caveat {
         };
         match self {
             Self::NotBefore(start) => {
-                format!("the token starts at {start}, now is {}", facts.time)
+                format!(
+                    "the token starts at {start}, now is {}: {} too early",
+                    facts.time,
+                    by_how_much(facts.time, *start)
+                )
             }
-            Self::Expires(end) => format!("the token ended at {end}, now is {}", facts.time),
+            Self::Expires(end) => format!(
+                "the token ended at {end}, now is {}: {} too late",
+                facts.time,
+                by_how_much(*end, facts.time)
+            ),
             Self::Audience(allowed) => listed(kind, name(&facts.audience), allowed),
             Self::Task(allowed) => listed(kind, name(&facts.task), allowed),
             Self::Step(allowed) => listed(kind, name(&facts.step), allowed),

@@ -1,13 +1,13 @@
 //! Tokens of agents that have ended in other processes. There are ever more of them, so they are not
 //! read at the start: those of a chain are looked up when the guard is first asked about it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::names::REVOKED;
-use crate::capability::{Chain, Kind, Refusal};
+use crate::capability::{Chain, Kind, Looker, Refusal};
 use crate::guard::{Guard, Revocable};
 use crate::id::{Timestamp, hex};
 use crate::store::{Batch, Key, StoreError};
@@ -18,17 +18,16 @@ pub(super) const KIND: &str = "ended";
 /// What a guard has heard of them.
 #[derive(Debug)]
 pub(in crate::guard) struct Ended {
-    /// The guard's own number, by which a block remembers that it was looked up.
-    guard: u64,
+    /// The guard itself, as a block remembers that it was looked up by it.
+    guard: Arc<Looker>,
     /// Set once all of them were read.
     all: OnceCell<()>,
 }
 
 impl Ended {
     pub(in crate::guard) fn new() -> Self {
-        static GUARDS: AtomicU64 = AtomicU64::new(1);
         Self {
-            guard: GUARDS.fetch_add(1, Ordering::Relaxed),
+            guard: Looker::new(),
             all: OnceCell::new(),
         }
     }
@@ -53,6 +52,11 @@ pub(in crate::guard) fn until(kept: &str) -> Option<Timestamp> {
     serde_json::from_value(kept.get("until")?.clone()).ok()
 }
 
+/// When the token ends of which this is kept; `None` where it is not that of an agent that has ended.
+pub(super) fn of(key: &Key, kept: &str) -> Option<Timestamp> {
+    until(kept).filter(|_| key.is_beneath(&all()))
+}
+
 /// Under what name the token of one is kept.
 fn name(id: &[u8; 64]) -> Key {
     all().child(&hex::write(id))
@@ -75,12 +79,16 @@ impl Guard {
         if self.ended.all.initialized() {
             return Ok(());
         }
-        for link in chain.not_looked_up(self.ended.guard) {
+        for link in chain.not_looked_up(&self.ended.guard) {
             let id = link.signed.signature;
-            if self.store.get(&name(&id)).await?.is_some() {
-                self.revocations.revoke([Revocable::Block(id)]);
+            if let Some(kept) = self.store.get(&name(&id)).await? {
+                let block = [Revocable::Block(id)];
+                match until(&kept.value) {
+                    Some(until) => self.revocations.revoke_until(block, until),
+                    None => self.revocations.revoke(block),
+                }
             }
-            link.looked_up.store(self.ended.guard, Ordering::Release);
+            link.looked_up.note(&self.ended.guard);
         }
         Ok(())
     }
@@ -94,7 +102,7 @@ impl Guard {
 
     /// Whether it was looked up which agents of a chain have ended.
     pub(in crate::guard) fn is_looked_up(&self, chain: &Chain) -> Result<(), Refusal> {
-        let mut missing = chain.not_looked_up(self.ended.guard);
+        let mut missing = chain.not_looked_up(&self.ended.guard);
         match self.ended.all.initialized() || missing.next().is_none() {
             true => Ok(()),
             false => Err(Refusal::new(

@@ -8,6 +8,11 @@ use crate::store::Key;
 /// Beneath it stands what is revoked, by kind.
 pub(super) const REVOKED: &str = "revoked";
 
+/// Beneath which names the revocations of paths are kept.
+pub(in crate::guard) fn paths() -> [Key; 2] {
+    ["agent", "role"].map(|kind| Key::of([REVOKED, kind]))
+}
+
 /// Under what name a revocation is kept.
 pub(super) fn name(what: &Revocable) -> Key {
     let key = |parts: &[&str]| Key::of([REVOKED].iter().chain(parts));

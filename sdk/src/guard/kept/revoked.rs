@@ -1,13 +1,16 @@
 //! What is revoked, kept for every guard that is built on the store later.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::ended;
 use super::names::{REVOKED, name, named};
 use super::strange;
 use crate::capability::Chain;
-use crate::guard::revocation::role_of;
+use crate::guard::revocation::{began_after, role_of};
 use crate::guard::{Guard, Revocable};
+use crate::id::Timestamp;
 use crate::store::{Batch, Key, StoreError};
 
 /// How many revocations are read or written at once.
@@ -17,6 +20,10 @@ impl Guard {
     /// Revokes: in this guard at once, and in its store, where that is durable, for every guard that
     /// is built on it later. Others that run already do not hear of it.
     ///
+    /// An agent, and a role under a parent that is named, is one that has the path now: a tree that is
+    /// minted later may have the same path, and is not concerned. They are forgotten when every token
+    /// that is accepted now has ended ([`Guard::max_lifetime`]).
+    ///
     /// # Errors
     ///
     /// When it cannot be written. It is in force in this guard all the same, until the process ends.
@@ -25,13 +32,21 @@ impl Guard {
         what: impl IntoIterator<Item = Revocable> + Send,
     ) -> Result<(), StoreError> {
         let what: Vec<_> = what.into_iter().collect();
-        self.revocations.revoke(what.iter().cloned());
+        // Without a clock it concerns every tree, for ever.
+        let since = self.now().ok();
+        let until = since.map(|since| since.saturating_add(self.max_lifetime));
+        for what in &what {
+            self.keep(what.clone(), since.zip(until));
+        }
         if !self.store.durable() {
             return Ok(());
         }
-        let value = json!({ "since": self.now().ok() }).to_string();
+        let value = |what: &Revocable| match is_of_a_tree(what) {
+            true => json!({ "since": since, "until": until }).to_string(),
+            false => json!({ "since": since }).to_string(),
+        };
         for page in what.chunks(PAGE) {
-            let put = |batch: Batch, what| batch.put(name(what), &*value);
+            let put = |batch: Batch, what| batch.put(name(what), value(what));
             self.store
                 .commit(page.iter().fold(Batch::new(), put))
                 .await?;
@@ -39,9 +54,17 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether anything that an operator revoked, rather than the end of an agent's task, is of a chain
-    /// or of the agent that had this path. Of a path that is asked in the store: here it may have been
-    /// another agent's, which has ended.
+    /// Revokes in memory; `of` says since when and until when, where that is known.
+    fn keep(&self, what: Revocable, of: Option<(Timestamp, Timestamp)>) {
+        match of.filter(|_| is_of_a_tree(&what)) {
+            Some((since, until)) => self.revocations.revoke_path(what, since, until),
+            None => self.revocations.revoke([what]),
+        }
+    }
+
+    /// Whether anything that an operator revoked, rather than the end of an agent's task, is of a chain,
+    /// of the task, or of the agent that had this path. Of a path that is asked in the store: here it may
+    /// have been another agent's, which has ended.
     ///
     /// # Errors
     ///
@@ -50,6 +73,8 @@ impl Guard {
         &self,
         chain: &Chain,
         path: &str,
+        task: Option<&str>,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (parent, role) = role_of(path);
         let role = Revocable::Role {
@@ -57,11 +82,17 @@ impl Guard {
             role: role.to_owned(),
         };
         for by_name in [Revocable::Agent(path.to_owned()), role] {
-            if self.store.get(&name(&by_name)).await?.is_some() {
+            let Some(kept) = self.store.get(&name(&by_name)).await? else {
+                continue;
+            };
+            let since = times(&kept.value, self.max_lifetime).filter(|_| is_of_a_tree(&by_name));
+            if !since.is_some_and(|(since, _)| began_after(chain, since, now)) {
                 return Ok(true);
             }
         }
-        Ok(self.revocations.of_chain(chain).is_some())
+        let task = task.map(|task| Revocable::Task(task.to_owned()));
+        Ok(task.is_some_and(|task| self.revocations.contains(&task))
+            || self.revocations.of_chain(chain).is_some())
     }
 
     /// Every kind of revocation but that of agents that have ended, which only get more.
@@ -93,11 +124,35 @@ impl Guard {
                 return Ok(());
             };
             after = Some(last.clone());
-            let what = page
-                .iter()
-                .map(|(key, _)| named(key).ok_or_else(|| strange(key)));
-            self.revocations
-                .revoke(what.collect::<Result<Vec<_>, _>>()?);
+            for (key, kept) in &page {
+                let what = named(key).ok_or_else(|| strange(key))?;
+                match ended::of(key, &kept.value) {
+                    Some(until) => self.revocations.revoke_until([what], until),
+                    None => self.keep(what, times(&kept.value, self.max_lifetime)),
+                }
+            }
         }
     }
+}
+
+/// Whether it is of agents by their path, which an agent of a later tree may have too. A role without a
+/// parent is of every tree.
+fn is_of_a_tree(what: &Revocable) -> bool {
+    match what {
+        Revocable::Agent(_) => true,
+        Revocable::Role { parent, .. } => !parent.is_empty(),
+        _ => false,
+    }
+}
+
+/// Since when something is revoked, and until when: an entry that does not say has the longest life of
+/// a token.
+pub(in crate::guard) fn times(kept: &str, longest: Duration) -> Option<(Timestamp, Timestamp)> {
+    let kept: Value = serde_json::from_str(kept).ok()?;
+    let time = |name: &str| serde_json::from_value(kept.get(name)?.clone()).ok();
+    let since: Timestamp = time("since")?;
+    Some((
+        since,
+        time("until").unwrap_or_else(|| since.saturating_add(longest)),
+    ))
 }

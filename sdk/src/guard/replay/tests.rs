@@ -103,6 +103,20 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
                     refused += 1;
                 }
                 asked += 1;
+                // What is given back was never there, and can be taken again.
+                if should && wire {
+                    let all = set.inner.lock().unwrap().clone();
+                    set.free(&key(nonce, token));
+                    assert_tidy(&set.inner.lock().unwrap(), &left);
+                    let again = set.take(key(nonce, token), whose, at(now + life), at(now));
+                    assert!(again.is_ok());
+                    let inner = set.inner.lock().unwrap();
+                    assert_eq!((&inner.taken, &inner.by_end), (&all.taken, &all.by_end));
+                    assert_eq!(
+                        (&inner.per_holder, &inner.per_tree),
+                        (&all.per_holder, &all.per_tree)
+                    );
+                }
                 let inner = set.inner.into_inner().unwrap();
                 assert_tidy(&inner, &after);
                 visit(now, after, inner);
@@ -151,4 +165,41 @@ fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
     assert!(take(5, wire, 72, 7), "too late to have been made before");
     assert!(!take(5, wire, 72, 8), "made before, and remembered");
     assert!(take(6, approved, 3601, 8), "remembered if it had been made");
+}
+
+#[test]
+fn calls_that_are_given_back_in_any_order_leave_the_others_where_they_are() {
+    let person = AgentKey::generate().public();
+    let whose = Whose {
+        first: person,
+        last: person,
+        wire: true,
+        approved: false,
+    };
+    let at = |secs| Timestamp::from_secs(START + secs).unwrap();
+    let set = ReplaySet::new(1000, 1000);
+    let untils = [60, 61, 60, 60, 61, 60, 60, 62];
+    for (nonce, until) in (0u8..).zip(untils) {
+        set.take(key(nonce, 0), whose, at(until), at(0)).unwrap();
+    }
+    let mut left: BTreeSet<u8> = (0..8).collect();
+    for gone in [2, 0, 6, 1, 7, 7] {
+        set.free(&key(gone, 0));
+        left.remove(&gone);
+        let inner = set.inner.lock().unwrap();
+        let kept: BTreeSet<u8> = inner.taken.keys().map(|(_, nonce)| nonce[0]).collect();
+        assert_eq!(kept, left);
+        for (key, taken) in &inner.taken {
+            assert_eq!(inner.by_end[&taken.until][taken.at], *key);
+        }
+        assert_eq!(
+            inner.by_end.values().map(Vec::len).sum::<usize>(),
+            left.len()
+        );
+    }
+    // All that is left lapses, and with it the counts.
+    let next = set.take(key(9, 0), whose, at(120), at(63));
+    next.unwrap();
+    let inner = set.inner.lock().unwrap();
+    assert_eq!((inner.taken.len(), inner.per_holder[&person]), (1, 1));
 }

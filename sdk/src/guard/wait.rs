@@ -1,0 +1,92 @@
+//! Waiting for a policy: for so long at most, not past the end of the token, and not for a caller that
+//! is gone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::context::Context;
+use super::policy::Decision;
+use super::verdict::Presented;
+use super::verifier::{Guard, STATE};
+use crate::capability::{Call, Kind, Refusal};
+
+/// How long a policy may think unless told otherwise.
+pub(super) const POLICY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often clock, revocations and token are asked again while a policy thinks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Guard {
+    /// What the policy says of a call. An error, a panic and a silence that lasts too long are
+    /// denials.
+    pub(super) async fn ask_policy(
+        &self,
+        presented: Presented<'_>,
+        call: &Call,
+        context: &Context,
+        gone: impl Future<Output = ()> + Send,
+    ) -> Result<Decision, Refusal> {
+        let Some(policy) = &self.policy else {
+            let what = "no policy is loaded, and one is required";
+            return match self.policy_required {
+                true => Err(Refusal::new(Kind::Policy, what)),
+                false => Ok(Decision::Permit),
+            };
+        };
+        let deciding = async { policy.decide(presented.chain(), call, context).await };
+        let mut deciding = pin!(caught(deciding));
+        let mut gone = pin!(gone);
+        let mut waited = Duration::ZERO;
+        loop {
+            let pause = PAUSE.min(self.policy_timeout.saturating_sub(waited));
+            tokio::select! {
+                biased;
+                said = &mut deciding => return said,
+                () = &mut gone => {
+                    let what = "the call was cancelled while the policy was asked";
+                    return Err(Refusal::new(Kind::Unavailable, what));
+                }
+                () = pass(pause) => waited = waited.saturating_add(pause),
+            }
+            if waited >= self.policy_timeout {
+                let limit = self.policy_timeout.as_secs_f64();
+                let what = format!(
+                    "the policy did not answer within {limit} s; see `GuardBuilder::policy_timeout`"
+                );
+                return Err(Refusal::new(Kind::Policy, what));
+            }
+            // The token may end, or be revoked, while the policy thinks.
+            let mut now = context.clone();
+            self.situate(&mut now)?;
+            self.ask(presented, call, &now, STATE)?;
+        }
+    }
+}
+
+/// Lets time pass. Without a runtime there are no timers, and a policy is waited for as long as its
+/// caller waits.
+async fn pass(time: Duration) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => tokio::time::sleep(time).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// What a policy answers, or that it panicked.
+async fn caught(
+    deciding: impl Future<Output = Result<Decision, String>>,
+) -> Result<Decision, Refusal> {
+    let mut deciding = pin!(deciding);
+    std::future::poll_fn(|context| {
+        // After a panic it is not polled again, so nothing that it left behind is seen.
+        match catch_unwind(AssertUnwindSafe(|| deciding.as_mut().poll(context))) {
+            Ok(polled) => polled.map(|said| said.map_err(|why| Refusal::new(Kind::Policy, why))),
+            Err(_) => {
+                let what = "the policy panicked, so it said nothing of the call; mend it";
+                Poll::Ready(Err(Refusal::new(Kind::Unavailable, what)))
+            }
+        }
+    })
+    .await
+}

@@ -74,7 +74,7 @@ impl Model for Paced {
 
 #[cfg(not(feature = "genai"))]
 fn real(name: &str, _: &Args) -> Result<Shared, Box<dyn Error>> {
-    let shown = bailiwick::guard::printable(name);
+    let shown = bailiwick::text::printable(name);
     let how = "cargo run -p bailiwick-examples --features genai --bin …";
     Err(format!("this build cannot ask `{shown}`: build it with the feature genai, {how}").into())
 }
@@ -132,7 +132,7 @@ fn provider(
         _ if elsewhere => Ok((Provider::OpenAi, name, None)),
         _ => Err(format!(
             "which provider has `{}`? Say openai:…, anthropic:…, ollama:… or gemini:…",
-            bailiwick::guard::printable(name)
+            bailiwick::text::printable(name)
         )),
     }
 }

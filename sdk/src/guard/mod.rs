@@ -16,9 +16,10 @@ mod revocation;
 mod verdict;
 mod verifier;
 
+pub use crate::text::printable;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
-pub use denial::{Denial, printable};
+pub use denial::Denial;
 pub(crate) use forget::forget;
 pub(crate) use ledger::give_back;
 pub use ledger::{AGENTS, CALLS, COST, Charged, TOKENS, TURNS};

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Phase, State};
-use super::text::{shown, spelled};
+use super::text::spelled;
 use super::{CallOutcome, DenialNote, Ended, Finished};
 use crate::model::{Message, ToolCall};
+use crate::text::shown;
 
 impl State {
     /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and

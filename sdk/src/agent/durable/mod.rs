@@ -12,6 +12,7 @@ mod keeper;
 mod keys;
 mod list;
 mod load;
+mod open_call;
 mod prune;
 mod record;
 mod resume;

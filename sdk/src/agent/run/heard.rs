@@ -13,10 +13,10 @@ impl Run {
     /// Records what the model answered: its calls are open from here on, or the run is over.
     ///
     /// Of a completion that was cut short, refused or filtered no call is made; the model is told why, and
-    /// asked again. So it is where the completion is empty. After [`Limits::max_corrections`] of those in a
+    /// asked again. So it is where the completion is empty. After [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of those in a
     /// row the run stops until it is taken up again ([`Run::again`]).
     ///
-    /// A call that is there twice, with one id, is one call. Calls beyond [`Limits::max_calls`] are not
+    /// A call that is there twice, with one id, is one call. Calls beyond [`Limits::max_calls`](crate::agent::Limits::max_calls) are not
     /// kept; the model is told how many there were, with the last result of the turn.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Run {
     }
 
     /// Records an answer that is not what was asked for, and `why`, which the model is told. After
-    /// [`Limits::max_corrections`] of them the run ends.
+    /// [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of them the run ends.
     ///
     /// # Errors
     ///

@@ -128,7 +128,7 @@ pub(in crate::agent) fn line(text: &str) -> String {
 fn cut(text: &str, longest: usize) -> String {
     let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
     let start: String = text.chars().map(plain).take(longest).collect();
-    let mut shown = crate::guard::printable(&start);
+    let mut shown = crate::text::printable(&start);
     if text.chars().nth(longest).is_some() {
         shown.push('…');
     }

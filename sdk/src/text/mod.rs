@@ -1,0 +1,67 @@
+//! How text that somebody else wrote is shown: which characters are hidden, and how they are made
+//! visible.
+//!
+//! Every room that shows such text to a person or to a model asks here, so that there is one list.
+
+mod hidden;
+
+#[cfg(test)]
+mod tests;
+
+pub use hidden::is_hidden;
+
+/// Whether a character has to be made visible where a text stands on one line: a control character, or
+/// a hidden one ([`is_hidden`]).
+#[must_use]
+pub fn is_misleading(letter: char) -> bool {
+    letter.is_control() || is_hidden(letter)
+}
+
+/// `text` on one line, with every control and hidden character as `\u{…}`, for logs, terminals and
+/// error messages: a name that a model wrote cannot end a line, reorder one or hide in one.
+///
+/// The answer has at most ten bytes for each byte of `text`.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        push_visible(&mut shown, letter, is_misleading(letter));
+    }
+    shown
+}
+
+/// `text` over several lines, at most `max` bytes of it, with every hidden character as `\u{…}`, for a
+/// model or a person to read.
+///
+/// Newline and tab stay. A Windows line end becomes a newline, and every other control character
+/// becomes U+FFFD. A text that is longer than `max` bytes when it is shown is cut between two
+/// characters, never within an escape, and a last line says so. The work is bounded by `max`, not by
+/// the length of `text`.
+#[must_use]
+pub fn shown(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let before = out.len();
+        match letter {
+            '\r' if letters.peek() == Some(&'\n') => continue,
+            '\n' | '\t' => out.push(letter),
+            letter if letter.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            letter => push_visible(&mut out, letter, is_hidden(letter)),
+        }
+        if out.len() > max {
+            out.truncate(before);
+            out.push_str(&format!("\n[cut: the first {max} of {} bytes]", text.len()));
+            break;
+        }
+    }
+    out
+}
+
+fn push_visible(out: &mut String, letter: char, escape: bool) {
+    if escape {
+        out.extend(letter.escape_unicode());
+    } else {
+        out.push(letter);
+    }
+}

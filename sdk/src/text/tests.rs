@@ -1,0 +1,116 @@
+use super::*;
+
+/// Hidden characters that attacks were seen to use, and some of each range.
+const HIDDEN: [char; 40] = [
+    '\u{ad}',
+    '\u{34f}',
+    '\u{61c}',
+    '\u{115f}',
+    '\u{1160}',
+    '\u{17b4}',
+    '\u{180b}',
+    '\u{180e}',
+    '\u{180f}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{200e}',
+    '\u{200f}',
+    '\u{2028}',
+    '\u{2029}',
+    '\u{202a}',
+    '\u{202e}',
+    '\u{2060}',
+    '\u{2063}',
+    '\u{2066}',
+    '\u{2069}',
+    '\u{206f}',
+    '\u{3164}',
+    '\u{fe00}',
+    '\u{fe0f}',
+    '\u{feff}',
+    '\u{ffa0}',
+    '\u{fff9}',
+    '\u{fffb}',
+    '\u{13430}',
+    '\u{1bca0}',
+    '\u{1d173}',
+    '\u{e0000}',
+    '\u{e0001}',
+    '\u{e0041}',
+    '\u{e007f}',
+    '\u{e0100}',
+    '\u{e01ef}',
+    '\u{10ffff}',
+];
+
+#[test]
+fn attack_28_hidden_characters_are_seen_in_one_line_and_in_many() {
+    for letter in HIDDEN {
+        let text = format!("a{letter}b");
+        let escape = format!("a{}b", letter.escape_unicode());
+        assert!(is_hidden(letter) && is_misleading(letter), "{letter:?}");
+        assert_eq!(printable(&text), escape);
+        assert_eq!(shown(&text, 100), escape);
+    }
+}
+
+#[test]
+fn text_that_is_seen_stays_as_it_is() {
+    let text = "Grüße, мир, 世界, שלום, हिन्दी, `/srv/docs` \\ \"quoted\" 😀 \u{3000}\u{a0}\u{e000}";
+    assert_eq!(printable(text), text);
+    assert_eq!(shown(text, 1000), text);
+    assert!(!text.chars().any(is_misleading));
+}
+
+#[test]
+fn no_control_and_no_hidden_character_is_left_of_any() {
+    for letter in '\0'..=char::MAX {
+        let (line, lines) = (
+            printable(&letter.to_string()),
+            shown(&letter.to_string(), 100),
+        );
+        let kept = matches!(letter, '\n' | '\t');
+        assert!(!line.contains(is_misleading), "{letter:?}");
+        assert!(kept || !lines.contains(is_misleading), "{letter:?}");
+        assert!(line.len() <= 10 * letter.len_utf8() && lines.len() <= 10 * letter.len_utf8());
+    }
+}
+
+#[test]
+fn attack_28_control_characters_do_not_reach_the_model() {
+    assert_eq!(
+        shown("a\r\nb\tc\u{1b}[31m\u{7}\u{9b}\rd\u{0}", 100),
+        "a\nb\tc\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}d\u{fffd}"
+    );
+    assert_eq!(printable("a\nb\u{1b}[2J"), "a\\u{a}b\\u{1b}[2J");
+}
+
+#[test]
+fn a_long_text_is_cut_between_characters_and_says_so() {
+    assert_eq!(shown("ééé", 6), "ééé");
+    assert_eq!(shown("ééé", 5), "éé\n[cut: the first 5 of 6 bytes]");
+    assert_eq!(shown("", 0), "");
+    // An escape stays whole or goes.
+    assert_eq!(shown("a\u{202e}", 8), "a\n[cut: the first 8 of 4 bytes]");
+    assert_eq!(shown("a\u{202e}", 9), "a\\u{202e}");
+    // Replacing a character makes the text longer; the cap holds for what is shown.
+    assert!(shown(&"\u{0}".repeat(1000), 100).starts_with(&"\u{fffd}".repeat(33)));
+    assert!(shown(&"\u{0}".repeat(1000), 100).len() < 150);
+    assert!(shown(&"\u{e0041}".repeat(1000), 100).len() < 150);
+}
+
+#[test]
+fn the_list_is_what_unicode_says() {
+    // Prepended concatenation marks are format characters too, and have a glyph.
+    let ignorable = regex::Regex::new(
+        r"^[\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Zl}\p{Zp}[\p{Cf}--\p{Prepended_Concatenation_Mark}]]$",
+    )
+    .unwrap();
+    let bidi = regex::Regex::new(r"^\p{Bidi_Control}$").unwrap();
+    for letter in '\0'..=char::MAX {
+        let text = letter.encode_utf8(&mut [0; 4]).to_owned();
+        assert_eq!(is_hidden(letter), ignorable.is_match(&text), "{letter:?}");
+        assert!(is_hidden(letter) || !bidi.is_match(&text), "{letter:?}");
+    }
+}

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Write};
 
 use bailiwick::capability::Refusal;
 use bailiwick::text::is_misleading;
+pub(crate) use bailiwick::text::printable as visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,22 +50,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The text with every control, bidirectional and invisible character as `\u{…}`.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            letter if is_misleading(letter) => out.extend(letter.escape_unicode()),
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
-/// JSON with the same characters escaped, which can stand only inside its strings.
+/// JSON with every control and hidden character escaped, which can stand only inside its strings.
 fn visible_json(text: String) -> String {
     if !text.chars().any(is_misleading) {
         return text;

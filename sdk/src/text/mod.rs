@@ -4,11 +4,13 @@
 //! Every room that shows such text to a person or to a model asks here, so that there is one list.
 
 mod hidden;
+mod name;
 
 #[cfg(test)]
 mod tests;
 
 pub use hidden::is_hidden;
+pub use name::plain_name;
 
 /// Whether a character has to be made visible where a text stands on one line: a control character, or
 /// a hidden one ([`is_hidden`]).
@@ -17,15 +19,20 @@ pub fn is_misleading(letter: char) -> bool {
     letter.is_control() || is_hidden(letter)
 }
 
-/// `text` on one line, with every control and hidden character as `\u{…}`, for logs, terminals and
+/// `text` on one line, with every control and hidden character as an escape, for logs, terminals and
 /// error messages: a name that a model wrote cannot end a line, reorder one or hide in one.
 ///
-/// The answer has at most ten bytes for each byte of `text`.
+/// Newline, carriage return and tab are written `\n`, `\r` and `\t`, any other such character as its
+/// code point, `\u{202e}`. A backslash stays as it is, so the answer is for reading and not for reading
+/// back. It has at most ten bytes for each character of `text`.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        push_visible(&mut shown, letter, is_misleading(letter));
+        match letter {
+            '\n' | '\r' | '\t' => shown.extend(letter.escape_default()),
+            letter => push_visible(&mut shown, letter, is_misleading(letter)),
+        }
     }
     shown
 }

@@ -83,7 +83,7 @@ fn attack_28_control_characters_do_not_reach_the_model() {
         shown("a\r\nb\tc\u{1b}[31m\u{7}\u{9b}\rd\u{0}", 100),
         "a\nb\tc\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}d\u{fffd}"
     );
-    assert_eq!(printable("a\nb\u{1b}[2J"), "a\\u{a}b\\u{1b}[2J");
+    assert_eq!(printable("a\nb\tc\r\u{1b}[2J"), "a\\nb\\tc\\r\\u{1b}[2J");
 }
 
 #[test]
@@ -113,4 +113,53 @@ fn the_list_is_what_unicode_says() {
         assert_eq!(is_hidden(letter), ignorable.is_match(&text), "{letter:?}");
         assert!(is_hidden(letter) || !bidi.is_match(&text), "{letter:?}");
     }
+}
+
+#[test]
+fn a_name_that_no_provider_takes_gets_one_that_all_take() {
+    for (name, plain) in [
+        ("fs.read", "fs_read"),
+        ("a b/c", "a_b_c"),
+        ("get-user_2", "get-user_2"),
+    ] {
+        assert_eq!(plain_name(name), plain);
+    }
+    let long = "a".repeat(64);
+    assert_eq!(plain_name(&long), long);
+    let strange = [
+        "a".repeat(65),
+        "a".repeat(66),
+        format!("{}.x", "b".repeat(80)),
+        format!("{}.y", "b".repeat(80)),
+        "поиск.веб".to_owned(),
+        "поиск.сеть".to_owned(),
+        "search.веб".to_owned(),
+        "search.сеть".to_owned(),
+        "...".to_owned(),
+        "..".to_owned(),
+        "___".to_owned(),
+        "a\u{200b}b".to_owned(),
+        "ａ.b".to_owned(),
+        "搜索".to_owned(),
+        String::new(),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for name in &strange {
+        let plain = plain_name(name);
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        assert!(
+            (1..=64).contains(&plain.len()) && plain.bytes().all(fits),
+            "{plain}"
+        );
+        assert_eq!(plain_name(name), plain);
+        assert!(plain.contains(char::is_alphanumeric), "{plain}");
+        assert!(seen.insert(plain), "{name}");
+    }
+    // The same in every process and version: stored runs hold these names.
+    assert_eq!(plain_name("поиск.веб"), "tool_ef0d27389860");
+    assert_eq!(plain_name("search.веб"), "search_3eb9e6127ac0");
+    assert_eq!(
+        plain_name(&"a".repeat(65)),
+        format!("{}_635361c48bb9", "a".repeat(51))
+    );
 }

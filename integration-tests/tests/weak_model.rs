@@ -164,7 +164,7 @@ async fn prose_about_a_call_is_an_answer() {
 }
 
 #[tokio::test]
-async fn attack_15_a_call_that_is_quoted_or_thought_of_is_not_made() {
+async fn a_call_that_is_quoted_or_thought_of_is_not_made() {
     let call = r#"{"name": "fs_read", "arguments": {"path": "/srv/a"}}"#;
     for text in [
         format!("The third line of the file is {call}"),

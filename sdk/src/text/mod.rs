@@ -37,6 +37,29 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// `text` as [`printable`] shows it, in at most `most` characters; of a longer one the beginning and `…`.
+/// No escape is cut in two.
+#[must_use]
+pub fn line(text: &str, most: usize) -> String {
+    let (mut shown, mut count, mut fits) = (String::new(), 0, 0);
+    for letter in text.chars() {
+        let escaped = printable(letter.encode_utf8(&mut [0; 4]));
+        count += escaped.chars().count();
+        if count > most {
+            shown.truncate(fits);
+            if most > 0 {
+                shown.push('…');
+            }
+            break;
+        }
+        shown.push_str(&escaped);
+        if count < most {
+            fits = shown.len();
+        }
+    }
+    shown
+}
+
 /// `text` over several lines, at most `max` bytes of it, with every hidden character as `\u{…}`, for a
 /// model or a person to read.
 ///

@@ -163,3 +163,14 @@ fn a_name_that_no_provider_takes_gets_one_that_all_take() {
         format!("{}_635361c48bb9", "a".repeat(51))
     );
 }
+
+#[test]
+fn a_line_is_cut_between_escapes() {
+    assert_eq!(line("abc", 3), "abc");
+    assert_eq!(line("abcd", 3), "ab…");
+    assert_eq!(line("ab\u{202e}", 10), "ab\\u{202e}");
+    assert_eq!(line("ab\u{202e}", 9), "ab…");
+    assert_eq!(line("ab\u{202e}", 2), "a…");
+    assert_eq!(line("\u{202e}", 5), "…");
+    assert_eq!((line("a", 0), line("", 0)), (String::new(), String::new()));
+}

@@ -119,7 +119,7 @@ fn what_is_cut_short_is_passed_on_cut() {
 }
 
 #[test]
-fn attack_14_arguments_may_say_anything() {
+fn arguments_may_say_anything() {
     for said in ["```", "</tool_call>", "<think>", "</think>", "> ", "~~~"] {
         let arguments = format!("{{\"path\": \"{said}\"}}");
         let call = format!("{{\"name\": \"fs_read\", \"arguments\": {arguments}}}");
@@ -135,7 +135,7 @@ fn attack_14_arguments_may_say_anything() {
 }
 
 #[test]
-fn attack_15_an_object_in_prose_is_no_call() {
+fn an_object_in_prose_is_no_call() {
     for text in [
         format!("The file says {CALL}"),
         format!("The file says:\n{CALL}"),
@@ -153,7 +153,7 @@ fn attack_15_an_object_in_prose_is_no_call() {
 }
 
 #[test]
-fn attack_15_a_fence_without_a_mark_is_no_call_where_it_is_a_quotation() {
+fn a_fence_without_a_mark_is_no_call_where_it_is_a_quotation() {
     for text in [
         format!("The file says:\n```json\n{CALL}\n```"),
         format!("```json\n{CALL}\n```\nThis is what the file says."),
@@ -183,7 +183,7 @@ fn marked() -> Vec<String> {
 }
 
 #[test]
-fn attack_15_a_marked_call_that_is_quoted_is_none() {
+fn a_marked_call_that_is_quoted_is_none() {
     for block in marked() {
         let behind = |sign: &str| -> String {
             let lines = block.lines().map(|line| format!("{sign}{line}\n"));
@@ -211,7 +211,7 @@ fn attack_15_a_marked_call_that_is_quoted_is_none() {
 }
 
 #[test]
-fn attack_15_a_call_that_is_thought_of_is_none() {
+fn a_call_that_is_thought_of_is_none() {
     let mut blocks = marked();
     blocks.push(CALL.to_owned());
     blocks.push(format!("```json\n{CALL}\n```"));
@@ -240,7 +240,7 @@ fn attack_15_a_call_that_is_thought_of_is_none() {
 }
 
 #[test]
-fn attack_15_what_ends_thinking_in_a_quotation_opens_no_call() {
+fn what_ends_thinking_in_a_quotation_opens_no_call() {
     for block in marked() {
         finds_none(&format!("````\n</think>\n{block}\n````\nis in the file."));
         // Thinking that quotes an end of thinking ends for good where it ends.

@@ -27,7 +27,7 @@ pub(crate) struct UrlParts {
 
 /// An absolute Unix path in normal form, with a trailing slash added: `/srv/src` to `/srv/src/`.
 ///
-/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and format
+/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and hidden
 /// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
 /// could decode to one of these, or to the name `..` with a space. Other Unicode is compared byte by
 /// byte.

@@ -7,6 +7,8 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
 use bailiwick::capability::Refusal;
+use bailiwick::text::is_misleading;
+pub(crate) use bailiwick::text::printable as visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -48,42 +50,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Whether a terminal or a reader could take the character for something other than text: control
-/// characters, and those that hide or turn around what stands beside them.
-fn misleading(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}'
-            // Zero width and direction; line separators, embeddings and overrides; isolates.
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-/// The text with every control, bidirectional and invisible character as `\u{…}`.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            letter if misleading(letter) => out.extend(letter.escape_unicode()),
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
-/// JSON with the same characters escaped, which can stand only inside its strings.
+/// JSON with every control and hidden character escaped, which can stand only inside its strings.
 fn visible_json(text: String) -> String {
-    if !text.chars().any(misleading) {
+    if !text.chars().any(is_misleading) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        if misleading(letter) {
+        if is_misleading(letter) {
             for unit in letter.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04x}"));
             }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use bailiwick::agent::Helper;
 use bailiwick::capability::eq;
-use bailiwick::guard::printable;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
+use bailiwick::text::printable;
 use bailiwick::tool::fs::{Dir, ReadFile};
 use bailiwick::{Authority, Grant, Orchestrator, Scope, minutes, path_under};
 use bailiwick_examples::args::Args;

@@ -74,7 +74,7 @@ impl Model for Paced {
 
 #[cfg(not(feature = "providers"))]
 fn real(name: &str, _: &Args) -> Result<Shared, Box<dyn Error>> {
-    let shown = bailiwick::guard::printable(name);
+    let shown = bailiwick::text::printable(name);
     let how = "cargo run -p bailiwick-examples --features providers --bin …";
     Err(
         format!("this build cannot ask `{shown}`: build it with the feature providers, {how}")
@@ -135,7 +135,7 @@ fn provider(
         _ if elsewhere => Ok((Provider::OpenAi, name, None)),
         _ => Err(format!(
             "which provider has `{}`? Say openai:…, anthropic:…, ollama:… or gemini:…",
-            bailiwick::guard::printable(name)
+            bailiwick::text::printable(name)
         )),
     }
 }

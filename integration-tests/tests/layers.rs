@@ -14,14 +14,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name, beside itself.
-const TABLE: [(&str, &[&str]); 9] = [
+const TABLE: [(&str, &[&str]); 10] = [
     ("id", &[]),
+    ("text", &[]),
     ("clock", &["id"]),
-    ("model", &[]),
-    ("store", &["id", "clock"]),
-    ("capability", &["id"]),
-    ("guard", &["store", "capability", "id", "clock"]),
-    ("record", &["store", "guard", "capability", "id", "clock"]),
+    ("model", &["text"]),
+    ("store", &["text", "id", "clock"]),
+    ("capability", &["text", "id"]),
+    ("guard", &["store", "capability", "text", "id", "clock"]),
+    (
+        "record",
+        &["store", "guard", "capability", "text", "id", "clock"],
+    ),
     (
         "tool",
         &[
@@ -30,6 +34,7 @@ const TABLE: [(&str, &[&str]); 9] = [
             "guard",
             "store",
             "capability",
+            "text",
             "id",
             "clock",
         ],
@@ -43,6 +48,7 @@ const TABLE: [(&str, &[&str]); 9] = [
             "guard",
             "store",
             "capability",
+            "text",
             "id",
             "clock",
         ],

@@ -441,7 +441,7 @@ async fn attack_28_an_event_holds_nothing_that_would_move_a_cursor() {
         };
         seen += 1;
         for text in [&capability, &arguments, &detail] {
-            assert_eq!(bailiwick::guard::printable(text), *text);
+            assert_eq!(bailiwick::text::printable(text), *text);
             assert!(text.len() < 10_000, "{} bytes", text.len());
         }
     }

@@ -145,7 +145,7 @@ async fn attack_32_the_same_refused_call_in_ever_new_clothes_ends_the_run() {
         r#"{"name": "fs_read", "arguments": {"path": "/etc/passwd"}}"#,
         "```json\n{\"name\": \"fs_read\", \"parameters\": { \"path\" : \"/etc/passwd\" }}\n```",
         r#"<tool_call>{"tool": "fs_read", "input": "{\"path\": \"/etc/passwd\"}"}</tool_call>"#,
-        r#"Sorry! [{"name": "fs_read", "args": {"path": "/etc/pass\u0077d"}}]"#,
+        r#"[{"name": "fs_read", "args": {"path": "/etc/pass\u0077d"}}]"#,
         "never asked",
     ])
     .await;
@@ -161,4 +161,24 @@ async fn prose_about_a_call_is_an_answer() {
     let report = agent.run("read").await.unwrap();
     assert_eq!(report.text(), "I would call fs_read(\"/srv/a\") now.");
     assert!(reads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_is_quoted_or_thought_of_is_not_made() {
+    let call = r#"{"name": "fs_read", "arguments": {"path": "/srv/a"}}"#;
+    for text in [
+        format!("The third line of the file is {call}"),
+        format!("The third line of the file is:\n{call}"),
+        format!("> {call}"),
+        format!("> ```tool_call\n> {call}\n> ```"),
+        format!("<think>\n```tool_call\n{call}\n```\n</think>\nI do not read it."),
+        format!("The file says:\n```json\n{call}\n```"),
+        format!("````\n```tool_call\n{call}\n```\n````\nis what the file says."),
+    ] {
+        let (agent, reads, asked) = clerk(&[&text]).await;
+        let report = agent.run("read").await.unwrap();
+        assert_eq!(report.text(), text);
+        assert!(reads.lock().unwrap().is_empty(), "{text}");
+        assert_eq!(asked.lock().unwrap().len(), 1, "{text}");
+    }
 }

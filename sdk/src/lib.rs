@@ -60,7 +60,7 @@
 //! | [`mod@tool`] | what can be done: tools, the gate, and the doors to files and network |
 //! | [`model`] | who thinks |
 //! | [`agent`] | who does it: the orchestrator, the one road to a child, the run |
-//! | [`store`], [`clock`], [`id`] | where things are kept, the only source of now, names |
+//! | [`store`], [`clock`], [`id`], [`text`] | where things are kept, the only source of now, names, how others' text is shown |
 //!
 //! # Features
 //!
@@ -87,6 +87,7 @@ pub mod id;
 pub mod model;
 pub mod record;
 pub mod store;
+pub mod text;
 pub mod tool;
 
 pub use agent::{Agent, Orchestrator, Report, SpawnError};

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::{Fault, Output, visible};
+use super::{Fault, Output};
 
 /// No line that is drawn over is longer.
 const WIDTH: usize = 79;
@@ -27,8 +27,7 @@ impl Output {
             self.settle(written)?;
         }
         for line in lines {
-            let line: String = visible(line).chars().take(WIDTH).collect();
-            self.write(&line)?;
+            self.write(&bailiwick::text::line(line, WIDTH))?;
         }
         self.flush()
     }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use bailiwick::agent::{Children, Limits};
 use bailiwick::capability::eq;
-use bailiwick::guard::printable;
+use bailiwick::text::printable;
 use bailiwick::tool::fs::{Dir, Mount, ReadFile, WriteFile};
 use bailiwick::{Agent, Authority, Grant, Orchestrator, Scope, minutes, path_under};
 use bailiwick_examples::args::Args;

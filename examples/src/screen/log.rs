@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick::guard::printable;
 use bailiwick::record::{Event, EventKind};
+use bailiwick::text::printable;
 
 use super::Seen;
 use super::paint::{Paint, Style, WIDTH, cut, cut_left};

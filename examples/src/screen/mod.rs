@@ -11,8 +11,8 @@ mod tests;
 
 use std::io::{self, IsTerminal, Write};
 
-use bailiwick::guard::printable;
 use bailiwick::record::{Event, EventKind};
+use bailiwick::text::printable;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::mpsc::UnboundedReceiver;

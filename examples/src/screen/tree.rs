@@ -1,7 +1,7 @@
 //! The agents as a tree, each on a line with what it is doing.
 
-use bailiwick::guard::printable;
 use bailiwick::record::{Event, EventKind};
+use bailiwick::text::printable;
 
 use super::paint::{Paint, Style, WIDTH, cut};
 use super::words::argument;

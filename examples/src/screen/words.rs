@@ -1,6 +1,6 @@
 //! What a line says of a call and of a refusal; whatever a model wrote is made harmless here.
 
-use bailiwick::guard::printable;
+use bailiwick::text::printable;
 
 /// The argument that matters, out of argument text that a model wrote and that may be cut.
 pub(super) fn argument(arguments: &str) -> String {

@@ -281,7 +281,7 @@ fn named(helpers: Vec<Helper>, toolbox: &Toolbox) -> Result<BTreeMap<String, Hel
     for helper in helpers {
         let role = helper.role().to_owned();
         if !crate::capability::is_role(&role) {
-            return Err(BuildError::HelperRole(crate::guard::printable(&role)));
+            return Err(BuildError::HelperRole(crate::text::printable(&role)));
         }
         let is_taken = role == SPAWN_TOOL || toolbox.find(&role).is_some();
         if is_taken || named.insert(role.clone(), helper).is_some() {

@@ -190,7 +190,7 @@ impl fmt::Display for RunFailed {
             "`{}` {how} after {} turns: {}",
             self.report.agent,
             finished.turns,
-            crate::guard::printable(&finished.text)
+            crate::text::printable(&finished.text)
         )
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn answered(span: &Span, completion: &Result<Completion, ModelError>)
 /// A call that a model asks for.
 pub(super) fn call(member: &Member, call: &ToolCall) -> Span {
     // A name that is no tool's is whatever the model wrote.
-    let name = crate::guard::printable(&call.name);
+    let name = crate::text::printable(&call.name);
     info_span!(
         target: "bailiwick",
         "execute_tool",

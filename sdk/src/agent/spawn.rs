@@ -55,7 +55,7 @@ impl SpawnError {
     pub(super) fn role(role: &str) -> Self {
         Self::Profile(format!(
             "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`",
-            crate::guard::printable(role)
+            crate::text::printable(role)
         ))
     }
 

@@ -62,17 +62,8 @@ mod with_schema {
         /// An answer of this type.
         pub(in crate::agent) fn of<T: JsonSchema + DeserializeOwned>() -> Self {
             let schema = SchemaGenerator::default().into_root_schema_for::<T>();
-            let plain = |letter: char| match letter {
-                'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
-                _ => '_',
-            };
-            let name = T::schema_name()
-                .chars()
-                .map(plain)
-                .take(64)
-                .collect::<String>();
             Self {
-                schema: OutputSchema::new(name, schema.to_value()),
+                schema: OutputSchema::new(T::schema_name(), schema.to_value()),
                 check: Arc::new(|text| {
                     let read = read::<T>(text);
                     read.map(drop).map_err(|error| error.to_string())

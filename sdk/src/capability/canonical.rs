@@ -95,11 +95,8 @@ impl JsonError {
 /// User input for a message: escaped, and cut where it is long.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 64;
-    let mut out: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
+    let start: String = text.chars().take(LONGEST).collect();
+    let mut out = crate::text::printable(&start);
     if text.chars().nth(LONGEST).is_some() {
         out.push('…');
     }

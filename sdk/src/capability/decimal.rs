@@ -73,7 +73,7 @@ impl Decimal {
 
 /// Why a text is not a [`Decimal`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not {DECIMAL}", .0.escape_debug())]
+#[error("`{}` is not {DECIMAL}", crate::text::printable(.0))]
 pub struct DecimalError(String);
 
 const DECIMAL: &str = "a number of at most six decimals such as `-12.5`, between -9223372036854.775808 and 9223372036854.775807; write it without exponent, plus sign or leading zeros";

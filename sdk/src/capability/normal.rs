@@ -27,7 +27,7 @@ pub(crate) struct UrlParts {
 
 /// An absolute Unix path in normal form, with a trailing slash added: `/srv/src` to `/srv/src/`.
 ///
-/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and format
+/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and hidden
 /// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
 /// could decode to one of these, or to the name `..` with a space. Other Unicode is compared byte by
 /// byte.
@@ -50,17 +50,14 @@ pub(crate) fn path(text: &str) -> Option<String> {
 fn misleading(char: char) -> bool {
     matches!(
         char,
-        '\\' | '\u{ad}' | '\u{61c}' | '\u{180e}'
-        // Zero width, line separators, direction, invisible operators, tags.
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
         // Dots: leaders, ellipses, small and full width.
-        | '\u{2024}'..='\u{2026}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}' | '\u{ff0e}'
+        '\u{2024}'
+            ..='\u{2026}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}' | '\u{ff0e}'
         // Slashes and backslashes, and letters that compatibility forms spell with a slash.
-        | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2571}' | '\u{2572}' | '\u{27cb}' | '\u{27cd}'
+        | '\\' | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2571}' | '\u{2572}' | '\u{27cb}' | '\u{27cd}'
         | '\u{29f5}' | '\u{29f8}' | '\u{29f9}' | '\u{fe68}' | '\u{ff0f}' | '\u{ff3c}'
         | '\u{2100}' | '\u{2101}' | '\u{2105}' | '\u{2106}'
-    ) || char.is_control()
+    ) || crate::text::is_misleading(char)
 }
 
 /// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.

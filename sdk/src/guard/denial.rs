@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::capability::{Kind, Refusal};
+use crate::text::printable;
 
 /// A refused call: which agent, which capability, which hop and check, and what would be allowed.
 ///
@@ -98,26 +99,6 @@ impl fmt::Display for Denial {
 }
 
 impl std::error::Error for Denial {}
-
-/// `text` with control, bidirectional and other invisible characters escaped, for logs and
-/// terminals: a name from a model cannot end a line or reorder one.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let hidden = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if hidden(letter) {
-            shown.extend(letter.escape_unicode())
-        } else {
-            shown.push(letter)
-        }
-    }
-    shown
-}
 
 #[cfg(test)]
 mod tests {

@@ -19,9 +19,10 @@ mod verdict;
 mod verifier;
 mod wait;
 
+pub use crate::text::printable;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
-pub use denial::{Denial, printable};
+pub use denial::Denial;
 pub use denials::Under;
 pub(crate) use forget::forget;
 pub(crate) use ledger::give_back;

@@ -3,47 +3,60 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Longer texts are cut: what a provider sends back may be a whole web page.
-const MAX_BYTES: usize = 1024;
+use crate::text::printable;
+
+/// What is shown of a text at most, in bytes: what a provider sends back may be a whole web page.
+const MAX_SHOWN: usize = 1024;
+
+/// What is kept of a text at most, in bytes. It is more than is shown, so that a secret is masked
+/// whole before the text is cut.
+const MAX_KEPT: usize = 4 * MAX_SHOWN;
+
+/// What stands in place of a secret.
+const MASK: &str = "[masked]";
 
 /// How the keys of well-known providers begin.
 const KEY_PREFIXES: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "hf_", "ya29."];
 
 /// A model gave no completion.
 ///
-/// The text is made safe to print as it is taken in: cut at 1 KiB, control characters replaced, and
-/// what looks like a key masked, since providers quote rejected keys in their answers. The mask
-/// knows common forms only; an adapter that holds the key says so with [`ModelError::without`].
+/// The text is safe to print: what looks like a key is masked, since providers quote rejected keys in
+/// their answers; control and hidden characters are replaced; and then it is cut at 1 KiB. The mask
+/// knows common forms only; an adapter that holds the key masks it with [`ModelError::without`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the model gave no completion: {text}")]
+#[error("the model gave no completion: {}", shown(text))]
 pub struct ModelError {
+    /// Masked, and longer than what is shown of it.
     text: String,
+    /// Whether what came was longer than what is kept.
+    is_cut: bool,
     transient: bool,
     retry_after: Option<Duration>,
     unsettled: bool,
 }
 
 impl ModelError {
-    /// A failure that may pass: a timeout, a rate limit, an overloaded server.
-    #[must_use]
-    pub fn transient(text: impl AsRef<str>) -> Self {
+    fn new(text: &str, transient: bool) -> Self {
+        let kept = text.floor_char_boundary(MAX_KEPT);
         Self {
-            text: printable(text.as_ref()),
-            transient: true,
+            text: mask(text.get(..kept).unwrap_or_default()),
+            is_cut: kept < text.len(),
+            transient,
             retry_after: None,
             unsettled: false,
         }
     }
 
+    /// A failure that may pass: a timeout, a rate limit, an overloaded server.
+    #[must_use]
+    pub fn transient(text: impl AsRef<str>) -> Self {
+        Self::new(text.as_ref(), true)
+    }
+
     /// A failure that asking again does not cure: a refused key, an unknown model, a bad request.
     #[must_use]
     pub fn permanent(text: impl AsRef<str>) -> Self {
-        Self {
-            text: printable(text.as_ref()),
-            transient: false,
-            retry_after: None,
-            unsettled: false,
-        }
+        Self::new(text.as_ref(), false)
     }
 
     /// This error, with the wait that the provider asked for before the next attempt.
@@ -80,11 +93,21 @@ impl ModelError {
         self.transient
     }
 
-    /// This error with every occurrence of `secret` masked.
+    /// This error with every occurrence of `secret` masked, also the beginning of one where the text
+    /// was cut.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() {
-            self.text = self.text.replace(secret, "[masked]");
+        if secret.is_empty() {
+            return self;
+        }
+        self.text = self.text.replace(secret, MASK);
+        let begun = secret.char_indices().map(|(at, _)| at).rev();
+        let last = begun
+            .filter_map(|at| secret.get(..at))
+            .find(|part| !part.is_empty() && self.text.ends_with(part));
+        if let Some(part) = last.filter(|_| self.is_cut) {
+            self.text.truncate(self.text.len() - part.len());
+            self.text.push_str(MASK);
         }
         self
     }
@@ -97,21 +120,22 @@ impl fmt::Debug for ModelError {
         } else {
             "permanent"
         };
-        write!(f, "ModelError({kind}: {:?})", self.text)
+        write!(f, "ModelError({kind}: {:?})", shown(&self.text))
     }
 }
 
-fn printable(text: &str) -> String {
-    // Far more than is shown, and a bound to the work: a whole page is looked through again and again.
-    let begin: String = text.chars().take(4 * MAX_BYTES).collect();
-    let masked = mask(&begin);
+/// A text on one line, cut where it is long.
+fn shown(text: &str) -> String {
+    let line = text.replace(char::is_control, " ");
     let mut out = String::new();
-    for c in masked.chars() {
-        if out.len() + c.len_utf8() > MAX_BYTES {
+    for letter in line.chars() {
+        let before = out.len();
+        out.push_str(&printable(letter.encode_utf8(&mut [0; 4])));
+        if out.len() > MAX_SHOWN {
+            out.truncate(before);
             out.push_str(" [cut]");
             break;
         }
-        out.push(if c.is_control() { ' ' } else { c });
     }
     out
 }
@@ -142,7 +166,7 @@ fn mask(text: &str) -> String {
         out.push_str(if in_word || word.is_empty() {
             word
         } else {
-            "[masked]"
+            MASK
         });
         rest = after;
     }
@@ -170,6 +194,33 @@ mod tests {
     }
 
     #[test]
+    fn attack_29_a_key_where_the_text_is_cut_does_not_show_its_beginning() {
+        let secret = "0123456789abcdefghijklmnopqrstuv";
+        for before in (0..MAX_KEPT + 40)
+            .step_by(7)
+            .chain(MAX_SHOWN - 40..MAX_SHOWN + 10)
+        {
+            let text = format!("{}{secret}{}", "ß".repeat(before / 2), "é".repeat(5000));
+            let error = ModelError::permanent(&text).without(secret);
+            let shown = format!("{error} {error:?}");
+            for length in [1, 4, 28] {
+                assert!(!shown.contains(&secret[..length]), "{before}: {shown}");
+            }
+        }
+        // Masking makes a text of many keys so short that its end is shown.
+        let text = secret.repeat(200);
+        let shown = ModelError::permanent(&text[1..])
+            .without(secret)
+            .to_string();
+        assert!(!shown.ends_with("0123"), "{shown}");
+        // A text that came whole is not cut anywhere, and its end stays.
+        let shown = ModelError::permanent("use model 012")
+            .without(secret)
+            .to_string();
+        assert!(shown.ends_with("use model 012"), "{shown}");
+    }
+
+    #[test]
     fn ordinary_words_stay() {
         for text in [
             "the task-list is empty",
@@ -185,6 +236,8 @@ mod tests {
     fn attack_28_a_provider_cannot_forge_a_line_of_the_log() {
         let error = ModelError::transient("busy\nINFO all calls allowed\u{1b}[2J");
         assert!(!error.to_string().contains(['\n', '\u{1b}']));
+        let turned = ModelError::transient("a\u{202e}b").to_string();
+        assert!(turned.ends_with("a\\u{202e}b"), "{turned}");
         assert!(ModelError::transient("é".repeat(4000)).to_string().len() < 1100);
     }
 }

@@ -34,17 +34,18 @@ impl ToolSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSchema {
-    /// Letters, digits, `-` and `_`.
+    /// 1 to 64 ASCII letters, digits, `-` and `_`.
     pub name: String,
     /// The JSON schema.
     pub schema: Value,
 }
 
 impl OutputSchema {
-    /// An answer of this JSON schema.
+    /// An answer of this JSON schema. The name is made one that providers take
+    /// ([`plain_name`](crate::text::plain_name)).
     pub fn new(name: impl Into<String>, schema: Value) -> Self {
         Self {
-            name: name.into(),
+            name: crate::text::plain_name(&name.into()),
             schema,
         }
     }

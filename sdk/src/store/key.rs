@@ -115,7 +115,8 @@ impl FromStr for Key {
         if Self::of(key.parts()) == key {
             Ok(key)
         } else {
-            let text = text.escape_debug().take(64).collect();
+            let start: String = text.chars().take(64).collect();
+            let text = crate::text::printable(&start);
             Err(KeyError { text })
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::capability::{Risk, Sensitivity};
 use crate::guard::Effect;
+use crate::text::plain_name;
 
 /// What a tool says of itself: by which capability it is called, what it does, how risky it is.
 ///
@@ -28,19 +29,13 @@ impl Declaration {
     /// A tool that is called by `capability`, such as `fs.read`.
     ///
     /// The model sees the capability with `_` for each character that providers do not take in a
-    /// name.
+    /// name. A capability of more than 64 bytes, with letters beyond ASCII, or without any letter or digit is
+    /// shown by a short name that ends in a hash of it ([`plain_name`]).
     #[must_use]
     pub fn new(capability: impl Into<String>, effect: Effect, risk: Risk) -> Self {
         let capability = capability.into();
-        let plain = |letter: char| {
-            if letter.is_ascii_alphanumeric() || letter == '-' {
-                letter
-            } else {
-                '_'
-            }
-        };
         Self {
-            name: capability.chars().map(plain).collect(),
+            name: plain_name(&capability),
             capability,
             description: String::new(),
             effect,

@@ -13,6 +13,7 @@ use super::{Declaration, Tool};
 use crate::capability::{Chain, SPAWN, canonical};
 use crate::id::hex;
 use crate::model::ToolSpec;
+use crate::text::{is_misleading, printable};
 
 /// The tools of a process, one for each capability. A tool cannot be reached but through a
 /// [`Gate`](super::Gate).
@@ -104,7 +105,8 @@ pub enum ToolboxError {
     },
     /// A capability that is not the author's to give.
     #[error(
-        "`{capability}` cannot be a tool's capability: names have 1 to 256 bytes, no control characters, and `agent.` and `token.` are Bailiwick's own"
+        "`{}` cannot be a tool's capability: names have 1 to 256 bytes, no control or hidden characters, and `agent.` and `token.` are Bailiwick's own",
+        printable(capability)
     )]
     Reserved {
         /// The capability.
@@ -190,7 +192,7 @@ impl ToolboxBuilder {
             if own
                 || capability.is_empty()
                 || capability.len() > 256
-                || capability.chars().any(char::is_control)
+                || capability.contains(is_misleading)
             {
                 return Err(ToolboxError::Reserved { capability });
             }

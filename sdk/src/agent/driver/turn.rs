@@ -140,7 +140,7 @@ async fn answer(
         return model.generate(request).await;
     }
     let mut tell = |text: &str| {
-        let text = text.to_owned();
+        let text = crate::text::shown(text, usize::MAX);
         member.emit(EventKind::Said { text });
     };
     model.stream(request, &mut tell).await

@@ -108,7 +108,7 @@ impl Member {
 
 pub(in crate::agent) fn denied(denial: &Denial, arguments: String) -> EventKind {
     EventKind::Denied {
-        capability: denial.capability().to_owned(),
+        capability: crate::text::printable(denial.capability()),
         arguments,
         kind: denial.kind(),
         hop: denial.hop(),
@@ -126,9 +126,12 @@ pub(in crate::agent) fn line(text: &str) -> String {
 
 /// The first characters of a text, on one line and with nothing that hides or moves.
 fn cut(text: &str, longest: usize) -> String {
-    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let plain = |letter| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        letter => letter,
+    };
     let start: String = text.chars().map(plain).take(longest).collect();
-    let mut shown = crate::guard::printable(&start);
+    let mut shown = crate::text::printable(&start);
     if text.chars().nth(longest).is_some() {
         shown.push('…');
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::answer::{NoAnswer, no_answer};
 use super::calls::{told_once, with_unique_ids};
 use super::state::{Phase, Stalled};
-use super::text::shown;
 use super::{Ended, Run, RunError};
 use crate::model::{Completion, Message};
+use crate::text::shown;
 
 impl Run {
     /// Records what the model answered: its calls are open from here on, or the run is over.

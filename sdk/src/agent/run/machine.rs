@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::loops::Loops;
 use super::settle::cleaned;
 use super::state::{Phase, State, VERSION};
-use super::text::{escaped, shown};
+use super::text::escaped;
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
 use crate::id::RunId;
 use crate::model::{Message, OutputSchema, Request, ToolCall, ToolSpec, Usage};
+use crate::text::shown;
 
 /// One agent at its task.
 ///

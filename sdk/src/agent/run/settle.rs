@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Phase, State};
-use super::text::{fingerprint, shown};
+use super::text::fingerprint;
 use super::{CallOutcome, DenialNote, Ended, Finished};
 use crate::capability::Kind;
 use crate::model::{Carried, Message, ToolCall};
+use crate::text::shown;
 
 impl State {
     /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and

@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Reader {
                 let shown: String = key.chars().take(64).collect();
                 return Err(A::Error::custom(format!(
                     "key `{}` is given twice in one object; give it once",
-                    shown.escape_debug()
+                    crate::text::printable(&shown)
                 )));
             }
             let Strict(value) = access.next_value()?;

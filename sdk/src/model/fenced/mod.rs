@@ -1,8 +1,11 @@
 //! Tools for models that cannot call any: in words, and read back from words.
 
-mod read;
+mod aside;
+mod calls;
+mod loose;
 mod render;
 mod scan;
+mod strict;
 
 #[cfg(test)]
 mod tests;
@@ -14,15 +17,21 @@ use super::{Completion, Model, ModelError, Request, StopReason};
 /// A model that is told of its tools in words, and whose calls are read from its words.
 ///
 /// For models without native calls, and for those whose server does not find the calls. The tools
-/// go into the system text, calls and results into the messages. In the answer, calls are looked for
-/// tolerantly: in fences (`tool_call`, `json`, without a tag), between `<tool_call>` tags, or bare;
-/// one object or an array; as `name` and `arguments`, `parameters` or `input`; with words around;
-/// cut short. What a call's arguments say is passed on **as it is written**, malformed, cut or with
-/// a key twice, and the gate that reads it refuses it for that.
-///
-/// Reading generously is no risk: what is found is a proposal, as from any model, and the token
-/// decides. Text that only quotes a call may be taken for one. Without tools in a request nothing is
+/// go into the system text, calls and results into the messages. Without tools in a request nothing is
 /// added and nothing is looked for. Words are streamed once they are all there, without the calls.
+///
+/// A model also writes calls that it does not make: those that it quotes from a file or a page, and those
+/// that it thinks of. So a call counts only where it is **marked** as one: in a fence of `tool_call` (which
+/// is what the model is told to write; `tool_calls`, `tool_code`, `tool` and `function_call` count too), or
+/// after `<tool_call>`, `<function_call>`, `[TOOL_CALLS]` or `<|python_tag|>`. The mark stands at the
+/// beginning of a line, outside of thinking (`<think>` and its like), of quotes (`>`, `<blockquote>`,
+/// `<code>`, `<tool_response>`), of other fences and of indented code. Where an answer has no mark, it is a
+/// call in two cases only: what follows the thinking is calls and nothing else; or the answer ends with a
+/// fence, of JSON or of no language, that holds calls and nothing else and that no colon introduces.
+///
+/// A call is one object or an array; with `name` and `arguments`, `parameters` or `input`; it may be cut
+/// short. What its arguments say is passed on **as it is written**, malformed, cut or with a key twice, and
+/// the gate that reads it refuses it for that.
 ///
 /// ```
 /// # use bailiwick::model::scripted::{ScriptedModel, say};
@@ -44,6 +53,7 @@ use super::{Completion, Model, ModelError, Request, StopReason};
 pub struct Fenced<M> {
     model: M,
     max_calls: Option<usize>,
+    is_loose: bool,
 }
 
 impl<M> Fenced<M> {
@@ -52,7 +62,19 @@ impl<M> Fenced<M> {
         Self {
             model,
             max_calls: None,
+            is_loose: false,
         }
+    }
+
+    /// The same, and every object in the answer that looks like a call is one, also where the model only
+    /// quotes it or thinks of it, and whatever words stand around it.
+    ///
+    /// Whoever writes into what the model reads can then make calls by being quoted. The token still
+    /// decides on each. It is for models that mark no call, with tools that do no harm.
+    #[must_use]
+    pub const fn danger_loose(mut self) -> Self {
+        self.is_loose = true;
+        self
     }
 
     /// The same, and the model is held to a JSON schema ([`Request::output`]): at most `max_calls`
@@ -76,10 +98,15 @@ impl<M: Model> Model for Fenced<M> {
         let Some(text) = completion.text.take() else {
             return Ok(completion);
         };
-        let (mut words, calls) = read::read(&text, &request.tools);
+        let read = if self.is_loose {
+            loose::read
+        } else {
+            strict::read
+        };
+        let (mut words, calls) = read(&text, &request.tools);
         if self.max_calls.is_some()
             && calls.is_empty()
-            && let Some(answer) = read::answer(&text)
+            && let Some(answer) = calls::answer(&text)
         {
             words = answer;
         }

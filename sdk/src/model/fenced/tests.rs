@@ -7,7 +7,7 @@ use super::*;
 use crate::model::scripted::{ScriptedModel, say};
 use crate::model::{Message, OutputSchema, ToolCall, ToolSpec};
 
-fn tools() -> Vec<ToolSpec> {
+pub(super) fn tools() -> Vec<ToolSpec> {
     let parameters = json!({ "type": "object", "properties": { "path": { "type": "string" } } });
     vec![
         ToolSpec::new("fs_read", "Read a file.", parameters.clone()),
@@ -17,7 +17,7 @@ fn tools() -> Vec<ToolSpec> {
 
 /// The words and the calls of an answer.
 fn read(text: &str) -> (String, Vec<(String, String)>) {
-    let (words, calls) = super::read::read(text, &tools());
+    let (words, calls) = super::loose::read(text, &tools());
     let pair = |call: ToolCall| (call.name, call.arguments);
     (words, calls.into_iter().map(pair).collect())
 }
@@ -403,7 +403,8 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,200}") {
         let _ = read(&text);
-        let _ = super::read::answer(&text);
+        let _ = super::strict::read(&text, &tools());
+        let _ = super::calls::answer(&text);
     }
 
     #[test]
@@ -411,13 +412,15 @@ proptest! {
         pieces in prop::collection::vec(prop::sample::select(vec![
             "{", "}", "[", "]", "\"", "'", ",", ":", "\\", "`", "```", "```json\n", "```tool_call\n",
             "<tool_call>", "</tool_call>", "\"name\"", "\"arguments\"", "\"fs_read\"", "{}", " ", "é",
-            "\"calls\":[", "\"answer\":", "null", "1", "\n",
+            "\"calls\":[", "\"answer\":", "null", "1", "\n", "<think>", "</think>", "~~~", "> ",
         ]), 0..40),
     ) {
         let text = pieces.concat();
         let (_, calls) = read(&text);
-        let _ = super::read::answer(&text);
-        for (name, arguments) in calls {
+        let _ = super::calls::answer(&text);
+        let (_, strict) = super::strict::read(&text, &tools());
+        let strict = strict.into_iter().map(|call| (call.name, call.arguments));
+        for (name, arguments) in calls.into_iter().chain(strict) {
             prop_assert!(name.is_empty() || text.contains(&name), "{name}");
             // Of the text, or said by a string of it, or none.
             prop_assert!(arguments == "{}" || text.contains(&arguments) || text.contains('\\'), "{arguments}");
@@ -439,6 +442,8 @@ proptest! {
             2 => format!("I see.\n<tool_call>{call}</tool_call>"),
             _ => format!("{{\"calls\": [{call}]}}"),
         };
+        let (_, strict) = super::strict::read(&text, &tools());
+        prop_assert_eq!((strict.len(), &strict[0].arguments), (1, &written), "{}", text);
         prop_assert_eq!(read(&text).1, [("fs_read".to_owned(), written)]);
     }
 }

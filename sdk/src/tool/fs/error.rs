@@ -26,7 +26,10 @@ pub enum FsError {
         prefix: String,
     },
     /// A path is not in normal form.
-    #[error("path `{}` is not in normal form: {reason}; write it as `/a/b`", path.escape_debug())]
+    #[error(
+        "path `{}` is not in normal form: {reason}; write it as `/a/b`",
+        crate::text::printable(path)
+    )]
     NotNormal {
         /// The path as given; shown escaped.
         path: String,

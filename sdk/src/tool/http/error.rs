@@ -17,7 +17,7 @@ pub enum HttpError {
         reason: String,
     },
     /// The URL is not one that may be sent as it stands.
-    #[error("url `{}`: {reason}", url.escape_debug())]
+    #[error("url `{}`: {reason}", crate::text::printable(url))]
     Url {
         /// The URL, cut if it is long.
         url: String,
@@ -56,7 +56,7 @@ pub enum HttpError {
         source: io::Error,
     },
     /// A header may not be sent.
-    #[error("header `{}`: {reason}", name.escape_debug())]
+    #[error("header `{}`: {reason}", crate::text::printable(name))]
     Header {
         /// The header's name, cut if it is long.
         name: String,

@@ -1,6 +1,6 @@
-//! Finds calls in the words of a model.
+//! What a call is, once it is known where it stands.
 
-use super::scan::{Members, Span, items, members, unquoted, value};
+use super::scan::{Members, Span, items, members, unquoted};
 use crate::model::{ToolCall, ToolSpec};
 
 const NAMES: [&str; 5] = ["name", "tool", "tool_name", "function", "action"];
@@ -18,7 +18,7 @@ const BESIDE: [&str; 3] = ["id", "type", "call_id"];
 const WRAPPERS: [&str; 4] = ["calls", "tool_calls", "tool_call", "call"];
 
 /// Tags of a fence that holds calls and nothing else.
-const CALL_FENCES: [&str; 5] = [
+pub(super) const CALL_FENCES: [&str; 5] = [
     "tool_call",
     "tool_calls",
     "tool_code",
@@ -26,132 +26,21 @@ const CALL_FENCES: [&str; 5] = [
     "function_call",
 ];
 /// Other marks that models are trained to set before a call.
-const MARKS: [&str; 4] = [
+pub(super) const MARKS: [&str; 4] = [
     "<tool_call>",
     "<function_call>",
     "[TOOL_CALLS]",
     "<|python_tag|>",
 ];
-const CLOSERS: [&str; 3] = ["```", "</tool_call>", "</function_call>"];
-
-/// The words of `text` and the calls in it.
-///
-/// What is marked as a call is one, whatever it says. Elsewhere an object is a call when it has a
-/// name and arguments and nothing else, or names a tool that there is.
-pub(super) fn read(text: &str, tools: &[ToolSpec]) -> (String, Vec<ToolCall>) {
-    let (mut words, mut calls) = (Words::default(), Vec::new());
-    let mut rest = text;
-    // Within a block that began with a call: whether it is marked as one of calls.
-    let mut block: Option<bool> = None;
-    while let Some((before, candidate)) = rest
-        .find(['{', '['])
-        .and_then(|at| rest.split_at_checked(at))
-    {
-        if !before.trim_matches(is_between).is_empty() {
-            block = None;
-        }
-        if block.is_none() {
-            words.push(before);
-        }
-        if !may_begin(candidate) {
-            let (bracket, after) = candidate.split_at_checked(1).unwrap_or((candidate, ""));
-            words.push(bracket);
-            rest = after;
-            continue;
-        }
-        let span = value(candidate);
-        rest = candidate.get(span.text.len()..).unwrap_or_default();
-        let opener = words.opener().filter(|_| block.is_none());
-        let is_marked = opener.map_or(block == Some(true), |(_, marked)| marked);
-        let found = calls_in(span, is_marked, tools);
-        if found.is_empty() {
-            words.push(span.text);
-            block = None;
-            continue;
-        }
-        calls.extend(found);
-        if let Some((at, marked)) = opener {
-            words.cut(at);
-            block = Some(marked);
-        }
-        words.had_call = true;
-        let closed = CLOSERS
-            .iter()
-            .find_map(|closer| rest.trim_start().strip_prefix(closer));
-        if let Some(after) = closed.filter(|_| block.is_some()) {
-            rest = after;
-            block = None;
-        }
-    }
-    words.push(rest);
-    (words.text.trim().to_owned(), calls)
-}
+pub(super) const CLOSERS: [&str; 4] = ["```", "~~~", "</tool_call>", "</function_call>"];
 
 /// What stands between two calls of one block.
-fn is_between(c: char) -> bool {
+pub(super) fn is_between(c: char) -> bool {
     c.is_whitespace() || c == ','
 }
 
-/// What is said beside the calls.
-#[derive(Default)]
-struct Words {
-    text: String,
-    /// Counted as they come, so that a long text is gone through once.
-    fences: usize,
-    /// A call stood here; what comes next begins a line.
-    had_call: bool,
-    /// What they end with, while they stay as they are: a thousand calls may follow them.
-    opened: Option<Option<(usize, bool)>>,
-}
-
-impl Words {
-    fn push(&mut self, text: &str) {
-        let mut text = text;
-        if self.had_call {
-            text = text.trim_start();
-            if text.is_empty() {
-                return;
-            }
-            self.text.truncate(self.text.trim_end().len());
-            if !self.text.is_empty() {
-                self.text.push('\n');
-            }
-            self.had_call = false;
-        }
-        self.fences += text.matches("```").count();
-        self.text.push_str(text);
-        self.opened = None;
-    }
-
-    fn cut(&mut self, at: usize) {
-        let gone = self.text.get(at..).unwrap_or_default();
-        self.fences = self.fences.saturating_sub(gone.matches("```").count());
-        self.text.truncate(at);
-        self.opened = None;
-    }
-
-    /// Where the mark begins that the words end with, and whether it says that a call follows.
-    fn opener(&mut self) -> Option<(usize, bool)> {
-        let found = self.opened.unwrap_or_else(|| self.look());
-        self.opened = Some(found);
-        found
-    }
-
-    fn look(&self) -> Option<(usize, bool)> {
-        let words = self.text.trim_end();
-        if let Some(mark) = MARKS.iter().find(|mark| words.ends_with(**mark)) {
-            return Some((words.len() - mark.len(), true));
-        }
-        let head = words.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
-        let tag = words.get(head.len()..)?.to_lowercase();
-        // An even fence closes a block.
-        let before = head.strip_suffix("```").filter(|_| self.fences % 2 == 1)?;
-        Some((before.len(), CALL_FENCES.contains(&tag.as_str())))
-    }
-}
-
 /// Whether what stands here may be an object, or an array of objects, and not a bracket in prose.
-fn may_begin(text: &str) -> bool {
+pub(super) fn may_begin(text: &str) -> bool {
     let inner = text.get(1..).unwrap_or_default().trim_start();
     if text.starts_with('{') {
         inner.starts_with(['"', '\''])
@@ -160,7 +49,8 @@ fn may_begin(text: &str) -> bool {
     }
 }
 
-fn calls_in(span: Span<'_>, is_marked: bool, tools: &[ToolSpec]) -> Vec<ToolCall> {
+/// The calls of one object or of an array of them; of what is marked as a call, whatever it says.
+pub(super) fn calls_in(span: Span<'_>, is_marked: bool, tools: &[ToolSpec]) -> Vec<ToolCall> {
     if span.text.starts_with('[') {
         return items(span.text)
             .into_iter()

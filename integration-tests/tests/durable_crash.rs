@@ -103,6 +103,7 @@ fn left(directory: &Path) -> Left {
                     twice += usize::from(ended.insert(call.to_string(), known) == Some(true));
                 }
                 Body::Hop { agent, .. } => drop(agents.insert(agent)),
+                Body::Denials { .. } => panic!("refused"),
                 Body::Ended { .. } => {}
             }
         }

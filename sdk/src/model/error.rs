@@ -37,7 +37,10 @@ pub struct ModelError {
 
 impl ModelError {
     fn new(text: &str, transient: bool) -> Self {
-        let kept = text.floor_char_boundary(MAX_KEPT);
+        let ends = text
+            .char_indices()
+            .map(|(at, letter)| at + letter.len_utf8());
+        let kept = ends.take_while(|end| *end <= MAX_KEPT).last().unwrap_or(0);
         Self {
             text: mask(text.get(..kept).unwrap_or_default()),
             is_cut: kept < text.len(),

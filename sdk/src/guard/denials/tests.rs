@@ -71,8 +71,7 @@ fn the_first_twenty_of_a_minute_are_written_in_full_and_the_rest_is_one_count() 
 fn what_could_not_be_written_is_put_back_before_what_came_after_it() {
     let mut tally = Tally::default();
     let holder = key();
-    let mut ask =
-        |tally: &mut Tally, now| tally.count(of(holder, holder, Kind::Policy, "a"), at(now));
+    let ask = |tally: &mut Tally, now| tally.count(of(holder, holder, Kind::Policy, "a"), at(now));
     for now in 0..30 {
         ask(&mut tally, now);
     }

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use bailiwick::capability::Kind;
 use bailiwick::record::{Body, Entry, Verdict, verify_links};
 use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
 use bailiwick_integration_tests::random::Rng;
@@ -184,6 +185,9 @@ fn left(directory: &Path) -> (Left, usize) {
                     // What the store could not do is no refusal of the guard's.
                     let store = detail.is_some_and(|detail| detail.contains("store"));
                     assert!(verdict == Verdict::Allowed || store, "refused");
+                }
+                Body::Denials { refusal, .. } => {
+                    assert_eq!(refusal, Kind::Unavailable, "refused");
                 }
             }
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, Helper, Orchestrator, OrchestratorBuilder};
-use bailiwick::capability::{Authority, Call, Chain, Grant, Kind, Scope, any, eq, minutes, one_of};
+use bailiwick::capability::{
+    Authority, Call, Chain, Grant, Kind, Scope, absent, any, eq, minutes, one_of,
+};
 use bailiwick::guard::{Context, Decision, Policy};
 use bailiwick::model::Request;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
@@ -107,11 +109,12 @@ async fn a_grant_says_which_tasks_a_model_may_give() {
 }
 
 #[tokio::test]
-async fn a_grant_without_a_task_lets_code_spawn_and_no_model() {
+async fn a_grant_that_refuses_a_task_lets_code_spawn_and_no_model() {
     let spawn = Grant::new("agent.spawn")
         .arg("role", one_of(["reader"]))
         .arg("scope", any())
-        .arg("key", any());
+        .arg("key", any())
+        .arg("task", absent());
     let (_, lead) = lead(spawn, |builder| builder).await;
     let child = lead.spawn("reader").scope(Scope::new()).await.unwrap();
     assert_eq!(child.run("go").await.unwrap().text(), "read");

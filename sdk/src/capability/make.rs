@@ -131,7 +131,8 @@ pub const fn any() -> Constraint {
     Constraint::Any
 }
 
-/// Not given: the same as not listing the argument.
+/// Not given: the same as not listing the argument, but for `agent.spawn`, whose own arguments are free
+/// where a grant does not list them.
 #[must_use]
 pub const fn absent() -> Constraint {
     Constraint::Absent

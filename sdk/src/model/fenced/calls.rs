@@ -42,10 +42,10 @@ pub(super) fn is_between(c: char) -> bool {
 /// Whether what stands here may be an object, or an array of objects, and not a bracket in prose.
 pub(super) fn may_begin(text: &str) -> bool {
     let inner = text.get(1..).unwrap_or_default().trim_start();
-    if text.starts_with('{') {
-        inner.starts_with(['"', '\''])
-    } else {
-        inner.starts_with('{')
+    match text.as_bytes().first() {
+        Some(b'{') => inner.starts_with(['"', '\'']),
+        Some(b'[') => inner.starts_with('{'),
+        _ => false,
     }
 }
 

@@ -46,6 +46,20 @@ fn a_wrapper_within_a_wrapper_is_no_call_however_often() {
 }
 
 #[test]
+fn what_is_no_bracket_before_an_object_begins_no_call() {
+    for stray in ["}", "]", "`", "<", ",", "x", ":", "1", "é"] {
+        for mark in ["<tool_call>", "[TOOL_CALLS]", "```tool_call\n"] {
+            let text = format!("{mark}{stray}{{\"name\": \"fs_list\"}}");
+            let (_, calls) = super::strict::read(&text, &tools());
+            assert!(calls.len() <= 1, "{text}");
+            let text = format!("{mark}{{\"name\": \"fs_list\"}}{stray}{{{{");
+            let (_, calls) = super::strict::read(&text, &tools());
+            assert!(calls.len() <= 2, "{text}");
+        }
+    }
+}
+
+#[test]
 fn calls_after_a_long_pause_are_each_found() {
     let one = r#"{"fs_read":{}}"#;
     for before in [" ".repeat(100_000), "a".repeat(100_000)] {

@@ -7,6 +7,7 @@
     reason = "support of tests: whatever fails here fails a test"
 )]
 
+pub mod child;
 pub mod forge;
 pub mod interop;
 pub mod random;

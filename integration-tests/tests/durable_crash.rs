@@ -22,6 +22,7 @@ use std::process::Child;
 use bailiwick::agent::ResumeError;
 use bailiwick::record::{Body, Entry, Verdict, verify_links};
 use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
+use bailiwick_integration_tests::child;
 use bailiwick_integration_tests::random::Rng;
 use crash::{At, Keys, Tree};
 use tokio::runtime::Runtime;
@@ -44,7 +45,7 @@ fn until(directory: &Path, at: At, process: usize) -> (bool, Vec<String>) {
 fn until_with(keys: Keys, directory: &Path, at: At, process: usize) -> (bool, Vec<String>) {
     let mut child = crash::child("works_until_it_is_killed", directory, at, process, keys);
     let mut said = Vec::new();
-    for line in crash::said(&mut child) {
+    for line in child::said(&mut child) {
         if line == "here" {
             kill(&mut child);
             return (true, said);
@@ -289,7 +290,7 @@ fn a_process_whose_run_was_taken_over_does_nothing_more() {
     let directory = tempfile::tempdir().unwrap();
     let test = "works_until_it_is_killed";
     let mut first = crash::child(test, directory.path(), At::Wait(40), 0, Keys::Kept);
-    let mut lines_of = crash::said(&mut first);
+    let mut lines_of = child::said(&mut first);
     assert!(lines_of.any(|line| line == "here"));
     let (_, said) = until(directory.path(), At::Never, 1);
     assert!(said.contains(&format!("answer {ANSWER}")), "{said:?}");

@@ -13,7 +13,7 @@
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use bailiwick::record::verify_links;
 use bailiwick::store::{Batch, Expected, Head, Key, LogName, SqliteStore, Store};
+use bailiwick_integration_tests::child::{alone, said, this};
 use bailiwick_integration_tests::random::Rng;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -45,32 +46,12 @@ fn work(name: &str) -> Batch {
 }
 
 /// A test of this file in a process of its own, which `program` starts.
-fn child(mut program: Command, test: &str, path: &Path) -> Child {
-    program
-        .args([
-            "--ignored",
-            "--exact",
-            test,
-            "--nocapture",
-            "--test-threads=1",
-        ])
+fn child(program: Command, test: &str, path: &Path) -> Child {
+    alone(program, test)
         .env(PATH, path)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-fn this() -> Command {
-    Command::new(std::env::current_exe().unwrap())
-}
-
-/// Lines that a child says, without those of the harness.
-fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
-    BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| Some(line.split_once("said ")?.1.to_owned()))
 }
 
 /// In a child, the store that it was started for; nothing in a run of every ignored test.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use bailiwick::capability::Kind;
 use bailiwick::record::{Body, Entry, Verdict, verify_links};
 use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
+use bailiwick_integration_tests::child::said;
 use bailiwick_integration_tests::random::Rng;
 use faulty::{LEAVES, MIDDLE, ROOM, Tree, WAIT};
 use rusqlite::Connection;
@@ -97,7 +98,7 @@ struct Happened {
 /// Does things to the store of a process until it ends, or kills it; what it said last.
 fn one(directory: &Path, rng: &mut Rng, may_kill: bool, happened: &mut Happened) -> Option<String> {
     let mut child = faulty::child("works_while_its_store_fails", directory);
-    let lines = faulty::said(&mut child);
+    let lines = said(&mut child);
     let (sender, heard): (_, Receiver<String>) = channel();
     let listener = std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line))));
     let killed_at = Instant::now() + Duration::from_millis(rng.below(700));
@@ -230,7 +231,7 @@ fn whole(directory: &Path, calm: &Left, at: &str) {
 fn calm() -> Left {
     let directory = tempfile::tempdir().unwrap();
     let mut child = faulty::child("works_while_its_store_fails", directory.path());
-    let last = faulty::said(&mut child).last();
+    let last = said(&mut child).last();
     assert!(child.wait().unwrap().success());
     assert_eq!(last.as_deref(), Some(ANSWER));
     let (left, lost) = left(directory.path());

@@ -3,9 +3,9 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,6 +17,7 @@ use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
 use bailiwick::store::{SqliteStore, StoreError};
 use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::child::{alone, this};
 use serde_json::{Value, json};
 
 use super::stores::{Fate, Fated, Moment};
@@ -51,31 +52,15 @@ pub fn child(test: &str, directory: &Path, at: At, process: usize, keys: Keys) -
         At::Step(step) => (step, false),
         At::Wait(step) => (step, true),
     };
-    Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            test,
-            "--nocapture",
-            "--test-threads=1",
-        ])
+    alone(this(), test)
         .env(DIRECTORY, directory)
         .env(AT, at.to_string())
         .env(WAIT, wait.to_string())
         .env(PROCESS, process.to_string())
         .env(KEYS, if keys == Keys::New { "new" } else { "kept" })
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-/// Lines that a child says, without those of the harness.
-pub fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
-    BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| Some(line.split_once("said ")?.1.to_owned()))
 }
 
 /// Lets a child that waits go on.

@@ -10,9 +10,9 @@
 )]
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
 use bailiwick::store::SqliteStore;
 use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::child::{alone, this};
 use serde_json::{Value, json};
 
 const DIRECTORY: &str = "BAILIWICK_TEST_DIRECTORY";
@@ -37,27 +38,11 @@ pub const LEAVES: usize = 5;
 
 /// A test of this file, in a process of its own.
 pub fn child(test: &str, directory: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            test,
-            "--nocapture",
-            "--test-threads=1",
-        ])
+    alone(this(), test)
         .env(DIRECTORY, directory)
-        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
-}
-
-/// Lines that a child says, without those of the harness.
-pub fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
-    BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| Some(line.split_once("said ")?.1.to_owned()))
 }
 
 /// The tree in a directory.

@@ -13,12 +13,13 @@ mod stores;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, ChildFailed, Children, Ended, Orchestrator, ResumeError, SealKey};
-use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes};
-use bailiwick::guard::Effect;
+use bailiwick::capability::{Authority, Budget, Call, Chain, Grant, Risk, Scope, any, minutes};
+use bailiwick::guard::{Context, Decision, Effect, Policy};
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
 use bailiwick::store::{Key, MemoryStore, Store, StoreError, Versioned};
@@ -26,16 +27,49 @@ use bailiwick::tool::{Declaration, RuntimeTool};
 use serde_json::{Value, json};
 use stores::{Fate, Fated, Moment};
 
-/// Refuses the commits with these numbers.
-struct Refuses(Mutex<Range<usize>>);
+/// Refuses the commits with these numbers, and the first of the looks for a spent call that are left.
+#[derive(Default)]
+struct Refuses {
+    commits: Mutex<Range<usize>>,
+    looks: AtomicUsize,
+}
+
+impl Refuses {
+    fn commits(commits: Range<usize>) -> Self {
+        Self {
+            commits: Mutex::new(commits),
+            ..Self::default()
+        }
+    }
+}
 
 #[async_trait]
 impl Fate for Refuses {
     async fn at(&self, commit: usize, moment: Moment) -> Result<(), StoreError> {
-        match moment == Moment::Before && self.0.lock().unwrap().contains(&commit) {
+        match moment == Moment::Before && self.commits.lock().unwrap().contains(&commit) {
             true => Err(StoreError::Full),
             false => Ok(()),
         }
+    }
+
+    fn gets(&self, key: &Key) -> Result<(), StoreError> {
+        let is_look = key.parts()[0] == "replay";
+        let left = |left: usize| left.checked_sub(1);
+        let order = Ordering::SeqCst;
+        match is_look && self.looks.fetch_update(order, order, left).is_ok() {
+            true => Err(StoreError::Full),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Permits what the token allows, so that a spent call is looked for before it is asked.
+struct Permits;
+
+#[async_trait]
+impl Policy for Permits {
+    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+        Ok(Decision::Permit)
     }
 }
 
@@ -102,12 +136,12 @@ impl Home {
                 cached: 0,
             })
         });
-        let store =
-            Arc::new(Fated::new(self.store.clone(), Refuses(Mutex::new(refuses))).durable());
+        let store = Arc::new(Fated::new(self.store.clone(), Refuses::commits(refuses)).durable());
         let orchestrator = Orchestrator::builder(&self.authority)
             .store(store.clone())
             .seal_keys(SealKey::from_bytes([7; 32]))
             .tool(pay)
+            .policy(Arc::new(Permits))
             .model(model)
             .build()
             .unwrap();
@@ -136,7 +170,7 @@ impl Home {
         // The store is back.
         let next = match same {
             true => {
-                fated.fate.0.lock().unwrap().clone_from(&(0..0));
+                fated.fate.commits.lock().unwrap().clone_from(&(0..0));
                 first.clone()
             }
             false => self.process(0..0).0,
@@ -283,6 +317,27 @@ async fn every_helper_comes_home_whichever_commits_are_refused() {
 fn sorted(mut told: Vec<String>) -> Vec<String> {
     told.sort_unstable();
     told
+}
+
+#[tokio::test]
+async fn a_spent_call_that_cannot_be_looked_for_stops_the_tree_and_denies_nothing() {
+    for looks in 1..9 {
+        let home = Home::new();
+        let (orchestrator, fated) = home.process(0..0);
+        let lead = orchestrator.agent("lead", scope()).await.unwrap();
+        let run = lead.run_id().unwrap();
+        fated.fate.looks.store(looks, Ordering::SeqCst);
+        let failed = lead.run("lead").await.unwrap_err();
+        assert_eq!(failed.report().finished().ended, Ended::Unkept, "{looks}");
+        assert_eq!(failed.report().denials().len(), 0, "{looks}");
+        fated.fate.looks.store(0, Ordering::SeqCst);
+        let report = orchestrator.resume(run).await.unwrap().run().await.unwrap();
+        assert_eq!(report.text(), "all are paid", "{looks}");
+        assert_eq!(
+            sorted(home.effects.lock().unwrap().clone()),
+            ["ann", "bob", "cal"]
+        );
+    }
 }
 
 #[tokio::test]

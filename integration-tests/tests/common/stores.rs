@@ -29,6 +29,11 @@ pub trait Fate: Send + Sync + 'static {
     /// Told of each batch, and of how many rows each reading gave.
     fn writes(&self, _: &Batch) {}
     fn reads(&self, _: usize) {}
+
+    /// Asked before each value is read by its key.
+    fn gets(&self, _: &Key) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -43,6 +48,10 @@ impl<F: Fate> Fate for Arc<F> {
 
     fn reads(&self, rows: usize) {
         (**self).reads(rows);
+    }
+
+    fn gets(&self, key: &Key) -> Result<(), StoreError> {
+        (**self).gets(key)
     }
 }
 
@@ -88,6 +97,7 @@ impl<F: Fate, S: Store> Store for Fated<F, S> {
 
     async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
         self.fate.reads(1);
+        self.fate.gets(key)?;
         self.inner.get(key).await
     }
 

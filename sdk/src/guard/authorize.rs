@@ -138,7 +138,8 @@ impl Guard {
             Err(error) => Err(Refusal::new(
                 Kind::Unavailable,
                 format!("whether the call was made before cannot be read: {error}"),
-            )),
+            )
+            .outage()),
         }
     }
 
@@ -279,9 +280,7 @@ fn made_before() -> Refusal {
 
 pub(super) fn store_refusal(error: &StoreError) -> Refusal {
     match error {
-        StoreError::Conflict { key, .. } if key.is_beneath(&Key::of([SPENT])) => {
-            Refusal::new(Kind::Replay, "this very call was made before")
-        }
+        StoreError::Conflict { key, .. } if key.is_beneath(&Key::of([SPENT])) => made_before(),
         StoreError::Conflict { .. } => Refusal::new(
             Kind::Unavailable,
             format!("another process has taken over what the call belongs to, so it does not run: {error}"),

@@ -1,5 +1,8 @@
 //! Whether one constraint allows no more than another.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 

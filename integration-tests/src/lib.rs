@@ -7,11 +7,14 @@
     reason = "support of tests: whatever fails here fails a test"
 )]
 
+#[cfg(feature = "support")]
 pub mod child;
 pub mod forge;
 pub mod interop;
 pub mod random;
 pub mod stock;
+#[cfg(feature = "support")]
+pub mod support;
 pub mod vectors;
 
 /// The code of the README and of the book, compiled and run as doc tests.

@@ -1,0 +1,306 @@
+//! Budgets of agents that are alive at once: a place is taken with the spawn and given back with the end.
+
+#![expect(
+    clippy::panic,
+    reason = "the functions that tests share are test code too"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bailiwick::agent::{Agent, Ended, SpawnError};
+use bailiwick::capability::{Budget, Kind, Scope};
+use bailiwick::guard::AGENTS;
+use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
+use bailiwick::model::{Completion, Message, Model, ModelError, Request};
+use bailiwick::store::{MemoryStore, StoreError};
+use bailiwick::tool::Outcome;
+use bailiwick_integration_tests::support::places;
+use bailiwick_integration_tests::support::places::{
+    at_most, build, lead, left, scope, spawn, used,
+};
+use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
+use serde_json::json;
+
+fn denied(spawned: Result<Agent, SpawnError>) -> bailiwick::guard::Denial {
+    match spawned {
+        Err(SpawnError::Denied(denial)) => *denial,
+        other => panic!("expected a denial, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_taken_from_every_ancestor_and_given_back() {
+    let (orchestrator, lead) = lead(at_most(3)).await;
+    let one = spawn(&lead, at_most(1)).await.unwrap();
+    assert_eq!(
+        (
+            left(&orchestrator, &lead).await,
+            left(&orchestrator, &one).await
+        ),
+        (2, 1)
+    );
+    let two = spawn(&one, scope()).await.unwrap();
+    assert_eq!(
+        (
+            left(&orchestrator, &lead).await,
+            left(&orchestrator, &one).await
+        ),
+        (1, 0)
+    );
+    // Its own is used up first, and it is its parent's block that says so.
+    let denial = denied(spawn(&one, scope()).await);
+    assert_eq!(
+        (denial.kind(), denial.hop()),
+        (Kind::Budget, Some(1)),
+        "{denial}"
+    );
+    assert!(denial.detail().contains("`agents`"), "{denial}");
+    assert!(
+        denial.for_model().contains("wait for helpers to end"),
+        "{}",
+        denial.for_model()
+    );
+    // A grandchild has no budget of its own, and takes of both above.
+    let denial = denied(spawn(&two, scope()).await);
+    assert_eq!(denial.hop(), Some(1), "{denial}");
+    let three = spawn(&lead, scope()).await.unwrap();
+    let denial = denied(spawn(&lead, scope()).await);
+    assert_eq!(
+        (denial.kind(), denial.hop()),
+        (Kind::Budget, Some(0)),
+        "{denial}"
+    );
+    // Other calls are not touched by it.
+    let called = lead.call("a", &json!({})).await;
+    assert!(matches!(called, Outcome::Value { .. }), "{called:?}");
+    drop(three);
+    assert_eq!(left(&orchestrator, &lead).await, 1);
+    two.run("go").await.unwrap();
+    assert_eq!(
+        (
+            left(&orchestrator, &lead).await,
+            left(&orchestrator, &one).await
+        ),
+        (2, 1)
+    );
+    one.run("go").await.unwrap();
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+}
+
+#[tokio::test]
+async fn attack_21_none_at_once_is_none_and_no_budget_is_no_limit() {
+    let (_, none) = lead(at_most(0)).await;
+    assert_eq!(denied(spawn(&none, scope()).await).kind(), Kind::Budget);
+    let (_, free) = lead(scope()).await;
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        all.push(spawn(&free, scope()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn attack_21_a_spawn_that_comes_to_nothing_takes_no_place() {
+    let (orchestrator, lead) = lead(at_most(1)).await;
+    // Too wide: found after the guard has allowed the call.
+    let wide = scope().max_depth(9);
+    let widens = spawn(&lead, wide).await;
+    assert!(matches!(widens, Err(SpawnError::Widens(_))), "{widens:?}");
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+    // Refused by the token.
+    let stranger = lead.spawn("stranger").scope(scope()).await;
+    assert_eq!(denied(stranger).kind(), Kind::Argument);
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+    // More agents than the orchestrator has places for: the lead has the only one.
+    let (orchestrator, lead) = build(at_most(1), |builder| builder.max_agents(1)).await;
+    let denial = denied(spawn(&lead, scope()).await);
+    assert_eq!(
+        (denial.kind(), denial.hop()),
+        (Kind::Budget, None),
+        "{denial}"
+    );
+    assert!(denial.for_model().contains("wait for helpers to end"));
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+}
+
+/// Lets others go first before and after each commit, and each turn.
+struct Slow;
+
+#[async_trait::async_trait]
+impl Fate for Slow {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Model for Slow {
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        Ok(Completion::answer("helped"))
+    }
+
+    fn name(&self) -> &str {
+        "slow"
+    }
+}
+
+#[tokio::test]
+async fn a_spawn_that_nobody_waits_for_any_more_gives_its_place_back() {
+    for polls in 0..12 {
+        let (orchestrator, lead) = build(at_most(1), |builder| {
+            let store = Fated::new(Arc::new(MemoryStore::new()), Slow);
+            builder.store(Arc::new(store))
+        })
+        .await;
+        let mut spawning = Box::pin(spawn(&lead, scope()));
+        for _ in 0..polls {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            if spawning.as_mut().poll(&mut context).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(spawning);
+        // Whatever had begun comes to its end.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(used(&orchestrator, &lead).await, 0, "after {polls} polls");
+        assert!(spawn(&lead, scope()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_child_gives_its_place_back_when_its_run_has_ended() {
+    let (orchestrator, lead) = build(at_most(1), |builder| builder.model(places::Thinks)).await;
+    let child = spawn(&lead, scope()).await.unwrap();
+    let handle = child.handle();
+    let running = tokio::spawn(child.run("think"));
+    handle.cancel();
+    let failed = running.await.unwrap().unwrap_err();
+    assert_eq!(failed.report().finished().ended, Ended::Cancelled);
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+    // And so does one whose run nobody waits for.
+    let child = spawn(&lead, scope()).await.unwrap();
+    let running = tokio::spawn(child.run("think"));
+    tokio::task::yield_now().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+}
+
+/// A model that asks for two helpers at once under a budget of one: it is told to wait, and does.
+#[tokio::test]
+async fn a_model_is_told_to_wait_and_may_ask_again_once_helpers_have_ended() {
+    let helper = || {
+        let scope = Scope::new().to_json();
+        call(
+            "agent_spawn",
+            json!({ "role": "worker", "task": "help", "scope": scope }),
+        )
+    };
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = told.clone();
+    let model = ScriptedModel::from_fn(move |request| {
+        let results = request.messages.iter().filter_map(|message| match message {
+            Message::Tool { outcome, .. } => Some(outcome.clone()),
+            _ => None,
+        });
+        *seen.lock().unwrap() = results.collect::<Vec<_>>();
+        match request.messages.len() {
+            1 => calls([helper(), helper()]),
+            4 => helper(),
+            _ => say("done"),
+        }
+    });
+    let (orchestrator, lead) = build(at_most(1), |builder| {
+        builder.model(model).model_for("worker", Slow)
+    })
+    .await;
+    let held = lead.held();
+    let report = lead.run("go").await.unwrap();
+    assert_eq!(report.denials().len(), 1);
+    assert_eq!(report.denials()[0].kind(), Kind::Budget);
+    let mut told = told.lock().unwrap().clone();
+    told.sort();
+    assert_eq!(
+        told.iter().filter(|told| *told == "helped").count(),
+        2,
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|told| told.contains("wait for helpers to end")),
+        "{told:?}"
+    );
+    let left = orchestrator.guard().left(&held, AGENTS).await.unwrap();
+    assert_eq!(left, Some(1));
+}
+
+/// One counter for the trees of one authority, and one that a child restates lower.
+#[tokio::test]
+async fn a_counter_that_is_shared_counts_the_agents_of_all_that_name_it() {
+    let team = || scope().budget(Budget::new(AGENTS, 2).shared("team"));
+    let (orchestrator, first) = lead(team()).await;
+    let second = orchestrator.agent("lead", team()).await.unwrap();
+    let one = spawn(&first, scope()).await.unwrap();
+    let two = spawn(&second, scope()).await.unwrap();
+    assert_eq!(denied(spawn(&first, scope()).await).kind(), Kind::Budget);
+    drop(one);
+    let three = spawn(&second, scope()).await.unwrap();
+    assert_eq!(left(&orchestrator, &first).await, 0);
+    drop((two, three));
+    // Lower beneath one child: that child and all others count.
+    let authority = first.held();
+    let root = authority.chain().budgets().next().unwrap().0.id.clone();
+    let key = root.split_once("/team").unwrap().0.parse().unwrap();
+    let lower = scope().budget(Budget::new(AGENTS, 1).shared("team").set_by(key));
+    let child = spawn(&first, lower).await.unwrap();
+    assert_eq!(denied(spawn(&child, scope()).await).hop(), Some(1));
+    let other = spawn(&first, scope()).await.unwrap();
+    drop((child, other));
+    assert_eq!(left(&orchestrator, &first).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn attack_21_never_more_are_alive_than_may_be_whoever_asks_at_once() {
+    const MOST: u64 = 5;
+    let (orchestrator, lead) = lead(at_most(MOST)).await;
+    let lead = Arc::new(lead);
+    let (alive, most, refused) = <(Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (lead, alive, most, refused) =
+            (lead.clone(), alive.clone(), most.clone(), refused.clone());
+        running.spawn(async move {
+            for _ in 0..10 {
+                match spawn(&lead, scope()).await {
+                    Ok(child) => {
+                        most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        alive.fetch_sub(1, Ordering::SeqCst);
+                        drop(child);
+                    }
+                    Err(error) => {
+                        assert_eq!(denied(Err(error)).kind(), Kind::Budget);
+                        refused.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        });
+    }
+    running.join_all().await;
+    assert!(
+        (1..=MOST).contains(&most.load(Ordering::SeqCst)),
+        "{most:?}"
+    );
+    assert!(
+        refused.load(Ordering::SeqCst) > 0,
+        "nobody was ever refused"
+    );
+    assert_eq!(used(&orchestrator, &lead).await, 0);
+}

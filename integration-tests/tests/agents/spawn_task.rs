@@ -1,0 +1,133 @@
+//! The task that a model writes for a helper is in the call that is checked, approved and recorded.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bailiwick::agent::{Agent, Helper, Orchestrator, OrchestratorBuilder};
+use bailiwick::capability::{
+    Authority, Call, Chain, Grant, Kind, Scope, absent, any, eq, minutes, one_of,
+};
+use bailiwick::guard::{Context, Decision, Policy};
+use bailiwick::model::Request;
+use bailiwick::model::scripted::{ScriptedModel, call, say};
+use bailiwick::record::Body;
+use bailiwick_integration_tests::support;
+use serde_json::{Map, Value, json};
+
+/// A lead whose model asks for a helper with this task, once by its name and once with a scope of its own.
+async fn lead(
+    spawn: Grant,
+    with: impl FnOnce(OrchestratorBuilder) -> OrchestratorBuilder,
+) -> (Orchestrator, Agent) {
+    let asks = ScriptedModel::new([
+        call("reader", json!({"task": "read the minutes"})),
+        call(
+            "agent_spawn",
+            json!({"role": "reader", "task": "post the minutes", "scope": {"grants": []}}),
+        ),
+        say("done"),
+    ]);
+    let builder = Orchestrator::builder(&Authority::generate())
+        .helper(Helper::new("reader", "Reads."))
+        .model(ScriptedModel::from_fn(|_: &Request| say("read")))
+        .model_for("lead", asks);
+    let orchestrator = with(builder).build().unwrap();
+    let scope = Scope::new()
+        .grant(spawn)
+        .max_depth(1)
+        .expires_in(minutes(10));
+    let lead = orchestrator.agent("lead", scope).await.unwrap();
+    (orchestrator, lead)
+}
+
+/// The arguments of the spawns that were asked for, in order.
+async fn spawns(orchestrator: &Orchestrator) -> Vec<Map<String, Value>> {
+    let entries = support::audit(orchestrator).await;
+    let arguments = entries.into_iter().filter_map(|entry| match entry.body {
+        Body::Attempt {
+            capability,
+            arguments,
+            ..
+        } if capability == "agent.spawn" => arguments,
+        _ => None,
+    });
+    arguments.collect()
+}
+
+#[tokio::test]
+async fn a_spawn_by_a_model_carries_its_task_and_one_by_code_does_not() {
+    let (orchestrator, lead) = lead(Grant::spawn(["reader"]), |builder| builder).await;
+    let child = lead.spawn("reader").scope(Scope::new()).await.unwrap();
+    child.run("what code says").await.unwrap();
+    let report = lead.run("go").await.unwrap();
+    assert!(report.denials().is_empty(), "{:?}", report.denials());
+    let spawns = spawns(&orchestrator).await;
+    let tasks: Vec<_> = spawns.iter().map(|spawn| spawn.get("task")).collect();
+    let (read, post) = (json!("read the minutes"), json!("post the minutes"));
+    assert_eq!(tasks, [None, Some(&read), Some(&post)]);
+}
+
+/// Refuses spawns whose task speaks of posting.
+struct NoPosting;
+
+#[async_trait]
+impl Policy for NoPosting {
+    async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
+        let task = call.arguments().get("task").and_then(Value::as_str);
+        Ok(match task.is_some_and(|task| task.contains("post")) {
+            true => Decision::Deny("a helper posts nothing".to_owned()),
+            false => Decision::Permit,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_policy_decides_by_the_task_that_a_model_wrote() {
+    let (_, lead) = lead(Grant::spawn(["reader"]), |builder| {
+        builder.policy(Arc::new(NoPosting))
+    })
+    .await;
+    let report = lead.run("go").await.unwrap();
+    let [denial] = report.denials() else {
+        panic!("{:?}", report.denials())
+    };
+    assert_eq!(denial.kind(), Kind::Policy);
+}
+
+#[tokio::test]
+async fn a_grant_says_which_tasks_a_model_may_give() {
+    let spawn = Grant::spawn(["reader"]).arg("task", eq("read the minutes"));
+    let (_, lead) = lead(spawn, |builder| builder).await;
+    let report = lead.run("go").await.unwrap();
+    let [denial] = report.denials() else {
+        panic!("{:?}", report.denials())
+    };
+    assert_eq!((denial.kind(), denial.hop()), (Kind::Argument, Some(0)));
+}
+
+#[tokio::test]
+async fn a_grant_that_refuses_a_task_lets_code_spawn_and_no_model() {
+    let spawn = Grant::new("agent.spawn")
+        .arg("role", one_of(["reader"]))
+        .arg("scope", any())
+        .arg("key", any())
+        .arg("task", absent());
+    let (_, lead) = lead(spawn, |builder| builder).await;
+    let child = lead.spawn("reader").scope(Scope::new()).await.unwrap();
+    assert_eq!(child.run("go").await.unwrap().text(), "read");
+    let report = lead.run("go").await.unwrap();
+    let kinds: Vec<_> = report
+        .denials()
+        .iter()
+        .map(|denial| denial.kind())
+        .collect();
+    assert_eq!(kinds, [Kind::Argument, Kind::Argument]);
+    assert!(
+        report
+            .denials()
+            .iter()
+            .all(|denial| denial.to_string().contains("task"))
+    );
+}

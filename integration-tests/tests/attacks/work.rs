@@ -1,0 +1,366 @@
+//! What a hostile holder's bytes make a verifier do: counted, and bounded.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::sync::Arc;
+
+use bailiwick::capability::{
+    AgentKey, Apart, Call, Constraint, Facts, Grant, Held, KeyRing, Kind, MAX_ARGUMENTS,
+    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, UrlPattern, Work, any, eq, matches, one_of,
+    url, work,
+};
+use bailiwick::guard::{Context, Effect, Presented, Revocable};
+use bailiwick_integration_tests::forge::{self, Forge};
+use bailiwick_integration_tests::support::{Home, public, secs, start};
+use serde_json::{Map, Value, json};
+
+fn counted<T>(what: impl FnOnce() -> T) -> (T, Work) {
+    let before = work();
+    let done = what();
+    (done, work() - before)
+}
+
+fn spawning(constraint: Constraint) -> Scope {
+    Scope::new()
+        .grant(Grant::new("x").arg("a", constraint))
+        .grant(Grant::spawn(["child"]))
+}
+
+/// Sixteen different patterns of sixteen positions each.
+fn sixteen() -> Constraint {
+    let all: Vec<String> = (0..16_u8)
+        .map(|n| format!("{}[ab]{{15}}", char::from(b'a' + n)))
+        .collect();
+    matches(all)
+}
+
+/// A token and the key that it names.
+fn minted(home: &Home, scope: &Scope) -> (Held, Arc<AgentKey>) {
+    let key = Arc::new(AgentKey::generate());
+    let chain = home
+        .authority
+        .mint(scope, &Mandate::default(), key.public(), start())
+        .unwrap();
+    (chain.held_by(key.clone()).unwrap(), key)
+}
+
+/// A chain of so many hops that all say the same.
+fn repeated(home: &Home, scope: &Scope, hops: usize) -> Held {
+    (0..hops).fold(home.held(scope), |parent, _| {
+        let key = AgentKey::generate();
+        let chain = parent
+            .danger_append("child", scope, key.public(), start())
+            .unwrap();
+        chain.held_by(key).unwrap()
+    })
+}
+
+fn asked(value: &str) -> Call {
+    let arguments = Map::from_iter([("a".to_owned(), Value::from(value))]);
+    Call::new("x", arguments).unwrap()
+}
+
+#[test]
+fn attack_12_patterns_that_every_hop_repeats_are_compiled_once() {
+    let home = Home::new();
+    let held = repeated(&home, &spawning(sixteen()), 16);
+    let bytes = held.chain().to_bytes();
+    let ring = KeyRing::new([home.authority.root()]);
+    let (chain, done) = counted(|| ring.chain(&bytes).unwrap());
+    assert_eq!((done.patterns, done.signatures), (16, 17));
+    // And asked once, however many blocks ask them.
+    let value = "b".repeat(MAX_MATCHED_BYTES);
+    let (verdict, done) =
+        counted(|| chain.explain(&asked(&value), &Facts::at(start()), Apart::default()));
+    assert_eq!(verdict.unwrap_err().kind(), Kind::Argument);
+    assert!(done.steps <= 256 * value.len() as u64, "{done:?}");
+    assert_eq!(done.patterns, 0);
+}
+
+#[test]
+fn attack_12_a_pattern_that_is_dear_is_refused_before_anything_is_compiled() {
+    let home = Home::new();
+    let dear = [
+        format!("(?i)[{}&&a]", [r"\D"; 60].join("&&")),
+        "(?-u)[ab]*a[ab]{904}c".to_owned(),
+        "(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}".to_owned(),
+        r"\p{Greek}{200}".to_owned(),
+        "(a+)+".to_owned(),
+        "a{257}".to_owned(),
+        "a)|(?:.*".to_owned(),
+    ];
+    for pattern in dear {
+        let scope = spawning(matches(pattern.as_str()));
+        let mint = counted(|| {
+            home.authority
+                .mint(&scope, &Mandate::default(), public(), start())
+        });
+        assert!(matches!(mint.0, Err(MintError::Scope(_))), "{pattern}");
+        assert_eq!(mint.1.patterns, 0, "{pattern}");
+        let (parent, key) = minted(&home, &spawning(any()));
+        let child = counted(|| parent.delegate("child", &scope, public(), start()));
+        assert!(child.0.is_err() && child.1.patterns == 0, "{pattern}");
+        // As foreign software writes it, in a hop and in the first block.
+        let plain = spawning(matches("aaaa"));
+        let hop = parent
+            .danger_append("child", &plain, public(), start())
+            .unwrap();
+        let parts = forge::parts(&hop.to_bytes());
+        let block = forge::block(forge::blocks(&parts).last().unwrap());
+        let forged = Forge::after(&parent.chain().to_bytes(), &key).edited(&block, |block| {
+            for text in &mut block.symbols {
+                if text.contains("aaaa") {
+                    *text = format!(r"\A(?:{pattern})\z");
+                }
+            }
+        });
+        let ring = KeyRing::new([home.authority.root()]);
+        let (read, done) = counted(|| ring.chain(&forged.token()));
+        assert_eq!(read.unwrap_err().kind(), Kind::Malformed, "{pattern}");
+        assert_eq!((done.patterns, done.signatures), (0, 2), "{pattern}");
+    }
+}
+
+#[test]
+fn a_hop_may_add_a_pattern_and_all_are_counted_together() {
+    let home = Home::new();
+    let parent = home.held(&spawning(any()).expires_in(secs(60)));
+    let child = home.child(&parent, &spawning(matches("[ab]{200}")));
+    let further = |pattern: &str| {
+        child.danger_append("child", &spawning(matches(pattern)), public(), start())
+    };
+    let read = |chain: bailiwick::capability::Chain| {
+        KeyRing::new([home.authority.root()])
+            .chain(&chain.to_bytes())
+            .unwrap()
+    };
+    read(further("[ab]{200}").unwrap());
+    read(further("c{56}").unwrap());
+    let error = further("c{57}").unwrap_err().to_string();
+    assert!(error.contains("at most 256 positions"), "{error}");
+}
+
+#[test]
+fn matching_is_bounded_by_positions_times_bytes() {
+    let home = Home::new();
+    let mut scope = Scope::new();
+    for n in 0..40 {
+        let pattern = matches("[ab]*a[ab]{250}c");
+        scope = scope.grant(
+            Grant::new("x")
+                .arg("a", pattern)
+                .arg(format!("b{n}"), any()),
+        );
+    }
+    let chain = home.held(&scope).chain().clone();
+    let ask = |value: &str| {
+        counted(|| chain.explain(&asked(value), &Facts::at(start()), Apart::default()))
+    };
+    let longest = "ab".repeat(MAX_MATCHED_BYTES / 2);
+    let (verdict, done) = ask(&longest);
+    assert_eq!(verdict.unwrap_err().kind(), Kind::Argument);
+    assert_eq!(done.steps, 253 * longest.len() as u64);
+    let fits = format!("a{}c", "b".repeat(250));
+    assert!(ask(&fits).0.is_ok());
+    // Longer is denied, and not looked at.
+    let (verdict, done) = ask(&"ab".repeat(32 << 10));
+    assert_eq!(
+        (verdict.unwrap_err().kind(), done.steps),
+        (Kind::Argument, 0)
+    );
+    let all = home.held(&Scope::new().grant(Grant::new("x").arg("a", matches("(?:.|\n)*"))));
+    let whole = |bytes: usize| {
+        let call = asked(&"a".repeat(bytes));
+        all.chain()
+            .explain(&call, &Facts::at(start()), Apart::default())
+    };
+    assert!(whole(MAX_MATCHED_BYTES).is_ok() && whole(MAX_MATCHED_BYTES + 1).is_err());
+}
+
+/// A grant of two lists of so many values each.
+fn two_lists(n: usize, first: impl Fn(usize) -> String, count: usize) -> Grant {
+    let list = |letter: char| one_of((0..count).map(|m| format!("{letter}{}", first(m))));
+    Grant::new("x")
+        .arg("a", list('p'))
+        .arg("b", list('q'))
+        .arg(format!("c{n}"), any())
+}
+
+#[test]
+fn a_refused_delegation_costs_no_more_than_an_accepted_one() {
+    let home = Home::new();
+    let mut wide = Scope::new().grant(Grant::spawn(["child"]));
+    for n in 0..30 {
+        wide = wide.grant(two_lists(n % 8, |m| m.to_string(), 8));
+    }
+    let parent = home.held(&wide);
+    let child = |last: &str| {
+        let mut scope = Scope::new();
+        for n in 0..20 {
+            let name = |m: usize| {
+                if m == 7 {
+                    last.to_owned()
+                } else {
+                    m.to_string()
+                }
+            };
+            scope = scope.grant(two_lists(n % 8, name, 8));
+        }
+        scope
+    };
+    let (accepted, cost) = counted(|| parent.delegate("child", &child("7"), public(), start()));
+    accepted.unwrap();
+    let (refused, more) = counted(|| parent.delegate("child", &child("z"), public(), start()));
+    let error = refused.unwrap_err();
+    assert!(matches!(error, MintError::Widens(_)), "{error}");
+    assert!(
+        error.to_string().len() < 64 << 10,
+        "{}",
+        error.to_string().len()
+    );
+    // Each value once with each grant of the parent, and so many parts as one narrowing looks for.
+    let values = 20 * 16;
+    assert!(cost.comparisons <= 30 * values, "{cost:?}");
+    assert!(
+        more.comparisons <= 3 * 30 * values + 3 * (1 << 16),
+        "{more:?}"
+    );
+}
+
+#[test]
+fn what_is_too_large_for_a_token_is_compared_with_nothing() {
+    let home = Home::new();
+    let paths: Vec<String> = (0..63).map(|n| format!("/p{n}")).collect();
+    let pattern = UrlPattern::new("https", "a.org").paths(paths);
+    let parent = home.held(
+        &Scope::new()
+            .grant(Grant::new("web").arg("url", url(pattern)))
+            .grant(Grant::spawn(["child"])),
+    );
+    let urls = (0..20_000).map(|n| format!("https://a.org/q{n}"));
+    let scope = Scope::new().grant(Grant::new("web").arg("url", one_of(urls)));
+    let (refused, done) = counted(|| parent.delegate("child", &scope, public(), start()));
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("more than 16384"), "{error}");
+    assert!(error.len() < 200, "{error}");
+    assert_eq!((done.comparisons, done.signatures), (0, 0));
+    let lists = (0..60).fold(Scope::new(), |scope, n| {
+        scope.grant(two_lists(n, |m| m.to_string(), 32))
+    });
+    let few = (0..63).fold(Scope::new(), |scope, n| {
+        scope.grant(Grant::new("x").arg("a", eq(format!("p{n}"))))
+    });
+    let many = home.held(&few.max_depth(9));
+    let (refused, done) = counted(|| many.delegate("child", &lists, public(), start()));
+    assert!(refused.is_err());
+    assert_eq!((done.comparisons, done.signatures), (0, 0));
+    // What fits is told about shortly.
+    let urls = (0..300).map(|n| format!("https://a.org/q{n}"));
+    let scope = Scope::new().grant(Grant::new("web").arg("url", one_of(urls)));
+    let error = parent
+        .delegate("child", &scope, public(), start())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("… and 290 more"), "{error}");
+    assert!(error.contains("… and 53 more"), "{error}");
+    assert!(error.len() < 2000, "{error}");
+}
+
+#[test]
+fn only_what_a_guard_found_live_is_kept_in_memory() {
+    let home = Home::new();
+    let guard = home.guard().build();
+    let context = Context::new("lead", Effect::Read, Risk::Low, start());
+    let call = asked("v");
+    let mut late = context.clone();
+    late.facts.time = start().saturating_add(secs(120));
+    let ring = guard.ring();
+    let present = |(held, key): &(Held, Arc<AgentKey>), context: &Context| {
+        let chain = ring.chain(&held.chain().to_bytes()).unwrap();
+        let held = chain.held_by(key.clone()).unwrap();
+        guard.check(Presented::from(&held), &call, context).is_ok()
+    };
+    let short = minted(&home, &spawning(eq("v")).expires_in(secs(60)));
+    assert!(!present(&short, &late));
+    assert_eq!(ring.cached_bytes(), 0, "expired");
+    let long = minted(&home, &spawning(eq("v")).expires_in(secs(25 * 60 * 60)));
+    assert!(!present(&long, &context));
+    assert_eq!(ring.cached_bytes(), 0, "too long-lived");
+    let (flat, _) = minted(&home, &spawning(eq("v")).max_depth(0));
+    let key = Arc::new(AgentKey::generate());
+    let deep = flat
+        .danger_append("child", &spawning(eq("v")), key.public(), start())
+        .unwrap();
+    assert!(!present(
+        &(deep.held_by(key.clone()).unwrap(), key),
+        &context
+    ));
+    assert_eq!(ring.cached_bytes(), 0, "too deep");
+    let gone = minted(&home, &spawning(eq("v")));
+    guard
+        .revocations()
+        .revoke([Revocable::Block(gone.0.chain().id())]);
+    assert!(!present(&gone, &context));
+    assert_eq!(ring.cached_bytes(), 0, "revoked");
+    // A call that is refused does not make the next one dear.
+    let live = minted(&home, &spawning(eq("w")));
+    assert!(!present(&live, &context), "another value");
+    let kept = ring.cached_bytes();
+    assert!(kept > 0);
+    let (_, done) = counted(|| present(&live, &context));
+    assert_eq!((done.signatures, ring.cached_bytes()), (0, kept));
+}
+
+#[test]
+fn the_cache_is_bounded_in_bytes() {
+    const MOST: usize = 4 << 20;
+    let home = Home::new();
+    let ring = KeyRing::new([home.authority.root()]).cache_at_most(MOST);
+    let words = (0..900).map(|n| format!("w{n}"));
+    let parent = home.held(&spawning(one_of(words)));
+    for n in 0..60 {
+        let words = (0..900).map(|m| format!("{n}w{m}"));
+        let chain = parent
+            .danger_append("child", &spawning(one_of(words)), public(), start())
+            .or_else(|_| parent.danger_append("child", &spawning(any()), public(), start()))
+            .unwrap();
+        let read = ring.chain(&chain.to_bytes()).unwrap();
+        ring.keep(&read);
+        assert!(ring.cached_bytes() <= MOST);
+    }
+    assert!(ring.cached_bytes() > MOST / 8);
+    let none = KeyRing::new([home.authority.root()]).cache_at_most(0);
+    none.keep(&none.chain(&parent.chain().to_bytes()).unwrap());
+    assert_eq!(none.cached_bytes(), 0);
+}
+
+#[test]
+fn arguments_have_at_most_a_mebibyte() {
+    let text = |bytes: usize| format!("{{\"a\":\"{}\"}}", "v".repeat(bytes - 8));
+    let call = Call::parse("x", &text(MAX_ARGUMENTS)).unwrap();
+    let nonce = call.nonce();
+    // Refused before it is read: what follows is no JSON at all.
+    for long in [text(MAX_ARGUMENTS + 1), "[".repeat(MAX_ARGUMENTS + 1)] {
+        let error = Call::parse("x", &long).unwrap_err();
+        assert_eq!(error.kind(), Kind::Argument);
+        assert!(error.to_string().contains("more than 1048576"), "{error}");
+        assert!(error.to_string().len() < 300);
+    }
+    let mut arguments = call.arguments().clone();
+    Call::with_nonce("x", arguments.clone(), nonce).unwrap();
+    arguments.insert(
+        "b".to_owned(),
+        json!([1, "\n\u{1}\"", {"c": -1.5, "d": null}]),
+    );
+    for made in [
+        Call::new("x", arguments.clone()),
+        Call::with_nonce("x", arguments, nonce),
+    ] {
+        assert_eq!(made.unwrap_err().kind(), Kind::Argument);
+    }
+}

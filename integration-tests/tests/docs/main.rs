@@ -1,0 +1,5 @@
+//! What the documentation says of the code, and what the code says of its structure.
+
+mod interop;
+mod layers;
+mod pages;

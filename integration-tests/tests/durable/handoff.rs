@@ -1,0 +1,206 @@
+//! A task that was handed over stays so: whichever step the process stops at, whoever gave it away is
+//! never asked again once the agent that took it is there.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bailiwick::agent::{Helper, Orchestrator, ResumeError, SealKey};
+use bailiwick::capability::{Authority, Grant, Risk, Scope, minutes, path_under};
+use bailiwick::guard::Effect;
+use bailiwick::model::Request;
+use bailiwick::model::scripted::{ScriptedModel, call, say};
+use bailiwick::store::{MemoryStore, StoreError};
+use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// Lets so many commits pass; from the next one on nothing is ever written or answered.
+struct Stops {
+    at: usize,
+    written: bool,
+    stopped: Arc<Notify>,
+}
+
+#[async_trait]
+impl Fate for Stops {
+    async fn at(&self, commit: usize, moment: Moment) -> Result<(), StoreError> {
+        let is_over = match moment {
+            Moment::Before => commit > self.at || (commit == self.at && !self.written),
+            Moment::After => commit == self.at && self.written,
+        };
+        if is_over {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+/// What outlives a process.
+struct Home {
+    store: Arc<MemoryStore>,
+    authority: Authority,
+    /// How long the conversation was whenever the lead's model was asked.
+    lead: Arc<Mutex<Vec<usize>>>,
+    reader: Arc<AtomicUsize>,
+    /// How often the run was taken over with something to do.
+    resumed: AtomicUsize,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            store: Arc::default(),
+            authority: Authority::generate(),
+            lead: Arc::default(),
+            reader: Arc::default(),
+            resumed: AtomicUsize::new(0),
+        }
+    }
+
+    fn process(&self, fate: impl Fate) -> Orchestrator {
+        let (asked, answered) = (self.lead.clone(), self.reader.clone());
+        let lead = ScriptedModel::from_fn(move |request: &Request| {
+            asked.lock().unwrap().push(request.messages.len());
+            call("reader", json!({"task": "answer in my place"}))
+        });
+        let reader = ScriptedModel::from_fn(move |request: &Request| {
+            answered.fetch_add(1, Ordering::SeqCst);
+            match request.messages.len() {
+                1 => call("fs_read", json!({"path": "/srv/docs/a.md"})),
+                _ => say("the reader's answer"),
+            }
+        });
+        let documents = Grant::new("fs.read").arg("path", path_under("/srv/docs"));
+        let tool = RuntimeTool::new(
+            Declaration::new("fs.read", Effect::Read, Risk::Low).idempotent(),
+            json!({"type": "object"}),
+            |_, _| async { Ok(json!("contents")) },
+        );
+        let helper = Helper::new("reader", "Takes over.")
+            .scope(Scope::new().grant(documents))
+            .takes_over();
+        Orchestrator::builder(&self.authority)
+            .store(Arc::new(Fated::new(self.store.clone(), fate).durable()))
+            .seal_keys(SealKey::from_bytes([7; 32]))
+            .tool(tool)
+            .helper(helper)
+            .model_for("lead", lead)
+            .model_for("reader", reader)
+            .build()
+            .unwrap()
+    }
+}
+
+struct Goes;
+
+#[async_trait]
+impl Fate for Goes {
+    async fn at(&self, _: usize, _: Moment) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn scope() -> Scope {
+    Scope::new()
+        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
+        .grant(Grant::spawn(["reader"]))
+        .expires_in(minutes(10))
+}
+
+/// A process that works until it stops after so many commits, the last of them written or not; whether
+/// it came to its end before that.
+async fn works(home: &Home, at: usize, written: bool) -> bool {
+    let stopped = Arc::new(Notify::new());
+    let orchestrator = home.process(Stops {
+        at,
+        written,
+        stopped: stopped.clone(),
+    });
+    tokio::select! {
+        () = goes_on(home, &orchestrator) => true,
+        () = stopped.notified() => false,
+    }
+}
+
+/// Begins the run, or goes on with it, to its end; and looks at what it was.
+async fn goes_on(home: &Home, orchestrator: &Orchestrator) {
+    let report = match orchestrator.runs().await.unwrap().first() {
+        None => {
+            let lead = orchestrator.agent("lead", scope()).await.unwrap();
+            lead.run("go").await.unwrap()
+        }
+        Some(run) => match orchestrator.resume(run.run).await {
+            Ok(going) if going.task().is_none() => {
+                // Its process stopped before the lead began.
+                assert!(home.lead.lock().unwrap().is_empty());
+                going.into_agent().run("go").await.unwrap()
+            }
+            Ok(going) => {
+                home.resumed.fetch_add(1, Ordering::SeqCst);
+                going.run().await.unwrap()
+            }
+            Err(ResumeError::Ended { report, .. }) => (*report.unwrap()).unwrap(),
+            Err(error) => panic!("{error}"),
+        },
+    };
+    assert_eq!(report.text(), "the reader's answer");
+    assert_eq!(report.finished().turns, 1);
+}
+
+impl Home {
+    /// The lead was asked for its first turn alone: again only where that was not kept.
+    fn look(&self, processes: usize) {
+        let asked = self.lead.lock().unwrap().clone();
+        assert!(asked.len() <= processes, "{asked:?}");
+        assert!(asked.iter().all(|messages| *messages == 1), "{asked:?}");
+        assert!(self.reader.load(Ordering::SeqCst) < 2 + processes);
+    }
+}
+
+#[tokio::test]
+async fn attack_06_a_task_that_was_handed_over_is_not_taken_back_by_a_restart() {
+    let (mut steps, mut resumed) = (0, 0);
+    for (at, written) in (0..).flat_map(|at| [(at, false), (at, true)]) {
+        let home = Home::new();
+        if works(&home, at, written).await {
+            break;
+        }
+        steps += 1;
+        goes_on(&home, &home.process(Goes)).await;
+        home.look(2);
+        resumed += home.resumed.load(Ordering::SeqCst);
+    }
+    assert!(steps > 20 && resumed > 10, "{steps} {resumed}");
+}
+
+#[tokio::test]
+async fn attack_06_nor_by_a_second_restart_once_the_first_was_taken_over() {
+    // A process stops when the reader has had its first turn, and the next one at every step.
+    let mut begun = 0;
+    let home = loop {
+        let home = Home::new();
+        assert!(!works(&home, begun, true).await);
+        if home.reader.load(Ordering::SeqCst) == 1 {
+            break home;
+        }
+        begun += 1;
+    };
+    drop(home);
+    let mut steps = 0;
+    for (at, written) in (0..).flat_map(|at| [(at, false), (at, true)]) {
+        let home = Home::new();
+        assert!(!works(&home, begun, true).await);
+        if works(&home, at, written).await {
+            break;
+        }
+        steps += 1;
+        goes_on(&home, &home.process(Goes)).await;
+        home.look(3);
+    }
+    assert!(steps > 10, "{steps}");
+}

@@ -1,0 +1,12 @@
+//! What the guard decides, and that it decides as the stock engine does.
+
+mod bad_luck;
+mod biscuit_samples;
+mod decisions;
+mod denials;
+mod differential;
+mod interleavings;
+mod revoked_paths;
+mod shown;
+mod under_load;
+mod vectors;

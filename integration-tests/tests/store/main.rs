@@ -1,0 +1,7 @@
+//! Stores: in a file, killed, full, locked and slow.
+
+mod crash;
+mod faults;
+mod outage;
+mod restart;
+mod sqlite;

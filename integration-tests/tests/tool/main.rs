@@ -1,0 +1,9 @@
+//! The gate and the doors: what a call reaches.
+
+mod fs;
+mod fs_hostile;
+mod fs_race;
+mod gate;
+mod hidden_text;
+mod http;
+mod http_hostile;

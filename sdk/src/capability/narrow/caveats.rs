@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::{Way, cut};
-use crate::capability::bounds::{Bounds, Budget, Caveats, Quorum};
-use crate::capability::words::Plain;
+use crate::capability::scope::{Bounds, Budget, Caveats, Plain, Quorum};
 
 /// Adds the ways in which what the child says is wider than what the parent says.
 pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
@@ -76,7 +75,7 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
 }
 
 /// Whether any approvals that meet `strong` meet `weak`.
-pub(crate) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
+pub(super) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
     let elsewhere = strong.of.difference(&weak.of).count();
     usize::from(strong.need).saturating_sub(elsewhere) >= usize::from(weak.need)
 }

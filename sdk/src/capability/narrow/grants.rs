@@ -3,11 +3,9 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use super::cover::{Cover, cover, satisfies, values};
 use super::{Way, cut, union};
-use crate::capability::bounds::Grant;
-use crate::capability::constraint::Constraint;
-use crate::capability::cover::{Cover, cover, satisfies, values};
-use crate::capability::words::Plain;
+use crate::capability::scope::{Constraint, Grant, Plain};
 
 /// How often one `narrow` looks for a part of a child's grant in one of several grants of a parent.
 pub(super) const MAX_SEARCH: usize = 1 << 16;
@@ -62,7 +60,7 @@ pub(super) fn ways(
 }
 
 /// Whether one grant of the parent allows all that the child's allows.
-pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
+pub(super) fn covers(child: &Grant, parent: &Grant) -> bool {
     child.capability == parent.capability && differences(child, parent).next().is_none()
 }
 

@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::capability::arbitrary::{allowed, key, now, related, world};
-use crate::capability::bounds::{Budget, Grant, Quorum};
-use crate::capability::constraint::Constraint;
-use crate::capability::{
-    Atom, Decimal, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes,
-    one_of, path_under, prefix, range, subset_of, url,
+use crate::capability::scope::{Budget, Constraint, Grant, Quorum};
+use crate::capability::scope::{
+    Scope, any, at_least, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix,
+    range, subset_of, url,
 };
+use crate::capability::value::{Atom, Decimal, UrlPattern};
 
 fn one(constraint: Constraint) -> Bounds {
     grants([Grant::new("t").arg("x", constraint)])
@@ -42,7 +42,7 @@ fn inside(child: Constraint, parent: Constraint) -> Option<bool> {
 }
 
 fn networks<const N: usize>(texts: [&str; N]) -> Constraint {
-    crate::capability::cidr(texts.map(|text| text.parse().unwrap()))
+    crate::capability::scope::cidr(texts.map(|text| text.parse().unwrap()))
 }
 
 #[test]
@@ -266,8 +266,8 @@ fn each_caveat_is_compared() {
             .step("p")
             .dataset("p")
             .taint(["p", "q"])
-            .max_risk(crate::capability::Risk::Medium)
-            .max_sensitivity(crate::capability::Sensitivity::Internal)
+            .max_risk(crate::capability::value::Risk::Medium)
+            .max_sensitivity(crate::capability::value::Sensitivity::Internal)
             .max_depth(2)
             .budget(Budget::new("calls", 5).shared("x").set_by(key(0)))
             .quorum(quorum(2, &[0, 1]))
@@ -288,9 +288,12 @@ fn each_caveat_is_compared() {
         (bare().dataset("z"), "dataset"),
         (bare().taint("z"), "taint"),
         (bare().taint(Vec::<String>::new()), ""),
-        (bare().max_risk(crate::capability::Risk::High), "max_risk"),
         (
-            bare().max_sensitivity(crate::capability::Sensitivity::Restricted),
+            bare().max_risk(crate::capability::value::Risk::High),
+            "max_risk",
+        ),
+        (
+            bare().max_sensitivity(crate::capability::value::Sensitivity::Restricted),
             "max_sensitivity",
         ),
         (bare().max_depth(3), "max_depth"),

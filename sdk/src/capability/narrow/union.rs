@@ -9,14 +9,10 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
-use crate::capability::atom::Atom;
-use crate::capability::bounds::Grant;
-use crate::capability::cidr::Cidr;
-use crate::capability::constraint::Constraint;
-use crate::capability::cover::{Cover, cover, reads_text, values};
-use crate::capability::decimal::Decimal;
+use super::cover::{Cover, cover, reads_text, values};
 use crate::capability::keys::PublicKey;
-use crate::capability::url_pattern::UrlPattern;
+use crate::capability::scope::{Constraint, Grant};
+use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
 use super::grants::listed;
 

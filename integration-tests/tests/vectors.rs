@@ -173,7 +173,7 @@ const SOURCES: [&str; 14] = [
     "capability/token/held.rs",
     "capability/check/compiled/mod.rs",
     "capability/check/compiled/caveats.rs",
-    "capability/check/rule.rs",
+    "capability/check/grant.rs",
     "capability/token/explain.rs",
 ];
 

@@ -17,11 +17,11 @@ mod work;
 
 pub use block::stock_facts;
 pub use block::wire::{from_text, to_text};
-pub use check::Apart;
+pub use check::Skip;
 #[cfg(feature = "seal")]
 pub(crate) use keys::random;
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
-pub use narrow::{MeetError, Way, Widens, meet, narrow};
+pub use narrow::{Excess, MeetError, Widens, meet, narrow};
 pub use scope::{
     Bounds, Budget, Caveats, Constraint, DEFAULT_LIFETIME, Expiry, Grant, Grants, Quorum, SPAWN,
     Scope, ScopeError, Strings, absent, any, at_least, at_most, cidr, eq, host, hours, matches,

@@ -1,9 +1,9 @@
 //! Does one block allow this call? Bounds compiled, and asked.
 
 mod compiled;
+mod grant;
 mod request;
-mod rule;
 
-pub(super) use compiled::Rules;
-pub use request::Apart;
-pub(super) use request::{Approved, Question};
+pub(super) use compiled::CompiledBounds;
+pub use request::Skip;
+pub(super) use request::{AccessRequest, Approved};

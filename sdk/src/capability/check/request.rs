@@ -1,4 +1,4 @@
-//! One call under evaluation.
+//! One call under evaluation, with what is known about it.
 
 use std::cell::OnceCell;
 
@@ -15,36 +15,36 @@ pub(crate) struct Approved {
     pub(crate) id: [u8; 16],
 }
 
-/// What is not asked in an evaluation, because it needs state or a person.
+/// What an evaluation skips, because it needs state or a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Apart {
-    /// Leave budgets apart: the ledger decides them.
+pub struct Skip {
+    /// Budgets are skipped: the ledger decides them.
     pub budgets: bool,
-    /// Leave approvals apart: whoever asks decides to wait for them.
+    /// Approvals are skipped: the caller decides whether to wait for them.
     pub approvals: bool,
 }
 
 /// One call under evaluation: what the blocks are asked about.
-pub(crate) struct Question<'a> {
+pub(crate) struct AccessRequest<'a> {
     pub(crate) call: &'a Call,
     pub(crate) facts: &'a Facts,
     pub(crate) depth: u32,
     pub(crate) holder: &'a PublicKey,
     pub(crate) approvals: &'a [Approved],
-    pub(crate) apart: Apart,
+    pub(crate) skip: Skip,
     /// What patterns answered about the arguments.
     pub(super) answers: Answers,
     digest: OnceCell<[u8; 32]>,
 }
 
-impl<'a> Question<'a> {
+impl<'a> AccessRequest<'a> {
     pub(crate) const fn new(
         call: &'a Call,
         facts: &'a Facts,
         depth: u32,
         holder: &'a PublicKey,
         approvals: &'a [Approved],
-        apart: Apart,
+        skip: Skip,
     ) -> Self {
         Self {
             call,
@@ -52,7 +52,7 @@ impl<'a> Question<'a> {
             depth,
             holder,
             approvals,
-            apart,
+            skip,
             answers: Answers::new(),
             digest: OnceCell::new(),
         }

@@ -17,7 +17,7 @@ use crate::capability::scope::{Bounds, Grants};
 use caveats::meets;
 use grants::covers;
 pub use meet::{MeetError, meet};
-pub use widens::{Way, Widens};
+pub use widens::{Excess, Widens};
 
 /// Whether all that `child` states is inside each of `parents`, the blocks of a chain, root first.
 ///
@@ -35,35 +35,35 @@ pub use widens::{Way, Widens};
 /// another pattern, or a grant whose parts would have to be looked for in too many grants) is refused and
 /// says so.
 pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
-    let mut ways = Vec::new();
+    let mut excesses = Vec::new();
     let left = Cell::new(grants::MAX_SEARCH);
     if let Grants::Only(grants) = &child.grants {
         for (index, grant) in grants.iter().enumerate() {
             for parent in parents {
                 if let Grants::Only(allowed) = &parent.grants {
                     let place = || format!("grants[{index}]");
-                    ways.extend(grants::ways(place, grant, allowed, &left));
+                    excesses.extend(grants::excesses(place, grant, allowed, &left));
                 }
             }
         }
     }
     for parent in parents {
-        caveats::ways(&child.caveats, &parent.caveats, &mut ways);
+        caveats::excesses(&child.caveats, &parent.caveats, &mut excesses);
     }
     // Several blocks refuse one place for the same reason. Those that give another are listed too:
     // who mends what the first says meets the next.
     let mut seen = BTreeSet::new();
-    ways.retain(|way| seen.insert(way.clone()));
-    ways.extend(
+    excesses.retain(|excess| seen.insert(excess.clone()));
+    excesses.extend(
         child
             .caveats
             .budgets
             .iter()
-            .filter_map(|budget| caveats::budget_way(budget, parents)),
+            .filter_map(|budget| caveats::budget_excess(budget, parents)),
     );
-    if ways.is_empty() {
+    if excesses.is_empty() {
         Ok(())
     } else {
-        Err(Widens::new(ways))
+        Err(Widens::new(excesses))
     }
 }

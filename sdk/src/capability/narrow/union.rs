@@ -14,8 +14,6 @@ use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Constraint, Grant};
 use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
-use super::grants::listed;
-
 /// The most parts of one argument, and the most choices of parts that differ in who allows them.
 const MAX_PARTS: usize = 1024;
 
@@ -258,4 +256,12 @@ fn urls(pattern: &UrlPattern) -> Option<Vec<Constraint>> {
         }
     }
     Some(parts)
+}
+
+/// What the grant says about an argument that may be given.
+pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
+    grant
+        .args
+        .get(name)
+        .filter(|one| !matches!(one, Constraint::Absent))
 }

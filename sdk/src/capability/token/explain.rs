@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::chain::Chain;
 use crate::capability::block::Block;
-use crate::capability::check::{Apart, Approved, Question};
+use crate::capability::check::{AccessRequest, Approved, Skip};
 use crate::capability::keys::PublicKey;
 use crate::capability::value::{BudgetKey, Call, Facts, Kind, Refusal, by_how_much};
 use crate::id::Timestamp;
@@ -18,11 +18,12 @@ impl Chain {
     /// # Errors
     ///
     /// The first refusal: lowest hop, grants before caveats, caveats in the order of the profile.
-    pub fn explain(&self, call: &Call, facts: &Facts, apart: Apart) -> Result<(), Refusal> {
+    pub fn explain(&self, call: &Call, facts: &Facts, skip: Skip) -> Result<(), Refusal> {
         let holder = self.holder();
-        let question = Question::new(call, facts, self.depth(), &holder, self.approvals(), apart);
-        for (hop, rules) in self.rules() {
-            rules.ask(&question, hop)?;
+        let request =
+            AccessRequest::new(call, facts, self.depth(), &holder, self.approvals(), skip);
+        for (hop, bounds) in self.compiled() {
+            bounds.ask(&request, hop)?;
         }
         let Some(Block::Call(block)) = self.links().last().map(|link| &link.block) else {
             return Ok(());
@@ -34,7 +35,7 @@ impl Chain {
                 format!("the token is for a call of `{}`", block.capability),
             );
         }
-        if block.nonce != call.nonce().0 || block.digest != *question.digest() {
+        if block.nonce != call.nonce().0 || block.digest != *request.digest() {
             return refuse(
                 Kind::Argument,
                 "the token is for a call with other arguments, task or audience".to_owned(),
@@ -62,14 +63,14 @@ impl Chain {
 
     /// The budgets that the chain sets: which counter, the most it may reach, and the hop.
     pub fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64, u32)> {
-        self.rules()
-            .flat_map(|(hop, rules)| rules.budgets().map(move |(key, max)| (key, max, hop)))
+        self.compiled()
+            .flat_map(|(hop, bounds)| bounds.budgets().map(move |(key, max)| (key, max, hop)))
     }
 
     /// Whether the chain could allow any call of `capability`, arguments and context apart.
     #[must_use]
     pub fn could(&self, capability: &str) -> bool {
-        self.rules().all(|(_, rules)| rules.could(capability))
+        self.compiled().all(|(_, bounds)| bounds.could(capability))
     }
 
     /// Whether one of `by` approved this very call. Anyone can put an approval by a key of their
@@ -91,8 +92,8 @@ impl Chain {
     /// The innermost directory that any block grants the path argument `name` under, with its
     /// trailing slash; an argument granted by its very value is its own.
     pub(crate) fn innermost_root(&self, call: &Call, name: &str) -> Option<String> {
-        self.rules()
-            .filter_map(|(_, rules)| rules.root(call, name))
+        self.compiled()
+            .filter_map(|(_, bounds)| bounds.root(call, name))
             .max_by_key(String::len)
     }
 
@@ -101,12 +102,13 @@ impl Chain {
     /// grant by leave of one for other URLs, or with an approval that is not there.
     pub(crate) fn names_address(&self, call: &Call, facts: &Facts, name: &str, ip: IpAddr) -> bool {
         let holder = self.holder();
-        let apart = Apart {
+        let skip = Skip {
             budgets: true,
             approvals: false,
         };
-        let question = Question::new(call, facts, self.depth(), &holder, self.approvals(), apart);
-        self.rules()
-            .all(|(_, rules)| rules.names_address(&question, name, ip))
+        let request =
+            AccessRequest::new(call, facts, self.depth(), &holder, self.approvals(), skip);
+        self.compiled()
+            .all(|(_, bounds)| bounds.names_address(&request, name, ip))
     }
 }

@@ -7,7 +7,7 @@ use super::weigh::weigh;
 use crate::capability::block::wire;
 use crate::capability::block::wire::SignedBlock;
 use crate::capability::block::{Block, Table, encode};
-use crate::capability::check::Rules;
+use crate::capability::check::CompiledBounds;
 use crate::capability::keys::{AgentKey, PublicKey};
 use crate::capability::scope::Bounds;
 use crate::capability::value::Patterns;
@@ -19,7 +19,7 @@ pub(crate) struct Link {
     pub(crate) signed: SignedBlock,
     pub(crate) block: Block,
     /// What the block allows; none for approvals and calls.
-    pub(crate) rules: Option<Rules>,
+    pub(crate) bounds: Option<CompiledBounds>,
     /// The strings and keys named up to here.
     pub(crate) table: Table,
     /// The patterns up to here.
@@ -39,11 +39,11 @@ impl Link {
         let before = parent.map_or_else(Patterns::default, |parent| parent.patterns.clone());
         let patterns = before.with(patterns(&block))?;
         let bounds = block.bounds();
-        let rules = bounds.map(|bounds| Rules::compile(bounds, &patterns));
+        let compiled = bounds.map(|bounds| CompiledBounds::compile(bounds, &patterns));
         Ok(Arc::new(Self {
             parent: parent.cloned(),
             signed,
-            rules: rules.transpose()?,
+            bounds: compiled.transpose()?,
             block,
             table,
             patterns,

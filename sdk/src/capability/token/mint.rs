@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::chain::Chain;
+use super::lineage::lineage;
 use super::link::{Link, append};
-use super::position::{Stated, place};
+use super::position::{PriorBlock, check_position};
 use crate::capability::block::{
     AuthorityBlock, Block,
     wire::{MAX_BLOCKS, MAX_BYTES},
 };
-use crate::capability::keys::{Authority, PublicKey, random};
+use crate::capability::keys::{Authority, PublicKey};
 use crate::capability::narrow::Widens;
 use crate::capability::scope::{Scope, ScopeError};
 use crate::id::Timestamp;
@@ -160,8 +161,8 @@ pub(super) fn finish(
     before: Vec<Arc<Link>>,
     link: Arc<Link>,
 ) -> Result<Chain, MintError> {
-    let stated: Vec<Stated<'_>> = before.iter().map(|link| Stated::link(link)).collect();
-    place(&stated, &root, &link.signed, &link.block).map_err(MintError::Profile)?;
+    let prior: Vec<PriorBlock<'_>> = before.iter().map(|link| PriorBlock::link(link)).collect();
+    check_position(&prior, &root, &link.signed, &link.block).map_err(MintError::Profile)?;
     let mut links = before;
     links.push(link);
     if links.len() > MAX_BLOCKS {
@@ -197,39 +198,4 @@ pub(super) fn size(bytes: usize) -> Result<(), MintError> {
         )));
     }
     Ok(())
-}
-
-/// A fresh lineage: a UUID of version 7 (RFC 9562), whose first 48 bits are the milliseconds since
-/// 1970 at which it begins; the rest is random.
-fn lineage(begun: Timestamp) -> [u8; 16] {
-    let random: [u8; 10] = random();
-    let made = uuid::Builder::from_unix_timestamp_millis(begun.millis(), &random);
-    made.into_uuid().into_bytes()
-}
-
-/// When a lineage began, as [`lineage`] wrote it; `None` where it is no such id.
-pub(super) fn begun(lineage: [u8; 16]) -> Option<Timestamp> {
-    let id = uuid::Uuid::from_bytes(lineage);
-    let is_ours = id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122;
-    let [a, b, c, d, e, f, ..] = lineage;
-    let millis = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    Timestamp::from_millis(millis).filter(|_| is_ours)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lineage_says_when_it_began_and_other_ids_say_nothing() {
-        for secs in [0, 1, 1_800_000_000, 253_402_300_799] {
-            let begun_at = Timestamp::from_secs(secs).unwrap();
-            let (one, two) = (lineage(begun_at), lineage(begun_at));
-            assert_ne!(one, two);
-            assert_eq!(begun(one), Some(begun_at));
-        }
-        for other in [[0; 16], [0xff; 16], [0x77; 16]] {
-            assert_eq!(begun(other), None);
-        }
-    }
 }

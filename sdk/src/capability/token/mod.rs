@@ -8,6 +8,7 @@ mod delegate;
 mod explain;
 mod held;
 mod keyring;
+mod lineage;
 mod link;
 mod looked_up;
 mod mint;

@@ -7,14 +7,14 @@ use crate::capability::scope::{Bounds, Budget, profile_fault};
 
 /// What a block says to those after it.
 #[derive(Clone, Copy)]
-pub(crate) struct Stated<'a> {
+pub(crate) struct PriorBlock<'a> {
     pub(crate) block: &'a Block,
     pub(crate) next_key: PublicKey,
     /// Who signed it besides, as a third party.
     pub(crate) external: Option<PublicKey>,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> PriorBlock<'a> {
     pub(crate) fn new<B>(block: &'a Block, signed: &SignedBlock<B>) -> Self {
         Self {
             block,
@@ -29,8 +29,8 @@ impl<'a> Stated<'a> {
 }
 
 /// What one block's place in a chain demands of it; the words are for `malformed`.
-pub(crate) fn place<B>(
-    before: &[Stated<'_>],
+pub(crate) fn check_position<B>(
+    before: &[PriorBlock<'_>],
     root: &PublicKey,
     signed: &SignedBlock<B>,
     block: &Block,
@@ -110,7 +110,7 @@ pub(crate) fn place<B>(
 }
 
 /// The keys that may approve under the bounds of `before`, and those that did.
-fn approvers(before: &[Stated<'_>]) -> impl Iterator<Item = PublicKey> {
+fn approvers(before: &[PriorBlock<'_>]) -> impl Iterator<Item = PublicKey> {
     before.iter().flat_map(|link| {
         let may = link
             .block
@@ -124,7 +124,7 @@ fn approvers(before: &[Stated<'_>]) -> impl Iterator<Item = PublicKey> {
 
 /// An approver must not be a holder or the root; later holders are checked as they come.
 fn keys(
-    before: &[Stated<'_>],
+    before: &[PriorBlock<'_>],
     root: &PublicKey,
     next_key: &PublicKey,
     bounds: &Bounds,
@@ -140,7 +140,7 @@ fn keys(
 }
 
 /// A block names only budgets of its own signer, or ones that a block before it named.
-fn budgets(before: &[Stated<'_>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
+fn budgets(before: &[PriorBlock<'_>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
     let named = |budget: &Budget| {
         before
             .iter()

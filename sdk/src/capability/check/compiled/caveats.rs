@@ -1,6 +1,6 @@
 //! Whether the caveats of one block hold for a call.
 
-use crate::capability::check::request::Question;
+use crate::capability::check::request::AccessRequest;
 use crate::capability::scope::{Caveats, Quorum};
 use crate::capability::value::{BudgetKey, Facts, Kind, Risk, Sensitivity, by_how_much};
 use crate::id::Timestamp;
@@ -71,8 +71,8 @@ impl Caveat {
     }
 
     /// Whether it holds; what is not known does not.
-    pub(super) fn holds(&self, question: &Question<'_>) -> bool {
-        let facts = question.facts;
+    pub(super) fn holds(&self, request: &AccessRequest<'_>) -> bool {
+        let facts = request.facts;
         match self {
             Self::NotBefore(start) => start.secs() <= facts.time.secs(),
             Self::Expires(end) => facts.time.secs() < end.secs(),
@@ -83,19 +83,19 @@ impl Caveat {
             Self::Risk(most) => facts.risk.is_some_and(|risk| risk <= *most),
             Self::Sensitivity(most) => facts.sensitivity.is_some_and(|given| given <= *most),
             Self::Taint(allowed) => subset(allowed, facts.taint.as_ref()),
-            Self::Depth(most) => question.depth <= *most,
-            Self::Budget(key, max) => question.apart.budgets || within(facts, key, *max),
+            Self::Depth(most) => request.depth <= *most,
+            Self::Budget(key, max) => request.skip.budgets || within(facts, key, *max),
             Self::Quorum(quorum) => {
-                question.apart.approvals
-                    || !quorum.capabilities.contains(question.call.capability())
-                    || have(quorum, question) >= usize::from(quorum.need)
+                request.skip.approvals
+                    || !quorum.capabilities.contains(request.call.capability())
+                    || have(quorum, request) >= usize::from(quorum.need)
             }
         }
     }
 
     /// Why it does not hold.
-    pub(super) fn why_not(&self, question: &Question<'_>) -> String {
-        let (kind, facts) = (self.kind(), question.facts);
+    pub(super) fn why_not(&self, request: &AccessRequest<'_>) -> String {
+        let (kind, facts) = (self.kind(), request.facts);
         let name = |given: &Option<String>| match given {
             Some(given) => format!("`{given}`"),
             None => "not known".to_owned(),
@@ -120,7 +120,7 @@ impl Caveat {
             Self::Taint(allowed) => listed(kind, known(facts.taint.as_ref()), allowed),
             Self::Risk(most) => above(kind, facts.risk, most),
             Self::Sensitivity(most) => above(kind, facts.sensitivity, most),
-            Self::Depth(most) => above(kind, Some(question.depth), most),
+            Self::Depth(most) => above(kind, Some(request.depth), most),
             Self::Budget(key, max) => match facts.used.get(key) {
                 Some(used) => format!("`{}` would stand at {used} of {max} ({})", key.kind, key.id),
                 None => format!("what is used of `{}` is not known ({})", key.kind, key.id),
@@ -129,7 +129,7 @@ impl Caveat {
                 let keys: Vec<String> = quorum.of.iter().map(ToString::to_string).collect();
                 format!(
                     "the call has {} of {} approvals that it needs, by different keys of {}",
-                    have(quorum, question),
+                    have(quorum, request),
                     quorum.need,
                     keys.join(", ")
                 )
@@ -161,8 +161,8 @@ fn within(facts: &Facts, key: &BudgetKey, max: u64) -> bool {
     used.is_some_and(|used| (*used).min(LARGEST) <= max)
 }
 
-fn have(quorum: &Quorum, question: &Question<'_>) -> usize {
-    let approved = |key: &&_| question.approved_by(key);
+fn have(quorum: &Quorum, request: &AccessRequest<'_>) -> usize {
+    let approved = |key: &&_| request.approved_by(key);
     quorum.of.iter().filter(approved).count()
 }
 

@@ -5,28 +5,28 @@ mod caveats;
 use std::net::IpAddr;
 
 use self::caveats::Caveat;
-use super::request::Question;
-use super::rule::{Rule, Test, rule};
+use super::grant::{CompiledGrant, Test, compile};
+use super::request::AccessRequest;
 use crate::capability::scope::{Bounds, Constraint, Grants};
 use crate::capability::value::{Answers, BudgetKey, Call, Kind, Patterns, Refusal};
 
 /// The bounds of one block, ready to evaluate.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct CompiledBounds {
     /// `None` inherits.
-    grants: Option<Vec<Rule>>,
+    grants: Option<Vec<CompiledGrant>>,
     caveats: Box<[Caveat]>,
 }
 
-impl Rules {
+impl CompiledBounds {
     /// Compiles bounds that are in profile, whose patterns are among those compiled; the error is one
     /// that is not.
     pub(crate) fn compile(bounds: &Bounds, patterns: &Patterns) -> Result<Self, String> {
         let grants = match &bounds.grants {
             Grants::Inherit => None,
             Grants::Only(grants) => {
-                let rules = grants.iter().map(|grant| rule(grant, patterns));
-                Some(rules.collect::<Result<_, _>>()?)
+                let grants = grants.iter().map(|grant| compile(grant, patterns));
+                Some(grants.collect::<Result<_, _>>()?)
             }
         };
         Ok(Self {
@@ -47,7 +47,7 @@ impl Rules {
     pub(crate) fn could(&self, capability: &str) -> bool {
         self.grants
             .as_ref()
-            .is_none_or(|rules| rules.iter().any(|rule| *rule.capability == *capability))
+            .is_none_or(|grants| grants.iter().any(|grant| *grant.capability == *capability))
     }
 
     /// The innermost directory that the block grants a path argument under.
@@ -62,7 +62,7 @@ impl Rules {
         let answers = Answers::new();
         let roots = self
             .matching(call, &answers)
-            .filter_map(|rule| match rule.test(name)? {
+            .filter_map(|grant| match grant.test(name)? {
                 Test::Paths(roots) => roots
                     .iter()
                     .filter(|root| path.starts_with(root.as_str()))
@@ -77,7 +77,12 @@ impl Rules {
 
     /// Whether a grant that allows the call names this very address among the hosts of a URL argument;
     /// a block that inherits has no say.
-    pub(crate) fn names_address(&self, question: &Question<'_>, name: &str, ip: IpAddr) -> bool {
+    pub(crate) fn names_address(
+        &self,
+        request: &AccessRequest<'_>,
+        name: &str,
+        ip: IpAddr,
+    ) -> bool {
         if self.grants.is_none() {
             return true;
         }
@@ -85,9 +90,9 @@ impl Rules {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        let mut granting = self.matching(question.call, &question.answers);
-        granting.any(|rule| match rule.test(name) {
-            _ if !rule.approved(question) => false,
+        let mut granting = self.matching(request.call, &request.answers);
+        granting.any(|grant| match grant.test(name) {
+            _ if !grant.approved(request) => false,
             Some(Test::Plain(constraint)) => match &**constraint {
                 Constraint::Url(pattern) => {
                     let hosts = pattern.hosts.as_ref();
@@ -103,48 +108,48 @@ impl Rules {
         &'a self,
         call: &'a Call,
         answers: &'a Answers,
-    ) -> impl Iterator<Item = &'a Rule> {
-        let rules = self.grants.as_deref().unwrap_or_default();
-        rules.iter().filter(|rule| {
-            *rule.capability == *call.capability() && rule.allows(call.args(), answers)
+    ) -> impl Iterator<Item = &'a CompiledGrant> {
+        let grants = self.grants.as_deref().unwrap_or_default();
+        grants.iter().filter(|grant| {
+            *grant.capability == *call.capability() && grant.allows(call.args(), answers)
         })
     }
 
     /// Asks the block at `hop`.
-    pub(crate) fn ask(&self, question: &Question<'_>, hop: u32) -> Result<(), Refusal> {
-        if !self.granted(question) {
-            return Err(self.why_not(question, hop));
+    pub(crate) fn ask(&self, request: &AccessRequest<'_>, hop: u32) -> Result<(), Refusal> {
+        if !self.granted(request) {
+            return Err(self.why_not(request, hop));
         }
-        match self.caveats.iter().find(|caveat| !caveat.holds(question)) {
-            Some(caveat) => Err(Refusal::at(caveat.kind(), hop, caveat.why_not(question))),
+        match self.caveats.iter().find(|caveat| !caveat.holds(request)) {
+            Some(caveat) => Err(Refusal::at(caveat.kind(), hop, caveat.why_not(request))),
             None => Ok(()),
         }
     }
 
-    fn granted(&self, question: &Question<'_>) -> bool {
-        self.grants.as_ref().is_none_or(|rules| {
-            rules.iter().any(|rule| {
-                *rule.capability == *question.call.capability()
-                    && rule.allows(question.call.args(), &question.answers)
-                    && rule.approved(question)
+    fn granted(&self, request: &AccessRequest<'_>) -> bool {
+        self.grants.as_ref().is_none_or(|grants| {
+            grants.iter().any(|grant| {
+                *grant.capability == *request.call.capability()
+                    && grant.allows(request.call.args(), &request.answers)
+                    && grant.approved(request)
             })
         })
     }
 
     /// The refusal of the grant that came nearest.
-    fn why_not(&self, question: &Question<'_>, hop: u32) -> Refusal {
-        let capability = question.call.capability();
-        let (args, answers) = (question.call.args(), &question.answers);
-        let rules = self.grants.as_deref().unwrap_or_default();
-        let mut near: Vec<(usize, &Rule)> = rules
+    fn why_not(&self, request: &AccessRequest<'_>, hop: u32) -> Refusal {
+        let capability = request.call.capability();
+        let (args, answers) = (request.call.args(), &request.answers);
+        let grants = self.grants.as_deref().unwrap_or_default();
+        let mut near: Vec<(usize, &CompiledGrant)> = grants
             .iter()
-            .filter(|rule| *rule.capability == *capability)
-            .map(|rule| (rule.failures(args, answers).count(), rule))
+            .filter(|grant| *grant.capability == *capability)
+            .map(|grant| (grant.failures(args, answers).count(), grant))
             .collect();
         near.sort_by_key(|(failures, _)| *failures);
         match near.first() {
             None => {
-                let mut names: Vec<&str> = rules.iter().map(|rule| &*rule.capability).collect();
+                let mut names: Vec<&str> = grants.iter().map(|grant| &*grant.capability).collect();
                 names.dedup();
                 let granted = if names.is_empty() {
                     "nothing".to_owned()
@@ -161,7 +166,7 @@ impl Rules {
                 let keys: Vec<String> = near
                     .iter()
                     .filter(|(failures, _)| *failures == 0)
-                    .flat_map(|(_, rule)| &rule.approvers)
+                    .flat_map(|(_, grant)| &grant.approvers)
                     .map(ToString::to_string)
                     .collect();
                 Refusal::at(
@@ -170,8 +175,8 @@ impl Rules {
                     format!("the call needs the approval of one of {}", keys.join(", ")),
                 )
             }
-            Some((_, rule)) => {
-                let failures = rule.failures(args, answers);
+            Some((_, grant)) => {
+                let failures = grant.failures(args, answers);
                 let failures: Vec<String> = failures.map(|failure| failure.to_string()).collect();
                 Refusal::at(Kind::Argument, hop, failures.join("; "))
             }

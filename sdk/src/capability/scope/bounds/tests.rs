@@ -1,6 +1,6 @@
 use super::*;
 use crate::capability::arbitrary::{key, now};
-use crate::capability::check::Apart;
+use crate::capability::check::Skip;
 use crate::capability::keys::{AgentKey, Authority};
 use crate::capability::narrow::narrow;
 use crate::capability::scope::{Scope, absent, any, eq, one_of};
@@ -71,7 +71,7 @@ fn a_spawn_may_have_a_task_and_must_have_none_where_the_grant_says_so() {
             .chain(&chain.to_bytes())
             .unwrap();
         chain
-            .explain(&call, &Facts::at(now()), Apart::default())
+            .explain(&call, &Facts::at(now()), Skip::default())
             .is_ok()
     };
     let free = bounds(Grant::spawn(["reader"]));

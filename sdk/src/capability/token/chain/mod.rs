@@ -14,7 +14,7 @@ use super::looked_up::Looker;
 use crate::capability::block::wire;
 use crate::capability::block::wire::Proof;
 use crate::capability::block::{AuthorityBlock, Block};
-use crate::capability::check::{Approved, Rules};
+use crate::capability::check::{Approved, CompiledBounds};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::Bounds;
 use crate::id::Timestamp;
@@ -170,7 +170,7 @@ impl Chain {
 
     /// When the lineage began by the clock of whoever minted it; `None` where its id does not say.
     pub(crate) fn begun(&self) -> Option<Timestamp> {
-        super::mint::begun(self.lineage())
+        super::lineage::begun(self.lineage())
     }
 
     /// The ids of all blocks, of approvals and of a call among them.
@@ -284,7 +284,7 @@ impl Chain {
 
     /// The authority block and the hops that this guard has not looked up, root first.
     pub(crate) fn not_looked_up(&self, guard: &Arc<Looker>) -> impl Iterator<Item = &Arc<Link>> {
-        let hops = self.inner.links.iter().filter(|link| link.rules.is_some());
+        let hops = self.inner.links.iter().filter(|link| link.bounds.is_some());
         hops.filter(move |link| !link.looked_up.is_by(guard))
     }
 
@@ -300,10 +300,10 @@ impl Chain {
     }
 
     /// What each block allows, by hop.
-    pub(super) fn rules(&self) -> impl Iterator<Item = (u32, &Rules)> {
+    pub(super) fn compiled(&self) -> impl Iterator<Item = (u32, &CompiledBounds)> {
         (0u32..)
             .zip(&self.inner.links)
-            .filter_map(|(hop, link)| Some((hop, link.rules.as_ref()?)))
+            .filter_map(|(hop, link)| Some((hop, link.bounds.as_ref()?)))
     }
 
     pub(crate) fn last(&self) -> &Arc<Link> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::capability::check::Apart;
+use crate::capability::check::Skip;
 use crate::capability::keys::{AgentKey, Authority};
 use crate::capability::scope::{Grant, Scope};
 use crate::capability::token::Mandate;
@@ -116,7 +116,7 @@ fn a_cached_chain_gives_the_verdict_of_a_cold_one() {
     assert!(Arc::ptr_eq(cold.last(), warm.last()));
     for capability in ["ping", "pong"] {
         let call = Call::new(capability, serde_json::Map::new()).unwrap();
-        let ask = |chain: &Chain| chain.explain(&call, &Facts::at(now()), Apart::default());
+        let ask = |chain: &Chain| chain.explain(&call, &Facts::at(now()), Skip::default());
         assert_eq!(ask(&cold), ask(&warm));
     }
     // A changed block under a known signature is not taken from the cache.

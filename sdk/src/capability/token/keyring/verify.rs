@@ -12,7 +12,7 @@ use crate::capability::token::link;
 use crate::capability::token::link::Link;
 use crate::capability::token::{
     chain::Chain,
-    position::{Stated, place},
+    position::{PriorBlock, check_position},
     wire_call::WireCall,
 };
 use crate::capability::value::{Kind, Patterns, Refusal};
@@ -174,20 +174,15 @@ fn read(
             .map_err(|what| malformed(format!("block {number}: {what}")))?;
         blocks.push((block, table.size()));
     }
-    let before = links.iter().map(|link| Stated::link(link));
+    let before = links.iter().map(|link| PriorBlock::link(link));
     let after = blocks
         .iter()
         .zip(rest)
-        .map(|((block, _), signed)| Stated::new(block, signed));
-    let stated: Vec<Stated<'_>> = before.chain(after).collect();
+        .map(|((block, _), signed)| PriorBlock::new(block, signed));
+    let prior: Vec<PriorBlock<'_>> = before.chain(after).collect();
     for ((number, signed), (block, _)) in (known..).zip(rest).zip(&blocks) {
-        place(
-            stated.get(..number).unwrap_or_default(),
-            root,
-            signed,
-            block,
-        )
-        .map_err(|what| malformed(format!("block {number}: {what}")))?;
+        check_position(prior.get(..number).unwrap_or_default(), root, signed, block)
+            .map_err(|what| malformed(format!("block {number}: {what}")))?;
     }
     patterns
         .admit(blocks.iter().flat_map(|(block, _)| link::patterns(block)))

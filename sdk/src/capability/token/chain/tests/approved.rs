@@ -38,7 +38,7 @@ fn one_approver_of_a_grant_is_enough_until_the_approval_expires() {
         held.chain().explain(
             &pay,
             &facts(0),
-            Apart {
+            Skip {
                 approvals: true,
                 budgets: false
             }

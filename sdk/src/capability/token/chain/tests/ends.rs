@@ -21,8 +21,8 @@ fn places(error: MintError) -> Vec<String> {
     let MintError::Widens(widens) = error else {
         panic!("{error}");
     };
-    let ways = widens.ways().iter();
-    ways.map(|way| way.place().to_owned()).collect()
+    let excesses = widens.excesses().iter();
+    excesses.map(|excess| excess.place().to_owned()).collect()
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn each_block_that_gives_another_reason_is_listed() {
         panic!("it is wider");
     };
     let said: Vec<_> = widens
-        .ways()
+        .excesses()
         .iter()
         .map(|way| (way.place(), way.child(), way.parent()))
         .collect();

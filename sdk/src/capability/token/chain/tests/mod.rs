@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::held::Held;
 use super::*;
-use crate::capability::check::Apart;
+use crate::capability::check::Skip;
 use crate::capability::keys::{AgentKey, Authority, PublicKey};
 use crate::capability::scope::{
     Budget, Grant, Quorum, Scope, any, minutes, one_of, path_under, url,
@@ -81,7 +81,7 @@ fn three_hops() -> (Authority, KeyRing, Held) {
 
 fn ask(chain: &Chain, call: &Call, facts: &Facts) -> Result<(), (Kind, Option<u32>)> {
     chain
-        .explain(call, facts, Apart::default())
+        .explain(call, facts, Skip::default())
         .map_err(|refusal| (refusal.kind(), refusal.hop()))
 }
 

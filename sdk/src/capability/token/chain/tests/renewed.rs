@@ -186,7 +186,7 @@ fn budgets_are_counted_under_the_signer_who_set_them() {
         child.explain(
             &read("/a/x"),
             &facts(0),
-            Apart {
+            Skip {
                 budgets: true,
                 approvals: false
             }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::request::Question;
+use super::request::AccessRequest;
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Constraint, Grant};
 use crate::capability::value::{Answers, Arg, Pattern, Patterns};
@@ -13,7 +13,7 @@ use crate::capability::value::{Answers, Arg, Pattern, Patterns};
 ///
 /// Plain lists: the trees in which a grant is written take a kilobyte for one entry.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct CompiledGrant {
     pub(super) capability: Box<str>,
     args: Box<[(Box<str>, Test)]>,
     pub(super) approvers: Box<[PublicKey]>,
@@ -29,7 +29,7 @@ pub(super) enum Test {
 }
 
 /// Compiles a grant, whose patterns are among those compiled already; the error is one that cannot be.
-pub(super) fn rule(grant: &Grant, patterns: &Patterns) -> Result<Rule, String> {
+pub(super) fn compile(grant: &Grant, patterns: &Patterns) -> Result<CompiledGrant, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
             Constraint::Any => Test::Any,
@@ -47,14 +47,14 @@ pub(super) fn rule(grant: &Grant, patterns: &Patterns) -> Result<Rule, String> {
         };
         Ok((name.as_str().into(), test))
     });
-    Ok(Rule {
+    Ok(CompiledGrant {
         capability: grant.capability.as_str().into(),
         args: args.collect::<Result<_, String>>()?,
         approvers: grant.approvers.iter().copied().collect(),
     })
 }
 
-impl Rule {
+impl CompiledGrant {
     /// The test of an argument that the grant lists.
     pub(super) fn test(&self, name: &str) -> Option<&Test> {
         let entry = self.args.iter().find(|(known, _)| **known == *name);
@@ -62,10 +62,10 @@ impl Rule {
     }
 
     /// Whether one of the grant's approvers approved the call, where it names any.
-    pub(super) fn approved(&self, question: &Question<'_>) -> bool {
-        question.apart.approvals
+    pub(super) fn approved(&self, request: &AccessRequest<'_>) -> bool {
+        request.skip.approvals
             || self.approvers.is_empty()
-            || self.approvers.iter().any(|key| question.approved_by(key))
+            || self.approvers.iter().any(|key| request.approved_by(key))
     }
 
     /// Whether every argument is as the grant wants it, approvals apart.

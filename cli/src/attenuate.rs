@@ -55,14 +55,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
 fn wider(widens: &Widens, out: &mut Output) -> Result<Exit, Fault> {
     if out.is_json() {
         let ways: Vec<Value> = widens
-            .ways()
+            .excesses()
             .iter()
             .map(|way| json!({"place": way.place(), "undecided": way.undecided(), "explanation": way.to_string()}))
             .collect();
         out.object(json!({"verdict": "deny", "kind": "widens", "hop": null, "ways": ways}))?;
     } else {
         out.line("deny: widens: the scope is wider than the token that it is derived from")?;
-        for way in widens.ways() {
+        for way in widens.excesses() {
             out.line(&format!("  {way}"))?;
         }
     }

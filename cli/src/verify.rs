@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bailiwick::capability::{
-    Apart, Call, CallNonce, Chain, Facts, Refusal, Risk, Sensitivity, canonical, stock_facts,
+    Call, CallNonce, Chain, Facts, Refusal, Risk, Sensitivity, Skip, canonical, stock_facts,
 };
 use bailiwick::id::Timestamp;
 use serde::de::IgnoredAny;
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
     let verdict = call
         .as_ref()
         .map_err(Clone::clone)
-        .and_then(|call| chain.explain(call, &facts, Apart::default()));
+        .and_then(|call| chain.explain(call, &facts, Skip::default()));
     let stock = match &call {
         Ok(call) if args.facts => Some(stock(call, &facts, chain, nonce.is_some())),
         _ => None,

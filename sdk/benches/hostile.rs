@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bailiwick::capability::{
-    AgentKey, Apart, Authority, Call, Facts, Grant, Held, KeyRing, MAX_MATCHED_BYTES, Mandate,
-    Scope, any, eq, matches, one_of,
+    AgentKey, Authority, Call, Facts, Grant, Held, KeyRing, MAX_MATCHED_BYTES, Mandate, Scope,
+    Skip, any, eq, matches, one_of,
 };
 use common::paired::ratio;
 use common::table::{head, row};
@@ -113,7 +113,7 @@ fn matched(authority: &Authority, floor: &Floor) {
                 || (),
                 |()| {
                     held.chain()
-                        .explain(black_box(&call), &facts, Apart::default())
+                        .explain(black_box(&call), &facts, Skip::default())
                 },
                 || floor.verify(1),
             );

@@ -1,7 +1,7 @@
 //! From the scopes of a case to a token's bytes, and from these to verdicts.
 
 use bailiwick::capability::{
-    AgentKey, Apart, Authority, Call, Chain, KeyRing, Kind, Mandate, MintError, Refusal,
+    AgentKey, Authority, Call, Chain, KeyRing, Kind, Mandate, MintError, Refusal, Skip,
 };
 use bailiwick::id::Timestamp;
 use serde_json::Value;
@@ -143,5 +143,5 @@ fn answer(case: &Case, ask: &Ask, chain: &Result<Chain, Refusal>) -> Answer {
 fn verdict(ask: &Ask, chain: &Chain, now: Timestamp) -> Result<(), Refusal> {
     let tool = ask.tool.as_deref().ok_or_else(nameless)?;
     let call = Call::parse(tool, &ask.args)?;
-    chain.explain(&call, &ask.context.facts(chain, now), Apart::default())
+    chain.explain(&call, &ask.context.facts(chain, now), Skip::default())
 }

@@ -113,10 +113,10 @@ pub(crate) fn wire_beside<B>(blocks: u32, theirs: impl FnMut() -> B) -> f64 {
     let ring = world.ring();
     let verdict = |request: Vec<u8>| {
         let wire = ring.wire_call(black_box(&request)).unwrap();
-        let apart = bailiwick::capability::Apart::default();
+        let skip = bailiwick::capability::Skip::default();
         let verdict = wire
             .chain()
-            .explain(&world.call(), &world.context.facts, apart);
+            .explain(&world.call(), &world.context.facts, skip);
         (verdict.is_ok(), wire, request)
     };
     1.0 / ratio(|| world.request(&world.fresh()), verdict, theirs)
@@ -156,7 +156,7 @@ pub(crate) fn measure(group: &mut BenchmarkGroup<'_, WallTime>, blocks: u32) {
             .explain(
                 &call,
                 &context.facts,
-                bailiwick::capability::Apart::default(),
+                bailiwick::capability::Skip::default(),
             )
             .is_ok()
     };

@@ -7,7 +7,7 @@
 #![no_main]
 
 use bailiwick::capability::{
-    AgentKey, Apart, Call, Facts, Grant, KeyRing, Mandate, MintError, Scope, matches,
+    AgentKey, Call, Facts, Grant, KeyRing, Mandate, MintError, Scope, Skip, matches,
 };
 use bailiwick_fuzz::draft::{change, drafts, sign};
 use bailiwick_fuzz::oracle::MOST;
@@ -78,7 +78,7 @@ fn asked(chain: &bailiwick::capability::Chain, call: &Call, facts: &Facts) {
         .sum();
     let most = [0, 0, 256 * bytes as u64, 0];
     let _ = within(most, "a call", || {
-        chain.explain(call, facts, Apart::default())
+        chain.explain(call, facts, Skip::default())
     });
 }
 

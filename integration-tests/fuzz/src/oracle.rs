@@ -1,6 +1,6 @@
 //! What must hold of whatever is accepted.
 
-use bailiwick::capability::{Apart, Call, Chain, Facts, KeyRing};
+use bailiwick::capability::{Call, Chain, Facts, KeyRing, Skip};
 use bailiwick_integration_tests::forge;
 use bailiwick_integration_tests::random::Rng;
 use bailiwick_integration_tests::stock::{self, Verdict};
@@ -59,12 +59,12 @@ pub fn agree(
     for (call, facts) in calls.iter().chain(&own) {
         let allowed = verdict(&bearer, chain, call, facts);
         // An approval stands in the longer chain only.
-        let apart = Apart {
+        let skip = Skip {
             approvals: true,
             budgets: false,
         };
         for parent in &parents {
-            let before = parent.explain(call, facts, apart);
+            let before = parent.explain(call, facts, skip);
             assert!(
                 !allowed || before.is_ok(),
                 "a parent refuses what its child may: {before:?}\n{}",
@@ -82,7 +82,7 @@ fn prefix(chain: &Chain, blocks: &[SignedBlock]) -> biscuit_auth::format::schema
 
 /// Compares one verdict: whether the call is allowed, and which block refuses it first.
 pub fn verdict(token: &Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> bool {
-    let ours = chain.explain(call, facts, Apart::default());
+    let ours = chain.explain(call, facts, Skip::default());
     let theirs = stock::ask(token, chain, call, facts);
     let same = match (&ours, &theirs) {
         (Ok(()), Verdict::Allow) => true,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use bailiwick::capability::{Apart, Authority, Call, Chain, Facts, KeyRing, PublicKey, to_text};
+use bailiwick::capability::{Authority, Call, Chain, Facts, KeyRing, PublicKey, Skip, to_text};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ fn ask(
     let text = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
     let printed: Value = serde_json::from_str(&text).expect(&said);
-    let ours = chain.explain(call, facts, Apart::default());
+    let ours = chain.explain(call, facts, Skip::default());
     let allowed = printed["verdict"] == "allow";
     assert_eq!(allowed, ours.is_ok(), "{printed} {ours:?}");
     let block = ours.err().and_then(|refusal| refusal.hop());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bailiwick::capability::{
-    Apart, Call, CallNonce, Chain, Facts, KeyRing, Kind, Refusal, from_text,
+    Call, CallNonce, Chain, Facts, KeyRing, Kind, Refusal, Skip, from_text,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -114,6 +114,6 @@ fn ask(made: &Made, path: &str) -> Result<Chain, Refusal> {
         audience: Some(AUDIENCE.to_owned()),
         ..Facts::at(now())
     };
-    chain.explain(&call, &facts, Apart::default())?;
+    chain.explain(&call, &facts, Skip::default())?;
     Ok(chain)
 }

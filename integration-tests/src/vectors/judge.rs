@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick::capability::{
-    Apart, Call, CallNonce, KeyRing, Kind, PublicKey, Refusal, Risk, RootKey, from_text,
-    stock_facts,
+    Call, CallNonce, KeyRing, Kind, PublicKey, Refusal, Risk, RootKey, Skip, from_text, stock_facts,
 };
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Context, Effect, Guard, Presented};
@@ -67,7 +66,7 @@ impl Vector {
     /// asks beside, its state apart.
     fn ask(&self, ring: &KeyRing, presented: Presented<'_>) -> Result<(), Refusal> {
         let (call, facts) = (self.asked()?, self.facts.facts());
-        presented.chain().explain(&call, &facts, Apart::default())?;
+        presented.chain().explain(&call, &facts, Skip::default())?;
         // It started long before the call, so it forgot none that could have been made.
         let started = facts.time.saturating_sub(Duration::from_secs(3600));
         let guard = Guard::builder(ring.clone())

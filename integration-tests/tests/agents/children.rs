@@ -246,6 +246,6 @@ async fn a_helper_whose_scope_names_the_lifetime_of_its_parent_begins_later_too(
     let Err(SpawnError::Widens(widens)) = lead.spawn("worker").scope(longer).await else {
         panic!("it is wider");
     };
-    assert_eq!(widens.ways().len(), 1);
-    assert_eq!(widens.ways()[0].place(), "expires_at");
+    assert_eq!(widens.excesses().len(), 1);
+    assert_eq!(widens.excesses()[0].place(), "expires_at");
 }

@@ -150,7 +150,7 @@ async fn attack_02_a_wider_child_is_refused_with_each_way_named() {
         panic!("wider and allowed")
     };
     let places: Vec<_> = widens
-        .ways()
+        .excesses()
         .iter()
         .map(|way| way.place().to_owned())
         .collect();

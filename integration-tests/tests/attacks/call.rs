@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use bailiwick::capability::{
-    AgentKey, Apart, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Grant, Held,
-    KeyRing, Kind, Mandate, MintError, PublicKey, Quorum, Refusal, Risk, Scope, Sensitivity, eq,
+    AgentKey, ApprovalRequest, Authority, Call, CallNonce, Chain, Facts, Grant, Held, KeyRing,
+    Kind, Mandate, MintError, PublicKey, Quorum, Refusal, Risk, Scope, Sensitivity, Skip, eq,
     one_of, path_under, prefix, range, subset_of,
 };
 use bailiwick::id::Timestamp;
@@ -34,7 +34,7 @@ fn call(capability: &str, args: &Value) -> Call {
 
 fn ask(chain: &Chain, call: &Call, facts: &Facts) -> Verdict {
     chain
-        .explain(call, facts, Apart::default())
+        .explain(call, facts, Skip::default())
         .map_err(|refusal| (refusal.kind(), refusal.hop()))
 }
 

@@ -8,7 +8,7 @@
     reason = "helpers of tests"
 )]
 
-use bailiwick::capability::{AgentKey, Apart, Authority, Chain, KeyRing, Mandate};
+use bailiwick::capability::{AgentKey, Authority, Chain, KeyRing, Mandate, Skip};
 use bailiwick_integration_tests::forge::{self, Forge};
 use bailiwick_integration_tests::random::{Rng, World};
 use bailiwick_integration_tests::stock::{self, Verdict};
@@ -178,7 +178,7 @@ fn a_mutated_block_is_refused_or_means_what_it_says() {
             let bearer = stock::bearer(&chain, &forge::agent(&forged.holder));
             for index in 0..4 {
                 let (call, facts) = world.ask(&mut rng, &chain, index);
-                let ours = chain.explain(&call, &facts, Apart::default());
+                let ours = chain.explain(&call, &facts, Skip::default());
                 let theirs = stock::ask(&bearer, &chain, &call, &facts);
                 let show: Vec<_> = chain.hops().map(|hop| hop.datalog()).collect();
                 assert_eq!(
@@ -189,7 +189,7 @@ fn a_mutated_block_is_refused_or_means_what_it_says() {
                 let before = parent.explain(
                     &call,
                     &facts,
-                    Apart {
+                    Skip {
                         approvals: true,
                         budgets: false,
                     },

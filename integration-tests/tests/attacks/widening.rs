@@ -2,9 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bailiwick::capability::{
-    AgentKey, Apart, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate,
-    MintError, Risk, Scope, UrlPattern, any, at_most, eq, host, hours, matches, minutes, one_of,
-    path_under, prefix, range, subset_of, url,
+    AgentKey, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate,
+    MintError, Risk, Scope, Skip, UrlPattern, any, at_most, eq, host, hours, matches, minutes,
+    one_of, path_under, prefix, range, subset_of, url,
 };
 use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::forge::{self, Forge};
@@ -23,7 +23,7 @@ fn call(capability: &str, args: &Value) -> Call {
 
 fn ask(chain: &Chain, call: &Call, facts: &Facts) -> Verdict {
     chain
-        .explain(call, facts, Apart::default())
+        .explain(call, facts, Skip::default())
         .map_err(|refusal| (refusal.kind(), refusal.hop()))
 }
 

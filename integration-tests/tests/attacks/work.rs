@@ -10,9 +10,9 @@
 use std::sync::Arc;
 
 use bailiwick::capability::{
-    AgentKey, Apart, Call, Constraint, Facts, Grant, Held, KeyRing, Kind, MAX_ARGUMENTS,
-    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, UrlPattern, Work, any, eq, matches, one_of,
-    url, work,
+    AgentKey, Call, Constraint, Facts, Grant, Held, KeyRing, Kind, MAX_ARGUMENTS,
+    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, Skip, UrlPattern, Work, any, eq, matches,
+    one_of, url, work,
 };
 use bailiwick::guard::{Context, Effect, Presented, Revocable};
 use bailiwick_integration_tests::forge::{self, Forge};
@@ -76,7 +76,7 @@ fn attack_12_patterns_that_every_hop_repeats_are_compiled_once() {
     // And asked once, however many blocks ask them.
     let value = "b".repeat(MAX_MATCHED_BYTES);
     let (verdict, done) =
-        counted(|| chain.explain(&asked(&value), &Facts::at(start()), Apart::default()));
+        counted(|| chain.explain(&asked(&value), &Facts::at(start()), Skip::default()));
     assert_eq!(verdict.unwrap_err().kind(), Kind::Argument);
     assert!(done.steps <= 256 * value.len() as u64, "{done:?}");
     assert_eq!(done.patterns, 0);
@@ -159,7 +159,7 @@ fn matching_is_bounded_by_positions_times_bytes() {
     }
     let chain = home.held(&scope).chain().clone();
     let ask = |value: &str| {
-        counted(|| chain.explain(&asked(value), &Facts::at(start()), Apart::default()))
+        counted(|| chain.explain(&asked(value), &Facts::at(start()), Skip::default()))
     };
     let longest = "ab".repeat(MAX_MATCHED_BYTES / 2);
     let (verdict, done) = ask(&longest);
@@ -177,7 +177,7 @@ fn matching_is_bounded_by_positions_times_bytes() {
     let whole = |bytes: usize| {
         let call = asked(&"a".repeat(bytes));
         all.chain()
-            .explain(&call, &Facts::at(start()), Apart::default())
+            .explain(&call, &Facts::at(start()), Skip::default())
     };
     assert!(whole(MAX_MATCHED_BYTES).is_ok() && whole(MAX_MATCHED_BYTES + 1).is_err());
 }

@@ -13,7 +13,7 @@
     reason = "helpers of tests"
 )]
 
-use bailiwick::capability::{Apart, Authority, Call, CallNonce, Chain, Facts, KeyRing, Kind};
+use bailiwick::capability::{Authority, Call, CallNonce, Chain, Facts, KeyRing, Kind, Skip};
 use bailiwick_integration_tests::random::{Grown, Rng, World, grow};
 use bailiwick_integration_tests::stock::{self, Verdict};
 
@@ -72,7 +72,7 @@ impl Count {
         call: &Call,
         facts: &Facts,
     ) -> bool {
-        let ours = chain.explain(call, facts, Apart::default());
+        let ours = chain.explain(call, facts, Skip::default());
         let theirs = stock::ask(token, chain, call, facts);
         let show = || {
             let blocks: Vec<_> = chain.hops().map(|hop| hop.datalog()).collect();
@@ -103,15 +103,15 @@ impl Count {
 
 /// What the child is allowed its parents are; and the hop that is named is the lowest.
 fn narrower(grown: &Grown, call: &Call, facts: &Facts) {
-    let apart = Apart {
+    let skip = Skip {
         approvals: true,
         budgets: false,
     };
-    let verdict = grown.chain.explain(call, facts, apart);
+    let verdict = grown.chain.explain(call, facts, skip);
     let by_prefix: Vec<_> = grown
         .before
         .iter()
-        .map(|chain| chain.explain(call, facts, apart))
+        .map(|chain| chain.explain(call, facts, skip))
         .collect();
     match verdict {
         Ok(()) => assert!(

@@ -136,7 +136,7 @@ fn every_kind_of_refusal_has_a_vector() {
         })
         .collect();
     // `Self::Malformed => "malformed",` and so on.
-    let source = source("capability/refusal.rs");
+    let source = source("capability/value/refusal.rs");
     let names: BTreeSet<String> = source
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""))
@@ -161,20 +161,20 @@ fn source(file: &str) -> String {
 
 /// Where a token or a call is refused, and by which texts no vector is.
 const SOURCES: [&str; 14] = [
-    "capability/wire/read.rs",
-    "capability/keyring.rs",
-    "capability/keyring/verify.rs",
-    "capability/datalog/mod.rs",
-    "capability/datalog/table.rs",
-    "capability/place.rs",
-    "capability/absolute.rs",
-    "capability/constraint.rs",
-    "capability/url_pattern.rs",
-    "capability/held.rs",
-    "capability/compiled.rs",
-    "capability/compiled/caveats.rs",
-    "capability/rule.rs",
-    "capability/explain.rs",
+    "capability/block/wire/read.rs",
+    "capability/token/keyring/mod.rs",
+    "capability/token/keyring/verify.rs",
+    "capability/block/datalog/mod.rs",
+    "capability/block/datalog/table.rs",
+    "capability/token/position.rs",
+    "capability/scope/absolute/mod.rs",
+    "capability/scope/constraint.rs",
+    "capability/value/url_pattern.rs",
+    "capability/token/held.rs",
+    "capability/check/compiled/mod.rs",
+    "capability/check/compiled/caveats.rs",
+    "capability/check/grant.rs",
+    "capability/token/explain.rs",
 ];
 
 const TEXTS_WITHOUT: [(&str, &str); 13] = [

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::denial::Denial;
-use crate::capability::{Apart, Call, Chain, Refusal};
+use crate::capability::{Call, Chain, Refusal, Skip};
 use crate::id::CallId;
 
 /// How long after the verdict a body may still start.
@@ -132,11 +132,11 @@ impl Allowed {
         self.with(name, value)
             .and_then(|call| {
                 // An approval is for one call, so a redirect never has one.
-                let apart = Apart {
+                let skip = Skip {
                     budgets: true,
                     approvals: false,
                 };
-                self.chain.explain(&call, &self.context.facts, apart)
+                self.chain.explain(&call, &self.context.facts, skip)
             })
             .map_err(|refusal| Denial::new(&self.context.agent, self.call.capability(), refusal))
     }

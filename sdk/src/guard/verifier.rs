@@ -17,19 +17,19 @@ use super::replay::ReplaySet;
 use super::revocation::Revocations;
 use super::verdict::{Checked, Presented, Recorder};
 use crate::capability::{
-    Apart, Call, Chain, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, WireCall, by_how_much,
+    Call, Chain, KeyRing, Kind, MAX_CALL_LIFE, PublicKey, Refusal, Skip, WireCall, by_how_much,
 };
 use crate::clock::{Clock, HighWater};
 use crate::id::Timestamp;
 use crate::store::Store;
 
-/// What [`Guard::check`] leaves apart: the ledger and whoever approves are asked later.
-pub(super) const STATE: Apart = Apart {
+/// What [`Guard::check`] skips: the ledger and whoever approves are asked later.
+pub(super) const STATE: Skip = Skip {
     budgets: true,
     approvals: true,
 };
 /// What only the ledger decides.
-pub(super) const LEDGER: Apart = Apart {
+pub(super) const LEDGER: Skip = Skip {
     budgets: true,
     approvals: false,
 };
@@ -153,7 +153,7 @@ impl Guard {
         presented: Presented<'_>,
         call: &Call,
         context: &Context,
-        apart: Apart,
+        skip: Skip,
     ) -> Result<Checked, Refusal> {
         let (chain, facts) = (presented.chain(), &context.facts);
         self.standing(chain, &context.agent, facts.task.as_deref(), facts.time)?;
@@ -165,7 +165,7 @@ impl Guard {
         if !too_long && chain.is_live(facts.time) {
             self.ring.keep(chain);
         }
-        chain.explain(call, facts, apart)?;
+        chain.explain(call, facts, skip)?;
         if too_long {
             let what = format!(
                 "the token lives until {}, now is {}: {} longer than the {} s accepted here",

@@ -29,7 +29,7 @@ pub(super) fn head(run: RunId) -> Key {
     Key::of(["runs", &run.to_string()])
 }
 
-/// Says of a run that it is over. Apart from its head, so that agents that end after the first one
+/// Says of a run that it is over. Skip from its head, so that agents that end after the first one
 /// still find the head as it was.
 pub(super) fn over(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])

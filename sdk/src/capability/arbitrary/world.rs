@@ -10,12 +10,9 @@ use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
 
 use super::{TEXTS, key, keys, value};
-use crate::capability::bounds::{Bounds, Budget, Caveats, Grant, Grants};
-use crate::capability::call::Call;
-use crate::capability::constraint::Constraint;
-use crate::capability::facts::{BudgetKey, Facts, Risk, Sensitivity};
 use crate::capability::keys::PublicKey;
-use crate::capability::reading::Reading;
+use crate::capability::scope::{Bounds, Budget, Caveats, Constraint, Grant, Grants};
+use crate::capability::value::{BudgetKey, Call, Facts, Reading, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 /// Whether the whole text matches; searching would stop at the first alternative that fits.

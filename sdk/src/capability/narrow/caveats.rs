@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Way, cut};
-use crate::capability::bounds::{Bounds, Budget, Caveats, Quorum};
-use crate::capability::words::Plain;
+use super::{Excess, cut};
+use crate::capability::scope::{Bounds, Budget, Caveats, Plain, Quorum};
 
 /// Adds the ways in which what the child says is wider than what the parent says.
-pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
+pub(super) fn excesses(child: &Caveats, parent: &Caveats, found: &mut Vec<Excess>) {
     let sets = [
         ("audience", &child.audience, &parent.audience),
         ("task", &child.task, &parent.task),
@@ -20,7 +19,7 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
         if let (Some(child), Some(parent)) = (child, parent) {
             let more: BTreeSet<_> = child.difference(parent).collect();
             if !more.is_empty() {
-                found.push(Way::new(
+                found.push(Excess::new(
                     name,
                     format!(
                         "{name} is {}",
@@ -34,7 +33,7 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
     // In words only where it is wider: a chain has many parents, and few are.
     let mut most = |place: &str, wider: bool, child: &dyn Display, parent: &dyn Display| {
         if wider {
-            found.push(Way::new(
+            found.push(Excess::new(
                 place,
                 format!("{place} is {child}"),
                 format!("is {parent}"),
@@ -66,7 +65,7 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
             .find(|other| other.capabilities == quorum.capabilities);
         if let Some(stronger) = same.filter(|same| meets(same, quorum) && !meets(quorum, same)) {
             let place = format!("approvals[{index}]");
-            found.push(Way::new(
+            found.push(Excess::new(
                 place,
                 format!("demand is that {quorum}"),
                 format!("is that {stronger}"),
@@ -76,13 +75,13 @@ pub(super) fn ways(child: &Caveats, parent: &Caveats, found: &mut Vec<Way>) {
 }
 
 /// Whether any approvals that meet `strong` meet `weak`.
-pub(crate) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
+pub(super) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
     let elsewhere = strong.of.difference(&weak.of).count();
     usize::from(strong.need).saturating_sub(elsewhere) >= usize::from(weak.need)
 }
 
 /// How a budget is wider than the counter that it restates, or that it restates none.
-pub(super) fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
+pub(super) fn budget_excess(budget: &Budget, parents: &[&Bounds]) -> Option<Excess> {
     let signer = budget.signer?;
     let place = format!("budget.{}", budget.kind);
     let named = || {
@@ -93,7 +92,7 @@ pub(super) fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
     };
     match named().map(|other| other.max).min() {
         Some(max) if budget.max <= max => None,
-        Some(max) => Some(Way::new(
+        Some(max) => Some(Excess::new(
             place,
             format!("budget is {budget}"),
             format!("is at most {max}"),
@@ -107,7 +106,7 @@ pub(super) fn budget_way(budget: &Budget, parents: &[&Bounds]) -> Option<Way> {
                 "budgets are {}: no block before names that one",
                 cut::few(named)
             );
-            Some(Way::new(place, format!("budget is {budget}"), what))
+            Some(Excess::new(place, format!("budget is {budget}"), what))
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use crate::capability::constraint::Constraint;
-use crate::capability::words::either;
+use crate::capability::scope::{Constraint, either};
 
 /// How many of a list are named.
 const NAMED: usize = 10;

@@ -3,23 +3,22 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use super::{Way, cut, union};
-use crate::capability::bounds::Grant;
-use crate::capability::constraint::Constraint;
-use crate::capability::cover::{Cover, cover, satisfies, values};
-use crate::capability::words::Plain;
+use super::cover::{Cover, cover, satisfies, values};
+use super::union::{self, listed};
+use super::{Excess, cut};
+use crate::capability::scope::{Constraint, Grant, Plain};
 
 /// How often one `narrow` looks for a part of a child's grant in one of several grants of a parent.
 pub(super) const MAX_SEARCH: usize = 1 << 16;
 
 /// The ways in which `child` is wider than the union of `allowed`; `left` is how often a part of a grant
 /// may still be looked for.
-pub(super) fn ways(
+pub(super) fn excesses(
     place: impl Fn() -> String,
     child: &Grant,
     allowed: &[Grant],
     left: &Cell<usize>,
-) -> Vec<Way> {
+) -> Vec<Excess> {
     let same: Vec<&Grant> = allowed
         .iter()
         .filter(|grant| grant.capability == child.capability)
@@ -39,7 +38,7 @@ pub(super) fn ways(
             .map(|grant| grant.capability.as_str())
             .collect();
         let parent = format!("grants are of {}", cut::few(names.into_iter().map(Plain)));
-        return vec![Way::new(
+        return vec![Excess::new(
             format!("{}.tool", place()),
             format!("tool is {}", Plain(&child.capability)),
             parent,
@@ -52,26 +51,18 @@ pub(super) fn ways(
             answer => undecided = answer == Cover::Undecided,
         }
     }
-    let mut ways: Vec<Way> = differences(child, nearest)
-        .map(|difference| difference.way(&place))
+    let mut excesses: Vec<Excess> = differences(child, nearest)
+        .map(|difference| difference.excess(&place))
         .collect();
-    for way in &mut ways {
-        way.undecided |= undecided;
+    for excess in &mut excesses {
+        excess.undecided |= undecided;
     }
-    ways
+    excesses
 }
 
 /// Whether one grant of the parent allows all that the child's allows.
-pub(crate) fn covers(child: &Grant, parent: &Grant) -> bool {
+pub(super) fn covers(child: &Grant, parent: &Grant) -> bool {
     child.capability == parent.capability && differences(child, parent).next().is_none()
-}
-
-/// What the grant says about an argument that may be given.
-pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
-    grant
-        .args
-        .get(name)
-        .filter(|one| !matches!(one, Constraint::Absent))
 }
 
 /// One way in which a grant of a child is wider than one of a parent.
@@ -114,26 +105,26 @@ impl Difference<'_> {
     }
 
     /// In words.
-    fn way(&self, place: &impl Fn() -> String) -> Way {
+    fn excess(&self, place: &impl Fn() -> String) -> Excess {
         let at = |name: &str| format!("{}.args.{name}", place());
         let words =
             |name: &str, one: &Constraint| format!("{} {}", Plain(name), cut::constraint(one));
         match self {
-            Self::MayBeLeftOut(name, parent) => Way::new(
+            Self::MayBeLeftOut(name, parent) => Excess::new(
                 at(name),
                 format!("{} may be left out", Plain(name)),
                 words(name, parent),
             ),
-            Self::NotListed(name, child) => Way::new(
+            Self::NotListed(name, child) => Excess::new(
                 at(name),
                 words(name, child),
                 format!("grant does not list {}", Plain(name)),
             ),
             Self::Wider(name, child, parent, undecided) => {
                 let child = wider_part(child, parent);
-                let mut way = Way::new(at(name), words(name, &child), words(name, parent));
-                way.undecided = *undecided;
-                way
+                let mut excess = Excess::new(at(name), words(name, &child), words(name, parent));
+                excess.undecided = *undecided;
+                excess
             }
             Self::Approval(child, parent) => {
                 let says = match child.approvers.is_empty() {
@@ -141,7 +132,7 @@ impl Difference<'_> {
                     false => format!("grant asks approval by {}", cut::few(&child.approvers)),
                 };
                 let may = format!("asks approval by {}", cut::few(&parent.approvers));
-                Way::new(format!("{}.approved_by", place()), says, may)
+                Excess::new(format!("{}.approved_by", place()), says, may)
             }
         }
     }

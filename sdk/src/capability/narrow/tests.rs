@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::capability::arbitrary::{allowed, key, now, related, world};
-use crate::capability::bounds::{Budget, Grant, Quorum};
-use crate::capability::constraint::Constraint;
-use crate::capability::{
-    Atom, Decimal, Scope, UrlPattern, any, at_least, at_most, eq, host, hours, matches, minutes,
-    one_of, path_under, prefix, range, subset_of, url,
+use crate::capability::scope::{Budget, Constraint, Grant, Quorum};
+use crate::capability::scope::{
+    Scope, any, at_least, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix,
+    range, subset_of, url,
 };
+use crate::capability::value::{Atom, Decimal, UrlPattern};
 
 fn one(constraint: Constraint) -> Bounds {
     grants([Grant::new("t").arg("x", constraint)])
@@ -25,9 +25,9 @@ fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
     match narrow(parents, child) {
         Ok(()) => Vec::new(),
         Err(widens) => widens
-            .ways()
+            .excesses()
             .iter()
-            .map(|way| way.place().to_owned())
+            .map(|excess| excess.place().to_owned())
             .collect(),
     }
 }
@@ -36,13 +36,13 @@ fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
 fn inside(child: Constraint, parent: Constraint) -> Option<bool> {
     match narrow(&[&one(parent)], &one(child)) {
         Ok(()) => Some(true),
-        Err(widens) if widens.ways()[0].undecided() => None,
+        Err(widens) if widens.excesses()[0].undecided() => None,
         Err(_) => Some(false),
     }
 }
 
 fn networks<const N: usize>(texts: [&str; N]) -> Constraint {
-    crate::capability::cidr(texts.map(|text| text.parse().unwrap()))
+    crate::capability::scope::cidr(texts.map(|text| text.parse().unwrap()))
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn several_grants_of_a_parent_share_a_child_s() {
     ]);
     assert!(narrow(&[&parent], &one(one_of(["a", "/c/d"]))).is_ok());
     let widens = narrow(&[&parent], &one(one_of(["a", "/c/d", "e"]))).unwrap_err();
-    assert_eq!(widens.ways().len(), 1);
+    assert_eq!(widens.excesses().len(), 1);
     let roots = grants([
         Grant::new("t").arg("x", path_under("/a")),
         Grant::new("t").arg("x", path_under("/b")),
@@ -266,8 +266,8 @@ fn each_caveat_is_compared() {
             .step("p")
             .dataset("p")
             .taint(["p", "q"])
-            .max_risk(crate::capability::Risk::Medium)
-            .max_sensitivity(crate::capability::Sensitivity::Internal)
+            .max_risk(crate::capability::value::Risk::Medium)
+            .max_sensitivity(crate::capability::value::Sensitivity::Internal)
             .max_depth(2)
             .budget(Budget::new("calls", 5).shared("x").set_by(key(0)))
             .quorum(quorum(2, &[0, 1]))
@@ -288,9 +288,12 @@ fn each_caveat_is_compared() {
         (bare().dataset("z"), "dataset"),
         (bare().taint("z"), "taint"),
         (bare().taint(Vec::<String>::new()), ""),
-        (bare().max_risk(crate::capability::Risk::High), "max_risk"),
         (
-            bare().max_sensitivity(crate::capability::Sensitivity::Restricted),
+            bare().max_risk(crate::capability::value::Risk::High),
+            "max_risk",
+        ),
+        (
+            bare().max_sensitivity(crate::capability::value::Sensitivity::Restricted),
             "max_sensitivity",
         ),
         (bare().max_depth(3), "max_depth"),
@@ -449,12 +452,12 @@ fn each_part_of_a_url_is_asked() {
 fn a_way_says_what_is_too_much_and_what_there_is() {
     let (parent, child) = (one(one_of(["a", "b"])), one(one_of(["a", "c"])));
     let widens = narrow(&[&parent], &child).unwrap_err();
-    let [way] = widens.ways() else {
-        panic!("one way: {widens}");
+    let [excess] = widens.excesses() else {
+        panic!("one excess: {widens}");
     };
-    assert_eq!(way.place(), "grants[0].args.x");
-    assert_eq!(way.child(), "x is \"c\"");
-    assert_eq!(way.parent(), "x is \"a\" or \"b\"");
+    assert_eq!(excess.place(), "grants[0].args.x");
+    assert_eq!(excess.child(), "x is \"c\"");
+    assert_eq!(excess.parent(), "x is \"a\" or \"b\"");
     let depth = |most, hop| Widens::depth(most, hop).to_string();
     assert!(depth(1, 2).contains("does not grant `agent.spawn`"));
     assert!(!depth(1, 3).contains("agent.spawn"));
@@ -474,7 +477,7 @@ fn a_grant_is_looked_for_in_several_by_1024_parts_of_an_argument_at_most() {
     // What both grants allow of `y` is no matter.
     assert_eq!(narrow(&[&parent], &child(1024, 33)), Ok(()));
     let widens = narrow(&[&parent], &child(1025, 1)).unwrap_err();
-    assert!(widens.ways().iter().all(Way::undecided), "{widens}");
+    assert!(widens.excesses().iter().all(Excess::undecided), "{widens}");
 }
 
 /// Whether the child is inside the union of grants of one argument; `None` where that is not decided.
@@ -482,7 +485,7 @@ fn together<const N: usize>(child: Constraint, parents: [Constraint; N]) -> Opti
     let parent = grants(parents.map(|one| Grant::new("t").arg("x", one)));
     match narrow(&[&parent], &one(child)) {
         Ok(()) => Some(true),
-        Err(widens) if widens.ways().iter().all(Way::undecided) => None,
+        Err(widens) if widens.excesses().iter().all(Excess::undecided) => None,
         Err(_) => Some(false),
     }
 }
@@ -585,7 +588,7 @@ fn the_parts_of_several_arguments_are_chosen_together() {
     let child = grants([quarter(range(0, 9), range(0, 9))]);
     assert_eq!(narrow(&[&grants(all.clone())], &child), Ok(()));
     let widens = narrow(&[&grants(all.into_iter().take(3))], &child).unwrap_err();
-    assert!(!widens.ways().iter().any(Way::undecided), "{widens}");
+    assert!(!widens.excesses().iter().any(Excess::undecided), "{widens}");
 
     // Both approvers of the child, each in a grant of its own; an argument that only one may leave out.
     let by = |keys: Vec<_>| Grant::new("t").arg("x", any()).approved_by(keys);

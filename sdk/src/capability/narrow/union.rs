@@ -9,16 +9,10 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
-use crate::capability::atom::Atom;
-use crate::capability::bounds::Grant;
-use crate::capability::cidr::Cidr;
-use crate::capability::constraint::Constraint;
-use crate::capability::cover::{Cover, cover, reads_text, values};
-use crate::capability::decimal::Decimal;
+use super::cover::{Cover, cover, reads_text, values};
 use crate::capability::keys::PublicKey;
-use crate::capability::url_pattern::UrlPattern;
-
-use super::grants::listed;
+use crate::capability::scope::{Constraint, Grant};
+use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
 /// The most parts of one argument, and the most choices of parts that differ in who allows them.
 const MAX_PARTS: usize = 1024;
@@ -262,4 +256,12 @@ fn urls(pattern: &UrlPattern) -> Option<Vec<Constraint>> {
         }
     }
     Some(parts)
+}
+
+/// What the grant says about an argument that may be given.
+pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
+    grant
+        .args
+        .get(name)
+        .filter(|one| !matches!(one, Constraint::Absent))
 }

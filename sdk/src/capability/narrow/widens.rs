@@ -10,12 +10,12 @@ const SHOWN: usize = 64;
 /// Every way in which a child is wider than the chain that it is derived from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widens {
-    ways: Vec<Way>,
+    excesses: Vec<Excess>,
 }
 
-/// One way in which a child is wider.
+/// One respect in which a child exceeds what its parents allow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way {
+pub struct Excess {
     place: String,
     child: String,
     parent: String,
@@ -23,13 +23,13 @@ pub struct Way {
 }
 
 impl Widens {
-    pub(super) const fn new(ways: Vec<Way>) -> Self {
-        Self { ways }
+    pub(super) const fn new(excesses: Vec<Excess>) -> Self {
+        Self { excesses }
     }
 
     /// These ways and those of `other`.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        self.ways.extend(other.ways);
+        self.excesses.extend(other.excesses);
         self
     }
 
@@ -42,17 +42,17 @@ impl Widens {
         } else {
             format!("the token ends at {most} hops")
         };
-        Self::new(vec![Way::new("max_depth", format!("hop {hop}"), parent)])
+        Self::new(vec![Excess::new("max_depth", format!("hop {hop}"), parent)])
     }
 
     /// The ways, grants first; there is at least one.
     #[must_use]
-    pub fn ways(&self) -> &[Way] {
-        &self.ways
+    pub fn excesses(&self) -> &[Excess] {
+        &self.excesses
     }
 }
 
-impl Way {
+impl Excess {
     pub(super) fn new(
         place: impl Into<String>,
         child: impl Into<String>,
@@ -91,7 +91,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             place,
@@ -109,9 +109,9 @@ impl fmt::Display for Way {
 
 impl fmt::Display for Widens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.ways.iter().take(SHOWN);
+        let shown = self.excesses.iter().take(SHOWN);
         let mut lines: Vec<String> = shown.map(ToString::to_string).collect();
-        let left = self.ways.len() - lines.len();
+        let left = self.excesses.len() - lines.len();
         if left > 0 {
             lines.push(format!("… and {} ways more", cut::grouped(left)));
         }

@@ -1,0 +1,9 @@
+//! Does one block allow this call? Bounds compiled, and asked.
+
+mod compiled;
+mod grant;
+mod request;
+
+pub(super) use compiled::CompiledBounds;
+pub use request::Skip;
+pub(super) use request::{AccessRequest, Approved};

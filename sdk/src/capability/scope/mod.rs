@@ -1,0 +1,23 @@
+//! What is asked for, and what is allowed? Scopes as people write them, and the bounds they become.
+
+mod absolute;
+mod alternatives;
+mod bounds;
+mod builder;
+mod constraint;
+mod constructors;
+mod display;
+mod written;
+
+pub(super) use absolute::{MAX_QUORUM, profile_fault};
+pub(super) use alternatives::{MAX_GRANTS, split};
+pub(super) use bounds::patterns;
+pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
+pub use builder::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
+pub use constraint::Constraint;
+pub(super) use constraint::{strip_slash, wrap_pattern};
+pub use constructors::{
+    Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
+    range, subset_of, url,
+};
+pub(super) use display::{Plain, either};

@@ -1,0 +1,210 @@
+//! Constraints as they are written: `"any"`, `{"path_under": "/srv"}`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::place::Place;
+use super::{DECIMAL, HASH};
+use crate::capability::scope::{
+    absolute::empty_fault,
+    builder::ScopeError,
+    constraint::{Constraint, with_slash},
+};
+use crate::capability::value::{Atom, Decimal, UrlPattern};
+use crate::id::hex;
+
+const WORDS: [&str; 2] = ["any", "absent"];
+const KINDS: [&str; 10] = [
+    "eq",
+    "one_of",
+    "prefix",
+    "range",
+    "subset_of",
+    "path_under",
+    "url",
+    "host",
+    "cidr",
+    "matches",
+];
+
+pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
+    if let Value::String(word) = place.value {
+        return match word.as_str() {
+            "any" => Ok(Constraint::Any),
+            "absent" => Ok(Constraint::Absent),
+            kind if KINDS.contains(&kind) => Err(place.fault(format!(
+                "`{kind}` is written with its value: {{\"{kind}\": …}}"
+            ))),
+            other => Err(place.unknown(
+                "constraint",
+                other,
+                &WORDS.iter().chain(&KINDS).copied().collect::<Vec<_>>(),
+            )),
+        };
+    }
+    let object =
+        place.object("a constraint (`any`, `absent`, or an object such as {\"eq\": …})")?;
+    let mut members = object.iter();
+    let (Some((kind, value)), None) = (members.next(), members.next()) else {
+        let names: Vec<_> = object.keys().map(|key| format!("`{key}`")).collect();
+        let names = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        return Err(place.fault(format!(
+            "a constraint is an object with one key, this one has {names}"
+        )));
+    };
+    let inner = place.member(kind, value);
+    let constraint = match kind.as_str() {
+        "eq" => Constraint::Eq(atom(&inner)?),
+        "one_of" => Constraint::OneOf(atoms(&inner)?),
+        "subset_of" => Constraint::SubsetOf(atoms(&inner)?),
+        "prefix" => Constraint::Prefix(inner.texts()?),
+        "range" => range(&inner)?,
+        "path_under" => Constraint::PathUnder(slashed(&inner)?),
+        "url" => Constraint::Url(url(&inner)?),
+        "host" => Constraint::Host(inner.texts()?),
+        "cidr" => Constraint::Cidr(networks(&inner)?),
+        "matches" => Constraint::Matches(inner.texts()?),
+        word if WORDS.contains(&word) => {
+            return Err(place.fault(format!("`{word}` is written as a bare string: \"{word}\"")));
+        }
+        other => return Err(place.unknown("constraint", other, &KINDS)),
+    };
+    // What allows nothing, and what limits nothing, is known without the rest of the scope.
+    let open = Constraint::Range {
+        min: None,
+        max: None,
+    };
+    let limits = constraint != open && constraint != Constraint::Url(UrlPattern::default());
+    let fault = match limits {
+        true => empty_fault(&constraint),
+        false => constraint.fault(),
+    };
+    fault.map_or(Ok(constraint), |what| Err(place.fault(what)))
+}
+
+fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
+    if let Some(stand_in) = stand_in(place)? {
+        return Ok(stand_in);
+    }
+    let atom = Atom::of(place.value).ok_or_else(|| match place.value {
+        Value::Null => place
+            .fault("null is not a value; write `absent` for an argument that must not be given"),
+        _ => place.fault("the value is nested too deep, or holds an integer of more than 64 bits"),
+    })?;
+    match hidden_stand_in(place.value) {
+        None => Ok(atom),
+        Some(name) => Err(place.fault(format!(
+            "`{name}` stands for a whole value and not for a part of one; write the whole value by its hash, {{\"{HASH}\": …}}"
+        ))),
+    }
+}
+
+/// The value that `{"$sha256": …}` or `{"$decimal": …}` stands for; `None` of anything else.
+fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
+    let Some(object) = place.value.as_object() else {
+        return Ok(None);
+    };
+    let Some(name) = [HASH, DECIMAL]
+        .into_iter()
+        .find(|name| object.contains_key(*name))
+    else {
+        return Ok(None);
+    };
+    let only = [name];
+    let field = place.fields(&only)?;
+    let Some(inner) = field(name) else {
+        return Ok(None);
+    };
+    if name == DECIMAL {
+        return inner.parse("a number as a string").map(Atom::Num).map(Some);
+    }
+    let text = inner.text("a hash as a string")?;
+    let hash = hex::read(text)
+        .ok_or_else(|| inner.fault("a hash is written as 64 hexadecimal digits in lower case"))?;
+    Ok(Some(Atom::Hash(hash)))
+}
+
+/// The stand-in that is part of a value, where it would be compared as the object that it is.
+fn hidden_stand_in(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Array(items) => items.iter().find_map(hidden_stand_in),
+        Value::Object(members) => [HASH, DECIMAL]
+            .into_iter()
+            .find(|name| members.contains_key(*name))
+            .or_else(|| members.values().find_map(hidden_stand_in)),
+        _ => None,
+    }
+}
+
+fn atoms(place: &Place<'_>) -> Result<BTreeSet<Atom>, ScopeError> {
+    place.list("a list of values")?.iter().map(atom).collect()
+}
+
+fn range(place: &Place<'_>) -> Result<Constraint, ScopeError> {
+    let field = place.fields(&["min", "max"])?;
+    let number = |name: &str| field(name).map(|place| decimal(&place)).transpose();
+    Ok(Constraint::Range {
+        min: number("min")?,
+        max: number("max")?,
+    })
+}
+
+fn decimal(place: &Place<'_>) -> Result<Decimal, ScopeError> {
+    if let Some(Atom::Num(number)) = stand_in(place)? {
+        return Ok(number);
+    }
+    let Value::Number(number) = place.value else {
+        return Err(place.fault("a number is expected here"));
+    };
+    Decimal::of(number).ok_or_else(|| {
+        place.fault(format!(
+            "`{number}` does not fit a number of six decimals up to 9223372036854.775807"
+        ))
+    })
+}
+
+fn slashed(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
+    Ok(place.texts()?.into_iter().map(with_slash).collect())
+}
+
+fn url(place: &Place<'_>) -> Result<UrlPattern, ScopeError> {
+    let field = place.fields(&["schemes", "hosts", "ports", "paths"])?;
+    let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
+    Ok(UrlPattern {
+        schemes: texts("schemes")?,
+        hosts: texts("hosts")?,
+        ports: field("ports").map(|place| ports(&place)).transpose()?,
+        paths: field("paths").map(|place| slashed(&place)).transpose()?,
+    })
+}
+
+fn ports(place: &Place<'_>) -> Result<BTreeSet<u16>, ScopeError> {
+    let port = |place: &Place<'_>| {
+        let number = place.integer(u64::from(u16::MAX))?;
+        u16::try_from(number).map_err(|error| place.fault(error.to_string()))
+    };
+    match place.value {
+        Value::Number(_) => Ok(BTreeSet::from([port(place)?])),
+        _ => place
+            .list("a port or a list of ports")?
+            .iter()
+            .map(port)
+            .collect(),
+    }
+}
+
+fn networks(place: &Place<'_>) -> Result<BTreeSet<crate::capability::value::Cidr>, ScopeError> {
+    match place.value {
+        Value::String(_) => Ok(BTreeSet::from([place.parse("a network")?])),
+        _ => place
+            .list("a network or a list of networks")?
+            .iter()
+            .map(|item| item.parse("a network"))
+            .collect(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The written form of a scope, JSON or TOML, as it is reviewed in pull requests.
+//!
+//! Reading is strict: a field, constraint, unit or level that is not known is an error that names
+//! its place. Nothing is ever ignored, since what is ignored is a limit that does not hold.
+//!
+//! ```
+//! use bailiwick::capability::Scope;
+//!
+//! let scope = Scope::from_json(r#"{
+//!   "grants": [ { "tool": "fs.read", "args": { "path": {"path_under": "/srv/docs"} } } ],
+//!   "expires_in": "10m"
+//! }"#)?;
+//! let error = Scope::from_json(r#"{ "grants": [ { "tool": "fs.read", "arg": {} } ] }"#);
+//! assert!(error.unwrap_err().to_string().starts_with("grants[0]: unknown field `arg`"));
+//! # Ok::<(), bailiwick::capability::ScopeError>(())
+//! ```
+
+mod constraint;
+mod lifetime;
+mod place;
+mod scope;
+mod strict;
+#[cfg(feature = "toml")]
+mod toml;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use super::bounds::Bounds;
+use super::builder::{Scope, ScopeError};
+use crate::capability::value::canonical;
+
+/// The one member of an object that stands for a value by the SHA-256 of its canonical JSON.
+const HASH: &str = "$sha256";
+/// The one member of an object that stands for a number that no JSON number holds exactly.
+const DECIMAL: &str = "$decimal";
+
+impl Scope {
+    /// Reads the written form in JSON. A key that stands twice in one object is an error.
+    ///
+    /// # Errors
+    ///
+    /// Names the place and what is wrong there.
+    pub fn from_json(text: &str) -> Result<Self, ScopeError> {
+        let value =
+            canonical::read(text).map_err(|error| ScopeError::new("scope", error.to_string()))?;
+        Self::from_value(&value)
+    }
+
+    /// Reads the written form in TOML, which has the fields of the JSON form.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::from_json`].
+    #[cfg(feature = "toml")]
+    pub fn from_toml(text: &str) -> Result<Self, ScopeError> {
+        Self::from_value(&toml::value(text)?)
+    }
+
+    /// Reads the written form from JSON that is parsed already. A key that stood twice in the text
+    /// is lost by then: where there is text, use [`Scope::from_json`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::from_json`].
+    pub fn from_value(value: &Value) -> Result<Self, ScopeError> {
+        scope::read(&place::Place::root(value))
+    }
+
+    /// The written form, which [`Scope::from_value`] reads back.
+    ///
+    /// A lifetime is written in whole seconds, rounded down. An array, an object, or a number of
+    /// more than six decimals in `eq`, `one_of` or `subset_of` is written `{"$sha256": "…"}`: the
+    /// scope keeps no more of it. A [`Decimal`](crate::capability::Decimal) that no JSON number
+    /// holds exactly is written `{"$decimal": "…"}`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        write::scope(self)
+    }
+}
+
+impl Bounds {
+    /// The written form in absolute terms (`expires_at`), which [`Scope::from_value`] reads back.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        write::bounds(self)
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    /// As [`Scope::from_json`]: a key that stands twice in one object is an error, and so is nesting
+    /// that is too deep, whatever the format is.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let strict::Strict(value) = strict::Strict::deserialize(deserializer)?;
+        canonical::check(&value).map_err(de::Error::custom)?;
+        Self::from_value(&value).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,238 @@
+//! Reads the fields of a scope.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::place::Place;
+use super::{constraint, lifetime};
+use crate::capability::keys::PublicKey;
+use crate::capability::scope::{
+    absolute::NAMES_NOTHING,
+    bounds::{Budget, Grant, Grants, Quorum},
+    builder::{ASKS_NO_KEY, Expiry, Scope, ScopeError},
+};
+use crate::capability::value::{Risk, Sensitivity};
+
+const FIELDS: [&str; 14] = [
+    "grants",
+    "not_before",
+    "expires_in",
+    "expires_at",
+    "audience",
+    "task",
+    "step",
+    "dataset",
+    "taint",
+    "max_risk",
+    "max_sensitivity",
+    "max_depth",
+    "budget",
+    "approvals",
+];
+
+pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
+    let field = place.fields(&FIELDS)?;
+    let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
+    let names = |name: &str| field(name).map(|place| names(&place)).transpose();
+    let grants = field("grants").ok_or_else(|| {
+        place.fault(
+            "`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all",
+        )
+    })?;
+    Ok(Scope {
+        grants: self::grants(&grants)?,
+        not_before: field("not_before")
+            .map(|place| place.parse("a time in RFC 3339"))
+            .transpose()?,
+        expires: expiry(field("expires_in"), field("expires_at"))?,
+        audience: names("audience")?,
+        task: names("task")?,
+        step: names("step")?,
+        dataset: texts("dataset")?,
+        risk: field("max_risk")
+            .map(|place| level(&place, "risk", Risk::ALL, Risk::name))
+            .transpose()?,
+        sensitivity: field("max_sensitivity")
+            .map(|place| level(&place, "sensitivity", Sensitivity::ALL, Sensitivity::name))
+            .transpose()?,
+        taint: texts("taint")?,
+        depth: field("max_depth").map(|place| depth(&place)).transpose()?,
+        budgets: field("budget").map_or(Ok(Vec::new()), |place| budgets(&place))?,
+        quorums: match field("approvals") {
+            Some(place) => {
+                let entries = place.list("a list of approvals")?;
+                if entries.is_empty() {
+                    return Err(place.fault(ASKS_NOTHING));
+                }
+                entries.iter().map(quorum).collect::<Result<_, _>>()?
+            }
+            None => Vec::new(),
+        },
+    })
+}
+
+const ASKS_NOTHING: &str = "an empty list asks for no approval; leave it out, or write one";
+const LIMITS_NOTHING: &str =
+    "nothing is limited here; leave it out, or write the most that may be used";
+
+/// One name or a list of them, of which there is at least one.
+fn names(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
+    let names = place.texts()?;
+    match names.is_empty() {
+        true => Err(place.fault(NAMES_NOTHING)),
+        false => Ok(names),
+    }
+}
+
+fn level<T: Copy>(
+    place: &Place<'_>,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, ScopeError> {
+    let word = place.text(&format!("a {what}"))?;
+    let names: Vec<_> = all.iter().map(|level| name(*level)).collect();
+    let found = all.iter().find(|level| name(**level) == word);
+    found
+        .copied()
+        .ok_or_else(|| place.unknown(what, word, &names))
+}
+
+fn depth(place: &Place<'_>) -> Result<u32, ScopeError> {
+    let hops = place.integer(u64::from(u32::MAX))?;
+    u32::try_from(hops).map_err(|error| place.fault(error.to_string()))
+}
+
+fn expiry(life: Option<Place<'_>>, end: Option<Place<'_>>) -> Result<Option<Expiry>, ScopeError> {
+    match (life, end) {
+        (None, None) => Ok(None),
+        (Some(life), None) => {
+            let text = life.text("a lifetime such as \"10m\", with its unit,")?;
+            lifetime::read(text)
+                .map(|life| Some(Expiry::In(life)))
+                .map_err(|what| life.fault(what))
+        }
+        (None, Some(end)) => end
+            .parse("a time in RFC 3339")
+            .map(|end| Some(Expiry::At(end))),
+        (Some(_), Some(end)) => {
+            Err(end.fault("a scope has `expires_in` or `expires_at`, not both"))
+        }
+    }
+}
+
+fn grants(place: &Place<'_>) -> Result<Grants, ScopeError> {
+    match place.value {
+        Value::String(word) if word == "inherit" => Ok(Grants::Inherit),
+        Value::String(word) => Err(place.fault(format!(
+            "`{word}` is neither a list of grants nor \"inherit\""
+        ))),
+        _ => Ok(Grants::Only(
+            place
+                .list("a list of grants or \"inherit\"")?
+                .iter()
+                .map(grant)
+                .collect::<Result<_, _>>()?,
+        )),
+    }
+}
+
+fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
+    let field = place.fields(&["tool", "args", "approved_by"])?;
+    let tool = field("tool")
+        .ok_or_else(|| place.fault("`tool` is missing, the capability that is granted"))?;
+    let mut grant = Grant::new(tool.text("the name of a capability")?);
+    if let Some(args) = field("args") {
+        for (name, value) in args.object("an object with a constraint for each argument")? {
+            grant = grant.arg(name, constraint::read(&args.member(name, value))?);
+        }
+    }
+    match field("approved_by") {
+        Some(place) => Ok(grant.approved_by(keys(&place)?)),
+        None => Ok(grant),
+    }
+}
+
+/// One public key or a list of them, of which there is at least one.
+fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
+    match place.value {
+        Value::String(_) => Ok(BTreeSet::from([place.parse("a public key")?])),
+        _ => {
+            let items = place.list("a public key or a list of them")?;
+            if items.is_empty() {
+                return Err(place.fault(ASKS_NO_KEY));
+            }
+            let keys: BTreeSet<_> = items
+                .iter()
+                .map(|key| key.parse("a public key"))
+                .collect::<Result<_, _>>()?;
+            // Two of n approvers are not two if one of them is written twice.
+            if keys.len() < items.len() {
+                Err(place.fault("a key is written twice"))
+            } else {
+                Ok(keys)
+            }
+        }
+    }
+}
+
+/// An object from what is counted to one limit or a list of them.
+fn budgets(place: &Place<'_>) -> Result<Vec<Budget>, ScopeError> {
+    let mut budgets = Vec::new();
+    let kinds = place.object("an object from what is counted to the most of it")?;
+    if kinds.is_empty() {
+        return Err(place.fault(LIMITS_NOTHING));
+    }
+    for (kind, value) in kinds {
+        let limits = place.member(kind, value);
+        match value {
+            Value::Array(items) if items.is_empty() => {
+                return Err(limits.fault(LIMITS_NOTHING));
+            }
+            Value::Array(_) => {
+                for limit in limits.list("a list of limits")? {
+                    budgets.push(budget(kind, &limit)?);
+                }
+            }
+            _ => budgets.push(budget(kind, &limits)?),
+        }
+    }
+    Ok(budgets)
+}
+
+fn budget(kind: &str, place: &Place<'_>) -> Result<Budget, ScopeError> {
+    const MOST: u64 = i64::MAX.unsigned_abs();
+    if !place.value.is_object() {
+        return Ok(Budget::new(kind, place.integer(MOST)?));
+    }
+    let field = place.fields(&["max", "shared", "set_by"])?;
+    let max =
+        field("max").ok_or_else(|| place.fault("`max` is missing, the most that may be used"))?;
+    let mut budget = Budget::new(kind, max.integer(MOST)?);
+    if let Some(label) = field("shared") {
+        budget = budget.shared(label.text("the name of a counter")?);
+    }
+    if let Some(signer) = field("set_by") {
+        budget = budget.set_by(signer.parse("a public key")?);
+    }
+    Ok(budget)
+}
+
+fn quorum(place: &Place<'_>) -> Result<Quorum, ScopeError> {
+    let field = place.fields(&["tools", "need", "of"])?;
+    let needed =
+        |name: &str| field(name).ok_or_else(|| place.fault(format!("`{name}` is missing")));
+    let need = needed("need")?;
+    let count = need.integer(5)?;
+    let count = u8::try_from(count).map_err(|error| need.fault(error.to_string()))?;
+    if count == 0 {
+        return Err(need.fault("0 asks for no approval; write how many of the keys must approve"));
+    }
+    let tools = needed("tools")?;
+    let names = tools.texts()?;
+    if names.is_empty() {
+        return Err(tools.fault(ASKS_NOTHING));
+    }
+    Ok(Quorum::new(names, count, keys(&needed("of")?)?))
+}

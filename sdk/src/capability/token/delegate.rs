@@ -1,0 +1,197 @@
+//! A chain delegated and renewed by its holder.
+
+use std::sync::Arc;
+
+use super::chain::Chain;
+use super::held::Held;
+use super::link::{Draft, Link};
+use super::mint::{MintError, finish, fits, later, size};
+use super::position::role_fits;
+use crate::capability::block::{Block, HopBlock};
+use crate::capability::keys::PublicKey;
+use crate::capability::narrow::{Widens, narrow};
+use crate::capability::scope::{Bounds, Scope};
+use crate::id::Timestamp;
+
+impl Held {
+    /// Derives a token for the holder of `to`: the same authority or less, in the role `role`.
+    ///
+    /// A scope without an expiry ends with this token, at the latest after
+    /// [`DEFAULT_LIFETIME`](crate::capability::DEFAULT_LIFETIME). So does one with a lifetime that is
+    /// no longer than the one that this token's own scope asked for, however much of that is over. A
+    /// token that was read from bytes does not say what its scope asked for: under it a lifetime that
+    /// goes past its end is wider.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Widens`] lists each way in which `scope` is wider than this token; nothing else is
+    /// narrowed silently. The others as for [`Authority::mint`](crate::capability::Authority::mint).
+    pub fn delegate(
+        &self,
+        role: &str,
+        scope: &Scope,
+        to: PublicKey,
+        now: Timestamp,
+    ) -> Result<Chain, MintError> {
+        fits(scope)?;
+        let whole = self.chain.whole();
+        let bounds = scope.at_within(now, self.chain.expires(), whole)?;
+        let hop = self.chain.depth() + 1;
+        let parents: Vec<&Bounds> = self.chain.bounds().collect();
+        let depths = parents.iter().filter_map(|parent| parent.caveats.depth);
+        let most = depths.min().filter(|most| *most < hop);
+        let deeper = most.map(|most| Widens::depth(most, hop));
+        let placed = bounds.clone().placed(hop, self.key.public(), to);
+        let draft = self.draft(role, None, placed)?;
+        match (narrow(&parents, &bounds), deeper) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(widens)) | (Err(widens), None) => return Err(widens.into()),
+            (Err(widens), Some(deeper)) => return Err(widens.and(deeper).into()),
+        }
+        let chain = self.append(draft, to)?;
+        Ok(chain.living(Some(scope.whole(now, whole))))
+    }
+
+    /// Appends a hop without asking whether it is narrower, as foreign software could.
+    ///
+    /// It widens nothing, because verification asks every block; it is here so that tests and
+    /// `simulate --raw` can show that.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Profile`] where the token would not be in profile.
+    pub fn danger_append(
+        &self,
+        role: &str,
+        scope: &Scope,
+        to: PublicKey,
+        now: Timestamp,
+    ) -> Result<Chain, MintError> {
+        fits(scope)?;
+        let bounds = scope
+            .at(now)?
+            .placed(self.chain.depth() + 1, self.key.public(), to);
+        self.append(self.draft(role, None, bounds)?, to)
+    }
+
+    /// Signs the last hop of `child` again with a later expiry, for a fresh key of the child.
+    ///
+    /// `decision` names the decision that allowed it and stays in the token. The old chain must be
+    /// revoked once the new one is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Profile`] when this token did not sign that hop, or `expires` is past this
+    /// token's own expiry or the chain's end.
+    pub fn renew(
+        &self,
+        child: &Chain,
+        expires: Timestamp,
+        decision: &str,
+        to: PublicKey,
+    ) -> Result<Chain, MintError> {
+        let (last, before) = child
+            .links()
+            .split_last()
+            .map_or((None, child.links()), |(last, before)| (Some(last), before));
+        let Some(Block::Hop(hop)) = last.map(|link| &link.block) else {
+            return Err(MintError::Profile(
+                "only a hop can be renewed by its delegator".to_owned(),
+            ));
+        };
+        let theirs = before.last().map(|link| link.signed.next_key);
+        let (lineage, depth) = (
+            child.lineage() == self.chain.lineage(),
+            child.depth() == self.chain.depth() + 1,
+        );
+        // After this token was renewed itself its key is new, so the hop counts as its own by place.
+        if !lineage || !depth || (theirs != Some(self.key.public()) && !self.succeeds(before)) {
+            return Err(MintError::Profile(
+                "the hop was signed by another holder; only its delegator renews it".to_owned(),
+            ));
+        }
+        let mut bounds = hop.bounds.clone();
+        let limit = self.chain.expires().min(self.chain.ends());
+        bounds.caveats.expires = later(bounds.caveats.expires, expires, limit)?;
+        let renewed = self.sign_hop(&hop.role, Some(decision.to_owned()), bounds, to)?;
+        Ok(renewed.living(child.whole()))
+    }
+
+    /// Signs a hop that was signed before, where it is no wider than this token.
+    pub(super) fn sign_hop(
+        &self,
+        role: &str,
+        decision: Option<String>,
+        bounds: Bounds,
+        to: PublicKey,
+    ) -> Result<Chain, MintError> {
+        let parents: Vec<&Bounds> = self.chain.bounds().collect();
+        let mut written = bounds.clone();
+        for budget in &mut written.caveats.budgets {
+            // A budget of its own is no wider than anything; `narrow` knows it by the open signer.
+            budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
+        }
+        let draft = self.draft(role, decision, bounds)?;
+        narrow(&parents, &written)?;
+        self.append(draft, to)
+    }
+
+    /// Whether this token is `before` with later expiries: its renewal.
+    fn succeeds(&self, before: &[Arc<Link>]) -> bool {
+        let mine = self.chain.links();
+        mine.len() == before.len()
+            && mine
+                .iter()
+                .zip(before)
+                .all(|(mine, theirs)| match (&mine.block, &theirs.block) {
+                    (Block::Authority(mine), Block::Authority(theirs)) => {
+                        mine.lineage == theirs.lineage
+                    }
+                    (Block::Hop(mine), Block::Hop(theirs)) => {
+                        let mut same = mine.bounds.clone();
+                        same.caveats.expires = theirs.bounds.caveats.expires;
+                        mine.role == theirs.role && same == theirs.bounds
+                    }
+                    _ => false,
+                })
+    }
+
+    /// The hop as it would be written. Its size is looked at before it is compared with anything: what is
+    /// too large for a token costs its writing.
+    fn draft(
+        &self,
+        role: &str,
+        decision: Option<String>,
+        bounds: Bounds,
+    ) -> Result<Draft, MintError> {
+        if !role_fits(role) {
+            return Err(MintError::Profile(format!(
+                "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
+            )));
+        }
+        if !self.chain.approvals().is_empty() {
+            return Err(MintError::Profile(
+                "a token with approvals is for one call and cannot be delegated".to_owned(),
+            ));
+        }
+        let block = Block::Hop(HopBlock {
+            role: role.to_owned(),
+            decision,
+            bounds,
+        });
+        let draft = Draft::after(Some(self.chain.last()), block);
+        size(self.chain.length() + draft.size())?;
+        Ok(draft)
+    }
+
+    fn append(&self, draft: Draft, to: PublicKey) -> Result<Chain, MintError> {
+        let signed = draft.sign(Some(self.chain.last()), &self.key, to);
+        let link = signed.map_err(MintError::Profile)?;
+        finish(
+            self.chain.root(),
+            self.chain.key_id(),
+            self.chain.links().to_vec(),
+            link,
+        )
+    }
+}

@@ -1,0 +1,173 @@
+//! What a block's place in a chain demands of it.
+
+use super::link::Link;
+use crate::capability::block::{Block, HopBlock, wire::SignedBlock};
+use crate::capability::keys::PublicKey;
+use crate::capability::scope::{Bounds, Budget, profile_fault};
+
+/// What a block says to those after it.
+#[derive(Clone, Copy)]
+pub(crate) struct PriorBlock<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) next_key: PublicKey,
+    /// Who signed it besides, as a third party.
+    pub(crate) external: Option<PublicKey>,
+}
+
+impl<'a> PriorBlock<'a> {
+    pub(crate) fn new<B>(block: &'a Block, signed: &SignedBlock<B>) -> Self {
+        Self {
+            block,
+            next_key: signed.next_key,
+            external: signed.external.as_ref().map(|external| external.key),
+        }
+    }
+
+    pub(crate) fn link(link: &'a Link) -> Self {
+        Self::new(&link.block, &link.signed)
+    }
+}
+
+/// What one block's place in a chain demands of it; the words are for `malformed`.
+pub(crate) fn check_position<B>(
+    before: &[PriorBlock<'_>],
+    root: &PublicKey,
+    signed: &SignedBlock<B>,
+    block: &Block,
+) -> Result<(), String> {
+    let hops_only = before
+        .iter()
+        .all(|link| matches!(link.block, Block::Authority(_) | Block::Hop(_)));
+    let signer = before.last().map_or(root, |link| &link.next_key);
+    match block {
+        Block::Authority(authority) => {
+            if !before.is_empty() {
+                return Err("an authority block stands only at the start".to_owned());
+            }
+            if authority.bounds.capabilities().is_none() {
+                return Err("the authority block must list its grants".to_owned());
+            }
+            if authority.bounds.caveats.expires > authority.ends {
+                return Err("the authority block outlives its own end".to_owned());
+            }
+        }
+        Block::Hop(hop) if before.is_empty() || !hops_only => {
+            return Err(format!(
+                "the hop of `{}` does not follow the authority block or a hop",
+                hop.role
+            ));
+        }
+        Block::Hop(HopBlock { role, .. }) => {
+            if !role_fits(role) {
+                return Err(format!(
+                    "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
+                ));
+            }
+        }
+        Block::Approval(_) => {
+            if before.is_empty() {
+                return Err("an approval cannot stand at the start".to_owned());
+            }
+            let key = signed.external.as_ref().map(|external| &external.key);
+            let holds = |key: &PublicKey| {
+                key == root
+                    || *key == signed.next_key
+                    || before.iter().any(|link| link.next_key == *key)
+            };
+            if key.is_some_and(holds) {
+                return Err("an approver's key is also a holder's or the root's".to_owned());
+            }
+        }
+        Block::Call(_) if before.is_empty() => {
+            return Err("a call cannot stand at the start".to_owned());
+        }
+        Block::Call(_) => {}
+    }
+    if before
+        .last()
+        .is_some_and(|link| matches!(link.block, Block::Call(_)))
+    {
+        return Err("nothing may follow a call".to_owned());
+    }
+    if signed.next_key == *root {
+        return Err("a holder's key is the root's".to_owned());
+    }
+    if approvers(before).any(|key| key == signed.next_key) {
+        return Err("a holder's key is also an approver's".to_owned());
+    }
+    let Some(bounds) = block.bounds() else {
+        return Ok(());
+    };
+    profile_fault(bounds).map_or(Ok(()), Err)?;
+    let hop = u32::try_from(before.len()).unwrap_or(u32::MAX);
+    if !bounds.may_spawn() && bounds.caveats.depth.is_none_or(|depth| depth > hop) {
+        return Err(
+            "a block that does not grant `agent.spawn` must not allow another hop".to_owned(),
+        );
+    }
+    keys(before, root, &signed.next_key, bounds)?;
+    budgets(before, signer, bounds)
+}
+
+/// The keys that may approve under the bounds of `before`, and those that did.
+fn approvers(before: &[PriorBlock<'_>]) -> impl Iterator<Item = PublicKey> {
+    before.iter().flat_map(|link| {
+        let may = link
+            .block
+            .bounds()
+            .into_iter()
+            .flat_map(Bounds::approvers)
+            .copied();
+        may.chain(link.external)
+    })
+}
+
+/// An approver must not be a holder or the root; later holders are checked as they come.
+fn keys(
+    before: &[PriorBlock<'_>],
+    root: &PublicKey,
+    next_key: &PublicKey,
+    bounds: &Bounds,
+) -> Result<(), String> {
+    if bounds.approvers().any(|key| key == next_key) {
+        return Err("a holder's key is also an approver's".to_owned());
+    }
+    let holds = |key: &PublicKey| key == root || before.iter().any(|link| link.next_key == *key);
+    if bounds.approvers().any(holds) {
+        return Err("an approver's key is also a holder's or the root's".to_owned());
+    }
+    Ok(())
+}
+
+/// A block names only budgets of its own signer, or ones that a block before it named.
+fn budgets(before: &[PriorBlock<'_>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
+    let named = |budget: &Budget| {
+        before
+            .iter()
+            .filter_map(|link| link.block.bounds())
+            .flat_map(|bounds| &bounds.caveats.budgets)
+            .any(|known| {
+                (&known.kind, known.signer, &known.label)
+                    == (&budget.kind, budget.signer, &budget.label)
+            })
+    };
+    let stray = bounds
+        .caveats
+        .budgets
+        .iter()
+        .find(|budget| budget.signer != Some(*signer) && !named(budget));
+    stray.map_or(Ok(()), |budget| {
+        Err(format!(
+            "the budget `{}` is counted under a key that did not sign it",
+            budget.kind
+        ))
+    })
+}
+
+/// Role names: 1 to 32 of `a-z`, `0-9`, `_`, `-`.
+pub(crate) fn role_fits(role: &str) -> bool {
+    (1..=32).contains(&role.len())
+        && role.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+        })
+}

@@ -1,0 +1,118 @@
+//! Tokens signed again for fresh keys, because the private keys of their holders are gone.
+
+use std::collections::BTreeMap;
+
+use super::chain::Chain;
+use super::held::Held;
+use super::mint::MintError;
+use crate::capability::block::Block;
+use crate::capability::keys::{Authority, PublicKey};
+use crate::capability::scope::{Bounds, Budget};
+use crate::capability::value::BudgetKey;
+
+impl Authority {
+    /// Mints the first block of `chain` again for another key: same lineage, grants, caveats and
+    /// expiry, and the same budgets but for the maximum of those in `more`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Profile`] when another root signed it, or it has no budget of that kind.
+    pub(crate) fn reissue(
+        &self,
+        chain: &Chain,
+        to: PublicKey,
+        more: &[Budget],
+    ) -> Result<Chain, MintError> {
+        let mut block = self.own_block(chain)?.clone();
+        let budgets = &mut block.bounds.caveats.budgets;
+        for more in more {
+            let is_it = |budget: &&mut Budget| {
+                budget.kind == more.kind && (more.label.is_none() || more.label == budget.label)
+            };
+            let budget = budgets.iter_mut().find(is_it).ok_or_else(|| {
+                MintError::Profile(format!("the token has no budget of `{}`", more.kind))
+            })?;
+            budget.max = more.max;
+        }
+        Ok(self.sign(block, to)?.living(chain.whole()))
+    }
+}
+
+impl Held {
+    /// Signs the last hop of `child` again for another key, under this token in the place of the one
+    /// that signed it. Role, grants, caveats and expiry stay.
+    ///
+    /// A budget is counted under the key of whoever set it, so one that an agent set whose key is
+    /// another now gets another counter. What was used of it goes over to that one ([`Moved`]), so the
+    /// maximum stays.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`] when the hop is no child of this token's, or wider than it.
+    pub(crate) fn reissue(&self, child: &Chain, to: PublicKey) -> Result<Chain, MintError> {
+        let Some(Block::Hop(hop)) = child.links().last().map(|link| &link.block) else {
+            return Err(MintError::Profile(
+                "only a hop can be signed again by its delegator".to_owned(),
+            ));
+        };
+        let (lineage, depth) = (self.chain.lineage(), self.chain.depth() + 1);
+        if (child.lineage(), child.depth()) != (lineage, depth) {
+            return Err(MintError::Profile(
+                "the hop is no child of this token's".to_owned(),
+            ));
+        }
+        let keys = |chain: &Chain| -> Vec<PublicKey> {
+            let links = chain.links().iter();
+            links.map(|link| link.signed.next_key).collect()
+        };
+        let moved = Moved(keys(child).into_iter().zip(keys(&self.chain)).collect());
+        let bounds = carried(&hop.bounds, &moved);
+        let again = self.sign_hop(&hop.role, hop.decision.clone(), bounds, to)?;
+        Ok(again.living(child.whole()))
+    }
+}
+
+/// Whose keys are others now: the old one and the new.
+#[derive(Debug, Default)]
+pub(crate) struct Moved(BTreeMap<PublicKey, PublicKey>);
+
+impl Moved {
+    pub(crate) fn insert(&mut self, old: PublicKey, new: PublicKey) {
+        self.0.insert(old, new);
+    }
+
+    /// The old keys.
+    pub(crate) fn old(&self) -> impl Iterator<Item = &PublicKey> {
+        self.0.keys()
+    }
+
+    /// Where a budget is counted now that was counted under an old key.
+    pub(crate) fn budget(&self, budget: &BudgetKey) -> Option<BudgetKey> {
+        let (kind, mut keys) = (budget.kind.clone(), self.0.iter());
+        keys.find_map(|(old, new)| {
+            let label = budget.id.strip_prefix(&format!("{old}/"))?;
+            let id = format!("{new}/{label}");
+            Some(BudgetKey {
+                kind: kind.clone(),
+                id,
+            })
+        })
+    }
+}
+
+/// The same bounds with each budget of a signer whose key is another now under the new key.
+fn carried(bounds: &Bounds, moved: &Moved) -> Bounds {
+    let mut bounds = bounds.clone();
+    for budget in &mut bounds.caveats.budgets {
+        let new = budget.signer.and_then(|signer| moved.0.get(&signer));
+        budget.signer = new.copied().or(budget.signer);
+    }
+    bounds
+        .caveats
+        .budgets
+        .sort_by(|a, b| (&a.kind, a.signer, &a.label).cmp(&(&b.kind, b.signer, &b.label)));
+    bounds
+}
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ mod documentation {
     #[doc = include_str!("../../README.md")]
     struct Readme;
 
+    #[doc = include_str!("../../sdk/README.md")]
+    struct PackageReadme;
+
     #[doc = include_str!("../../docs/src/guide.md")]
     struct Guide;
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, Helper, Orchestrator, OrchestratorBuilder};
 use bailiwick::capability::{
-    AgentKey, Authority, Call, Chain, Grant, Kind, Risk, Scope, absent, any, eq, minutes, one_of,
+    AgentKey, Authority, Call, CallNonce, Chain, Grant, Kind, Risk, Scope, absent, any, eq,
+    minutes, one_of,
 };
 use bailiwick::guard::{Context, Decision, Effect, Policy, Presented, Verdict};
 use bailiwick::id::Timestamp;
@@ -191,7 +192,10 @@ async fn an_approval_of_a_spawn_is_of_the_task_that_it_was_asked_for() {
         if let Some(task) = task {
             arguments["task"] = json!(task);
         }
-        Call::new("agent.spawn", arguments.as_object().unwrap().clone()).unwrap()
+        // Of the same id, so that they differ in nothing but the task.
+        let nonce = CallNonce([u8::from(task.is_some()); 16]);
+        let arguments = arguments.as_object().unwrap().clone();
+        Call::with_nonce("agent.spawn", arguments, nonce).unwrap()
     };
     let context = || Context::new("lead", Effect::Spawn, Risk::Low, Timestamp::default());
     let ask = async |held: &_, task| match guard

@@ -398,8 +398,8 @@ async fn a_spawn_that_made_no_child_is_made_again_by_the_same_build() {
     assert_eq!(home.ran(), ["pay"]);
     assert_eq!(home.told().len(), 2, "{:?}", home.told());
 
-    let spawn =
-        json!({ "role": "payer", "task": "pay bob", "scope": { "grants": [{ "tool": "pay" }] } });
+    let scope = Scope::new().grant(Grant::new("pay").arg("to", any()));
+    let spawn = json!({ "role": "payer", "task": "pay bob", "scope": scope.to_json() });
     let (home, _) =
         a_spawn_without_a_child(("agent_spawn", spawn), |home, build| build.tool(pays(home))).await;
     assert_eq!(home.ran(), ["pay"]);

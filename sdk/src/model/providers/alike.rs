@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde_json::value::RawValue;
 
 /// The most bytes around a text that are compared.
@@ -30,26 +31,38 @@ pub(super) struct Alike {
     /// From the text on, its quote included.
     after: Vec<u8>,
     what: Option<What>,
+    /// Room for a text that is not in the event as it is.
+    room: String,
     #[cfg(test)]
     missed: usize,
 }
 
 impl Alike {
-    /// The text of an event that is as the one before but for its text.
-    pub(super) fn said<'a>(&self, data: &'a [u8]) -> Option<(What, Cow<'a, str>)> {
+    /// The text of an event that is as the one before but for its text. [`Alike::done`] takes it back.
+    pub(super) fn said<'a>(&mut self, data: &'a [u8]) -> Option<(What, Cow<'a, str>)> {
         let what = self.what?;
         let inner = data
             .strip_prefix(&*self.before)?
             .strip_suffix(&*self.after)?;
-        let is_plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\');
-        if inner.iter().all(is_plain) {
-            return Some((what, Cow::Borrowed(std::str::from_utf8(inner).ok()?)));
+        if let Some(text) = plain(inner) {
+            return Some((what, Cow::Borrowed(text)));
         }
-        // With its quotes it is one JSON string, or the event is another.
-        let begin = self.before.len().checked_sub(1)?;
-        let end = begin.checked_add(inner.len())?.checked_add(2)?;
-        let text: String = serde_json::from_slice(data.get(begin..end)?).ok()?;
+        let mut text = std::mem::take(&mut self.room);
+        text.clear();
+        if unescape(inner, &mut text).is_none() {
+            // With its quotes it is one JSON string, or the event is another.
+            let begin = self.before.len().checked_sub(1)?;
+            let end = begin.checked_add(inner.len())?.checked_add(2)?;
+            text = serde_json::from_slice(data.get(begin..end)?).ok()?;
+        }
         Some((what, Cow::Owned(text)))
+    }
+
+    /// Takes a text back when it was used, for its room.
+    pub(super) fn done(&mut self, text: Cow<'_, str>) {
+        if let Cow::Owned(text) = text {
+            self.room = text;
+        }
     }
 
     /// Keeps an event, all of which is `text`, a JSON string in it.
@@ -66,9 +79,10 @@ impl Alike {
         if !is_text || before.len().saturating_add(after.len()) > MAX_AROUND {
             return;
         }
-        let keep = |kept: &mut Vec<u8>, parts: [&[u8]; 2]| {
+        let keep = |kept: &mut Vec<u8>, [first, second]: [&[u8]; 2]| {
             kept.clear();
-            kept.extend(parts.into_iter().flatten());
+            kept.extend_from_slice(first);
+            kept.extend_from_slice(second);
         };
         keep(&mut self.before, [before, b"\""]);
         keep(&mut self.after, [b"\"", after]);
@@ -89,4 +103,36 @@ impl Alike {
     pub(super) const fn missed(&self) -> usize {
         self.missed
     }
+}
+
+/// The text of the inside of a JSON string that has no escape, or `None`.
+fn plain(inner: &[u8]) -> Option<&str> {
+    let is_plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\');
+    match inner.iter().all(is_plain) {
+        true => std::str::from_utf8(inner).ok(),
+        false => None,
+    }
+}
+
+/// Adds the text of the inside of a JSON string to `text`. `None` where it is none, or has an escape by number.
+fn unescape(inner: &[u8], text: &mut String) -> Option<()> {
+    let mut rest = inner;
+    while let Some(at) = memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at(at);
+        text.push_str(plain(before)?);
+        text.push(match escape.get(1)? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = escape.get(2..)?;
+    }
+    text.push_str(plain(rest)?);
+    Some(())
 }

@@ -61,12 +61,12 @@ impl Answer {
     /// # Errors
     ///
     /// As [`Answer::piece`].
-    pub(super) fn more(&mut self, at: usize, text: Cow<'_, str>) -> Result<(), ModelError> {
+    pub(super) fn more(&mut self, at: usize, text: &str) -> Result<(), ModelError> {
         self.grow(text.len())?;
         let Some(call) = self.calls.get_mut(at) else {
             return Err(wrong("a piece of a call belongs to no call"));
         };
-        call.arguments(&Arguments::piece(text))
+        call.arguments(&Arguments::piece(Cow::Borrowed(text)))
     }
 
     /// How many bytes of words, arguments and thoughts were taken.

@@ -75,9 +75,9 @@ pub enum FsError {
         /// The virtual path.
         path: String,
     },
-    /// Somebody changed the file while a new one was written for its place. The change stands.
+    /// Another process changed the file while a new one was written for its place. The change stands.
     #[error(
-        "`{path}` was changed by somebody else while it was written, so it was not replaced; read it, and \
+        "`{path}` was changed by another process while it was written, so it was not replaced; read it, and \
          write again if that is still right"
     )]
     Changed {

@@ -39,7 +39,7 @@
 //! - Mounts whose real directories overlap share their files: the options of the mount that a
 //!   path names hold, not those of the other.
 //! - Other file systems mounted inside the real directory are part of it.
-//! - A write replaces a file only if nobody changed it since the write began ([`FsError::Changed`]). A change
+//! - A write replaces a file only if no other process changed it since the write began ([`FsError::Changed`]). A change
 //!   in the moment between the last look and the rename is lost: no system compares a file in that moment.
 //! - Dropping the future of a call does not stop a write that has begun.
 
@@ -164,7 +164,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the file from being written, a change by somebody else during the
+    /// Whatever of [`FsError`] keeps the file from being written, a change by another process during the
     /// write among it; the old file, or the changed one, is then untouched.
     pub async fn write(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
         let bytes = bytes.into();

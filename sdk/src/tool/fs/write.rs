@@ -18,7 +18,7 @@ use crate::id::hex;
 /// How long nothing was added to a file that a write left unfinished.
 const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
-/// Tells a file from another one, and from itself once somebody changed it: device, number, size and time.
+/// Tells a file from another one, and from itself after a change: device, number, size and time.
 type State = (u64, u64, u64, Option<SystemTime>);
 
 fn state(found: &Metadata) -> State {

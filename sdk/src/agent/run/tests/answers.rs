@@ -124,7 +124,7 @@ fn each_way_of_not_answering_ends_by_its_own_name() {
 }
 
 #[test]
-fn words_that_nobody_sees_are_no_answer() {
+fn words_without_a_glyph_are_no_answer() {
     let blank = [
         "\u{200b}",
         "\u{feff}",

@@ -1,6 +1,5 @@
 //! Reads an answer, streamed or whole.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -50,7 +49,8 @@ impl Reader {
         delta: Delta<'_>,
     ) -> Result<bool, ModelError> {
         if let Some((what, text)) = self.alike.said(data) {
-            self.again(what, text, delta)?;
+            self.again(what, &text, delta)?;
+            self.alike.done(text);
             return Ok(true);
         }
         if data.trim_ascii().is_empty() {
@@ -187,12 +187,7 @@ impl Reader {
     }
 
     /// Takes a further piece of the block or the call that the event before had a piece of.
-    fn again(
-        &mut self,
-        what: What,
-        text: Cow<'_, str>,
-        delta: Delta<'_>,
-    ) -> Result<(), ModelError> {
+    fn again(&mut self, what: What, text: &str, delta: Delta<'_>) -> Result<(), ModelError> {
         let index = match what {
             What::Arguments(at) => return self.answer.more(at, text),
             What::Words(index) => index,
@@ -203,10 +198,10 @@ impl Reader {
             ..
         }) = self.blocks.get_mut(&index)
         {
-            words.push_str(&text);
+            words.push_str(text);
         }
         if !text.is_empty() {
-            delta(&text);
+            delta(text);
         }
         Ok(())
     }

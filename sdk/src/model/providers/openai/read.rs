@@ -49,8 +49,9 @@ impl Reader {
         if let Some((what, text)) = self.alike.said(data) {
             match what {
                 What::Words(_) => self.say(&text, delta)?,
-                What::Arguments(at) => self.answer.more(at, text)?,
+                What::Arguments(at) => self.answer.more(at, &text)?,
             }
+            self.alike.done(text);
             return Ok(true);
         }
         match data.trim_ascii() {

@@ -80,8 +80,8 @@ fn end(provider: Provider) -> Vec<String> {
     end.iter().map(|it| (*it).to_owned()).collect()
 }
 
-/// JSON of a text, and what is none or more than one.
-const TEXTS: [&str; 22] = [
+/// JSON of one text, and JSON that is no text or more than one.
+const TEXTS: [&str; 26] = [
     r#""x""#,
     r#""""#,
     r#""{\"a\":""#,
@@ -92,6 +92,10 @@ const TEXTS: [&str; 22] = [
     r#""\ud83d\uddce""#,
     r#""\ud83d""#,
     r#""\x""#,
+    r#""\b\f\n\r\t\/\"\\ \u0000""#,
+    r#""é\n🗎\té""#,
+    r#""\"#,
+    r#""a\""b""#,
     r#""a","b":"c""#,
     r#""a","index":2,"name":"c""#,
     r#""a"},"index":2,"x":{"a":"b""#,

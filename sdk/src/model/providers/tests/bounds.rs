@@ -153,7 +153,7 @@ fn words_arguments_and_thoughts_are_bounded_together() {
     }
 }
 
-/// A server that writes `head` and then `piece` again and again, as long as somebody takes it.
+/// A server that writes `head` and then `piece` again and again, as long as the client takes it.
 async fn flood(head: &'static str, piece: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

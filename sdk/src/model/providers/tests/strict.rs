@@ -205,7 +205,7 @@ fn two_halves_that_are_the_same_are_no_repetition() {
     }
 }
 
-/// Members that are found by their position, and not by their name, are nobody's call.
+/// A derived reader finds the members of an array by their position. That is not what the model said.
 #[test]
 fn an_array_is_no_object() {
     let object = r#"{"index":0,"id":"a","function":{"name":"purge","arguments":"{}"}}"#;

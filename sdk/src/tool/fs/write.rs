@@ -22,8 +22,12 @@ const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 type State = (u64, u64, u64, Option<SystemTime>);
 
 fn state(found: &Metadata) -> State {
-    let time = found.modified().ok().map(|time| time.into_std());
-    (found.dev(), found.ino(), found.len(), time)
+    (found.dev(), found.ino(), found.len(), changed(found))
+}
+
+/// When it was changed, where the system says so.
+fn changed(found: &Metadata) -> Option<SystemTime> {
+    Some(found.modified().ok()?.into_std())
 }
 
 /// A file that is whole, and does not have its name yet.

@@ -97,8 +97,11 @@ async fn begin(home: &Path) -> Result<(), Box<dyn Error>> {
         .budget(Budget::new("calls", 5))
         .expires_in(minutes(10))
         .max_depth(1);
-    let lead = orchestrator(home, true)?.agent("lead", scope).await?;
+    let orchestrator = orchestrator(home, true)?;
+    let lead = orchestrator.agent("lead", scope).await?;
     println!("{}", lead.run("have three letters sent").await?.text());
+    // Denials that were counted in the last second are not recorded yet.
+    orchestrator.guard().flush().await?;
     Ok(())
 }
 
@@ -117,6 +120,7 @@ async fn go_on(home: &Path) -> Result<(), Box<dyn Error>> {
         );
     }
     println!("{}", resumed.run().await?.text());
+    orchestrator.guard().flush().await?;
     Ok(())
 }
 

@@ -88,6 +88,8 @@ pub async fn watch<T>(
         is_over,
     ));
     let done = work.await;
+    // What was counted of the denials of the last second is not recorded yet.
+    let flushed = orchestrator.guard().flush().await;
     // All agents have ended with it, so what the screen has not seen yet is in the stream.
     let _ = tell.send(Told::Over);
     let screen = drawing.await?;
@@ -95,7 +97,9 @@ pub async fn watch<T>(
     if interrupted.load(Ordering::Acquire) {
         return Err(Interrupted.into());
     }
-    Ok((done?, screen))
+    let done = done?;
+    flushed?;
+    Ok((done, screen))
 }
 
 #[cfg(unix)]

@@ -3,7 +3,8 @@
 //! `cargo bench -p bailiwick --features providers --bench stream`
 //!
 //! Pieces of four bytes are of two kinds: what the network cuts, and events, each of which is a JSON object of
-//! its own. Events are many more bytes than what is in them, so they are compared a byte that was sent.
+//! its own. Events are 30 times as many bytes as what is in them, so they are compared in time and a byte that
+//! was sent. Events that differ in one text alone are one case, and events with a number of their own another.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
@@ -14,8 +15,8 @@ use common::table::{self, median, time};
 
 const ARGUMENTS: usize = 1024 * 1024;
 
-/// A stream in which a call has so many bytes of arguments, in events of so many.
-fn stream(bytes: usize, event: usize) -> String {
+/// A stream in which a call has so many bytes of arguments, in events of so many, which are counted if asked.
+fn stream(bytes: usize, event: usize, is_counted: bool) -> String {
     let line = "a line of a file, with a \\\"quoted\\\" word\\n";
     let text: String = line.chars().cycle().take(bytes - 12).collect();
     // No escape is cut in two by the end of the text.
@@ -23,10 +24,14 @@ fn stream(bytes: usize, event: usize) -> String {
     let mut body = String::from(
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"fs_write\",\"arguments\":\"\"}}]},\"finish_reason\":null}]}\n\n",
     );
-    for piece in arguments.as_bytes().chunks(event) {
+    for (number, piece) in arguments.as_bytes().chunks(event).enumerate() {
         let piece = serde_json::to_string(std::str::from_utf8(piece).unwrap()).unwrap();
+        let id = match is_counted {
+            true => format!("\"id\":{number},"),
+            false => String::new(),
+        };
         body.push_str(&format!(
-            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":{piece}}}}}]}},\"finish_reason\":null}}]}}\n\n"
+            "data: {{{id}\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":{piece}}}}}]}},\"finish_reason\":null}}]}}\n\n"
         ));
     }
     body.push_str("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n");
@@ -34,13 +39,15 @@ fn stream(bytes: usize, event: usize) -> String {
 }
 
 fn main() {
-    let whole = stream(ARGUMENTS, usize::MAX);
-    let events = stream(ARGUMENTS, 4);
-    let fewer = stream(ARGUMENTS / 4, 4);
-    let cases: [(&str, &str, usize); 4] = [
+    let whole = stream(ARGUMENTS, usize::MAX, false);
+    let events = stream(ARGUMENTS, 4, false);
+    let counted = stream(ARGUMENTS, 4, true);
+    let fewer = stream(ARGUMENTS / 4, 4, false);
+    let cases: [(&str, &str, usize); 5] = [
         ("one piece", &whole, usize::MAX),
         ("cut by the network", &whole, 4),
         ("events", &events, 1460),
+        ("counted events", &counted, 1460),
         ("a quarter of the events", &fewer, 1460),
     ];
     let mut criterion = table::criterion("stream");
@@ -59,16 +66,10 @@ fn main() {
         .map(|(name, ..)| median("stream", "read", name))
         .collect();
     let Some(all) = all else { return };
-    let [one, cut, many, quarter] = all[..] else {
+    let [one, cut, many, unlike, quarter] = all[..] else {
         return;
     };
-    let of = |body: &str| body.len() as f64;
-    table::head(&[
-        "1 MiB of arguments",
-        "time",
-        "ratio",
-        "what the ratio is of",
-    ]);
+    table::head(&["1 MiB of arguments", "time", "ratio", "of"]);
     let row = |name: &str, at: f64, ratio: f64, what: &str| {
         table::row([
             name.to_owned(),
@@ -77,6 +78,7 @@ fn main() {
             what.to_owned(),
         ]);
     };
+    let by_byte = |at: f64, body: &str| (at / body.len() as f64) / (one / whole.len() as f64);
     row("one piece", one, 1.0, "itself");
     row(
         "cut into 4 bytes by the network",
@@ -84,13 +86,13 @@ fn main() {
         cut / one,
         "one piece",
     );
-    let ratio = (many / of(&events)) / (one / of(&whole));
-    row(
-        "events of 4 bytes",
-        many,
-        ratio,
-        "one piece, for each byte that was sent",
-    );
+    for (name, at, body) in [
+        ("events of 4 bytes", many, &events),
+        ("events of 4 bytes, each with a number", unlike, &counted),
+    ] {
+        row(name, at, at / one, "one piece");
+        row(name, at, by_byte(at, body), "one piece, for each byte sent");
+    }
     row(
         "events of 4 bytes",
         many,

@@ -8,8 +8,10 @@
     clippy::indexing_slicing
 )]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use bailiwick::agent::{Helper, Orchestrator, OrchestratorBuilder, Report, SealKey};
 use bailiwick::capability::{Authority, Grant, Risk, Scope, any, minutes};
 use bailiwick::clock::ManualClock;
@@ -17,8 +19,9 @@ use bailiwick::guard::Effect;
 use bailiwick::id::{RunId, Timestamp};
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::model::{Message, Request};
-use bailiwick::store::SqliteStore;
+use bailiwick::store::{Batch, Op, SqliteStore, StoreError};
 use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -339,4 +342,91 @@ async fn a_tool_whose_name_a_helper_has_now_is_unknown() {
         build.tool(pays(home)).helper(helper)
     })
     .await;
+}
+
+/// A store that is gone before it writes the second agent of a run: the spawn was begun, and made no child.
+struct NoChild {
+    agents: AtomicUsize,
+    started: Arc<Notify>,
+}
+
+#[async_trait]
+impl Fate for NoChild {
+    async fn at(&self, _: usize, moment: Moment) -> Result<(), StoreError> {
+        if moment == Moment::Before && self.agents.load(Ordering::SeqCst) > 1 {
+            self.started.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    fn writes(&self, batch: &Batch) {
+        let is_agent = |op: &&Op| matches!(op, Op::Put { key, .. } if key.parts().get(2).is_some_and(|part| part == "agents"));
+        let many = batch.ops().iter().filter(is_agent).count();
+        self.agents.fetch_add(many, Ordering::SeqCst);
+    }
+}
+
+/// What a build that `change` makes of one without helpers does with a spawn that was begun and made no
+/// child.
+async fn a_spawn_without_a_child(
+    name: (&'static str, Value),
+    change: impl FnOnce(&Home, OrchestratorBuilder) -> OrchestratorBuilder,
+) -> (Home, Report) {
+    let home = Home::new();
+    let store = SqliteStore::open(home.directory.path().join("store")).unwrap();
+    let fate = NoChild {
+        agents: AtomicUsize::new(0),
+        started: home.started.clone(),
+    };
+    let before = home.build(name.clone()).helper(payer()).tool(pays(&home));
+    let run = home
+        .gone(before.store(Arc::new(Fated::new(Arc::new(store), fate))))
+        .await;
+    assert!(home.ran().is_empty() && home.told().is_empty());
+    let (unknown, report) = home.on(change(&home, home.build(name)), run).await;
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(report.unknown().is_empty());
+    (home, report)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spawn_that_made_no_child_is_made_again_by_the_same_build() {
+    let help = (HELP.0, HELP.1());
+    let (home, _) =
+        a_spawn_without_a_child(help, |home, build| build.tool(pays(home)).helper(payer())).await;
+    assert_eq!(home.ran(), ["pay"]);
+    assert_eq!(home.told().len(), 2, "{:?}", home.told());
+
+    let scope = Scope::new().grant(Grant::new("pay").arg("to", any()));
+    let spawn = json!({ "role": "payer", "task": "pay bob", "scope": scope.to_json() });
+    let (home, _) =
+        a_spawn_without_a_child(("agent_spawn", spawn), |home, build| build.tool(pays(home))).await;
+    assert_eq!(home.ran(), ["pay"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spawn_that_made_no_child_of_a_helper_that_is_gone_was_not_made() {
+    type Change = fn(&Home, OrchestratorBuilder) -> OrchestratorBuilder;
+    let changes: [(&str, Change); 3] = [
+        ("removed", |home, build| build.tool(pays(home))),
+        ("renamed", |home, build| {
+            let renamed =
+                Helper::new("cashier", "Pays.").scope(Scope::new().expires_in(minutes(5)));
+            build.tool(pays(home)).helper(renamed)
+        }),
+        ("a tool in its place", |home, build| {
+            let tool = home.works(declared("payer", Effect::Read), json!({ "type": "object" }));
+            build.tool(pays(home)).tool(tool)
+        }),
+    ];
+    for (what, change) in changes {
+        let help = (HELP.0, HELP.1());
+        let (home, report) = a_spawn_without_a_child(help, change).await;
+        let told = home.told();
+        assert_eq!(told.len(), 1, "{what}: {told:?}");
+        assert!(told[0].starts_with("lead: not made"), "{what}: {told:?}");
+        assert!(report.text().contains("not made"), "{what}");
+        assert!(home.ran().is_empty(), "{what}: {:?}", home.ran());
+    }
 }

@@ -8,16 +8,20 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bailiwick::agent::{Agent, Orchestrator};
-use bailiwick::capability::{Kind, minutes};
+use async_trait::async_trait;
+use bailiwick::agent::{Agent, Orchestrator, SealKey};
+use bailiwick::capability::{Budget, Kind, minutes};
 use bailiwick::clock::Clock as _;
 use bailiwick::guard::{Context, Effect, Guard, Revocable, Revocations};
 use bailiwick::model::scripted::{ScriptedModel, say};
+use bailiwick::model::{Completion, Model, ModelError, Request};
 use bailiwick::store::{MemoryStore, SqliteStore, Store as _};
 use bailiwick_integration_tests::support::calls::{asked, context, once, parent, read};
 use bailiwick_integration_tests::support::{Home, secs};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 struct Place {
     home: Home,
@@ -132,6 +136,69 @@ async fn a_run_whose_task_is_revoked_asks_its_model_no_more() {
     let lead = orchestrator.agent("lead", read()).await.unwrap();
     lead.run("another").await.unwrap();
     assert_eq!(asked_of.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+/// Says when it is asked, and answers never.
+struct Silent(Arc<Notify>);
+
+#[async_trait]
+impl Model for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+
+    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_a_crash_interrupted_is_not_asked_again_where_its_task_is_revoked() {
+    for revoked in ["sum up", "another"] {
+        let (place, asked) = (Place::new(), Arc::new(AtomicUsize::new(0)));
+        let build = || {
+            Orchestrator::builder(&place.home.authority)
+                .clock(Arc::new(place.home.clock.clone()))
+                .seal_keys(SealKey::from_bytes([7; 32]))
+                .store(place.store())
+        };
+        let begun = Arc::new(Notify::new());
+        let first = build().model(Silent(begun.clone())).build().unwrap();
+        let scope = read()
+            .budget(Budget::new("turns", 5))
+            .budget(Budget::new("tokens", 100_000));
+        let lead = first.agent("lead", scope).await.unwrap();
+        let (run, held) = (lead.run_id().unwrap(), lead.held());
+        let running = tokio::spawn(lead.run("sum up"));
+        begun.notified().await;
+        // Nothing of it is dropped, as nothing is where a process is killed.
+        std::mem::forget((running, first));
+
+        let seen = asked.clone();
+        let model = ScriptedModel::from_fn(move |_| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            say("done")
+        });
+        let second = build().model(model).build().unwrap();
+        let guard = second.guard();
+        let tokens = guard.left(&held, "tokens").await.unwrap();
+        assert!(tokens.is_some_and(|left| left < 100_000), "{tokens:?}");
+        guard
+            .revoke([Revocable::Task(revoked.to_owned())])
+            .await
+            .unwrap();
+        let ended = second.resume(run).await.unwrap().run().await;
+        let is_revoked = revoked == "sum up";
+        assert_eq!(ended.is_err(), is_revoked, "{ended:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), usize::from(!is_revoked));
+        // Whether the model was asked before is not known, so what was taken stays taken; the turn of the
+        // other task cost no tokens.
+        assert_eq!(guard.left(&held, "turns").await.unwrap(), Some(4));
+        let left = if is_revoked { tokens } else { Some(100_000) };
+        assert_eq!(guard.left(&held, "tokens").await.unwrap(), left);
+        assert_eq!(guard.denied(Kind::Revoked), u64::from(is_revoked));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! A store that refuses some commits in a row, from each of them on: the whole tree stops as it was kept,
-//! and goes on to the same end.
+//! A store that refuses some commits in a row, or a clock that cannot be read for a while, from each of them
+//! on: the whole tree stops as it was kept, and goes on to the same end.
 
 #![allow(
     missing_docs,
@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, ChildFailed, Children, Ended, Orchestrator, ResumeError, SealKey};
 use bailiwick::capability::{Authority, Budget, Call, Chain, Grant, Risk, Scope, any, minutes};
+use bailiwick::clock::{Clock, ClockError, SystemClock};
 use bailiwick::guard::{Context, Decision, Effect, Policy};
+use bailiwick::id::Timestamp;
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
 use bailiwick::store::{Key, MemoryStore, Store, StoreError, Versioned};
@@ -70,7 +72,33 @@ impl Policy for Permits {
     }
 }
 
+/// A clock that cannot be read at the readings with these numbers.
+#[derive(Default)]
+struct Stops {
+    readings: AtomicUsize,
+    fails: Mutex<Range<usize>>,
+}
+
+impl Stops {
+    fn at(&self, fails: Range<usize>) {
+        *self.fails.lock().unwrap() = fails;
+    }
+}
+
+impl Clock for Stops {
+    fn now(&self) -> Result<Timestamp, ClockError> {
+        let number = self.readings.fetch_add(1, Ordering::SeqCst);
+        match self.fails.lock().unwrap().contains(&number) {
+            true => Err(ClockError::Unreadable {
+                what: "it went away".to_owned(),
+            }),
+            false => SystemClock.now(),
+        }
+    }
+}
+
 struct Home {
+    clock: Arc<Stops>,
     authority: Authority,
     store: Arc<MemoryStore>,
     effects: Arc<Mutex<Vec<String>>>,
@@ -81,6 +109,7 @@ struct Home {
 impl Home {
     fn new() -> Self {
         Self {
+            clock: Arc::default(),
             authority: Authority::generate(),
             store: Arc::new(MemoryStore::new()),
             effects: Arc::default(),
@@ -136,6 +165,7 @@ impl Home {
         let store = Arc::new(Fated::new(self.store.clone(), Refuses::commits(refuses)).durable());
         let orchestrator = Orchestrator::builder(&self.authority)
             .store(store.clone())
+            .clock(self.clock.clone())
             .seal_keys(SealKey::from_bytes([7; 32]))
             .tool(pay)
             .policy(Arc::new(Permits))
@@ -164,7 +194,8 @@ impl Home {
             matches!(begun, Ok(()) | Err(Ended::Unkept)),
             "{refuses:?}: {begun:?}"
         );
-        // The store is back.
+        // The store and the clock are back.
+        self.clock.at(0..0);
         let next = match same {
             true => {
                 fated.fate.commits.lock().unwrap().clone_from(&(0..0));
@@ -361,4 +392,40 @@ async fn helpers_of_a_lead_that_code_drives_are_handed_back() {
             assert_eq!(paid.len(), all, "{at}: paid twice");
         }
     }
+}
+
+#[tokio::test]
+async fn every_helper_comes_home_whenever_the_clock_cannot_be_read() {
+    let (_, calm) = calm().await;
+    let home = Home::new();
+    home.run(0..0, false, false).await.unwrap();
+    let readings = home.clock.readings.load(Ordering::SeqCst);
+    assert!(readings > 30, "{readings}");
+    let mut stopped = 0;
+    for first in 0..readings {
+        for many in [1, 9] {
+            for same in [false, true] {
+                let at = format!("{many} from {first}, same process: {same}");
+                let home = Home::new();
+                home.clock.at(first..first + many);
+                let Some(left) = home.run(0..0, false, same).await else {
+                    continue;
+                };
+                stopped += 1;
+                assert_eq!(left, calm, "{at}");
+                let told = home.told.lock().unwrap();
+                let told = sorted(told[told.len() - 3..].to_vec());
+                // A call that was not begun is made once the clock is back, and none is denied for the clock.
+                for (name, told) in ["ann", "bob", "cal"].iter().zip(told) {
+                    let is_told = told == format!("{name}: paid") || told.contains("not known");
+                    assert!(is_told, "{at}: {told}");
+                }
+                let paid = sorted(home.effects.lock().unwrap().clone());
+                let mut once = paid.clone();
+                once.dedup();
+                assert_eq!(paid, once, "{at}: paid twice");
+            }
+        }
+    }
+    assert!(stopped > readings, "{stopped} of {readings}");
 }

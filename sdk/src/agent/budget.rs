@@ -147,12 +147,19 @@ pub(super) async fn begin(
     }
 }
 
-/// The turn that was begun before a crash: what was taken for it is taken, and capped it.
-pub(super) fn again(
+/// The turn that was begun before a crash: what was taken for it is taken, and capped it. As before any
+/// turn it is asked whether the agent may still think: of one that is revoked no model is asked, and what
+/// was taken stays taken, since the model may have been asked before the crash.
+pub(super) async fn again(
     member: &Member,
     request: &mut Request,
     asking: Asking,
 ) -> Result<Turn, Denial> {
+    let guard = member.shared.gate.guard();
+    let task = member.task();
+    guard
+        .may_think(&member.held, &member.path, task.as_deref())
+        .await?;
     request.max_output_tokens = asking.max_output_tokens;
     let prices = member.prices();
     let charged = asking.charged().ok_or_else(|| {

@@ -219,15 +219,7 @@ impl Guard {
     ) -> Result<Charged, Denial> {
         let chain = held.chain();
         let charged = async {
-            self.awake(chain).await?;
-            // A turn is no call, but who may make none has nothing to think about.
-            let now = self.now()?;
-            self.standing(chain, agent, task, now)?;
-            if now.secs() >= chain.expires().secs() {
-                let (end, late) = (chain.expires(), by_how_much(chain.expires(), now));
-                let what = format!("the token ended at {end}, now is {now}: {late} too late");
-                return Err(Refusal::new(Kind::Expired, what));
-            }
+            self.thinks(chain, agent, task).await?;
             let batch = charge(chain, amounts, Batch::new())?;
             let taken = limits(chain).into_keys().map(|key| {
                 let amount = amount(amounts, &key.kind);
@@ -245,8 +237,41 @@ impl Guard {
         };
         charged
             .await
-            .inspect_err(|refusal: &Refusal| self.count_only(refusal.kind()))
-            .map_err(|refusal| Denial::new(agent, "a turn of the model", refusal))
+            .map_err(|refusal| self.no_turn(agent, refusal))
+    }
+
+    /// Whether an agent that is at work on a task may have a turn of its model, for which its budgets were
+    /// charged before.
+    ///
+    /// # Errors
+    ///
+    /// The denial when the token has ended, or the token, the agent or the task is revoked.
+    pub(crate) async fn may_think(
+        &self,
+        held: &Held,
+        agent: &str,
+        task: Option<&str>,
+    ) -> Result<(), Denial> {
+        let thinks = self.thinks(held.chain(), agent, task).await;
+        thinks.map_err(|refusal| self.no_turn(agent, refusal))
+    }
+
+    /// A turn is no call, but an agent that may make no call has nothing to think about.
+    async fn thinks(&self, chain: &Chain, agent: &str, task: Option<&str>) -> Result<(), Refusal> {
+        self.awake(chain).await?;
+        let now = self.now()?;
+        self.standing(chain, agent, task, now)?;
+        if now.secs() >= chain.expires().secs() {
+            let (end, late) = (chain.expires(), by_how_much(chain.expires(), now));
+            let what = format!("the token ended at {end}, now is {now}: {late} too late");
+            return Err(Refusal::new(Kind::Expired, what));
+        }
+        Ok(())
+    }
+
+    fn no_turn(&self, agent: &str, refusal: Refusal) -> Denial {
+        self.count_only(refusal.kind());
+        Denial::new(agent, "a turn of the model", refusal)
     }
 
     /// Puts what a turn really cost, by kind, in the place of what was taken for it. A kind that is

@@ -56,8 +56,10 @@ impl Backoff {
 /// ([`ModelError::is_transient`]), and for no other.
 ///
 /// All attempts at a completion are one turn: an agent's budget of turns is charged once, before
-/// the first, and the usage is that of the attempt that succeeded, since providers do not say what
-/// a failed one cost. Whoever must bound requests and not turns sets [`Backoff::attempts`].
+/// the first. Providers do not say what a failed attempt cost. Where the model may have worked on one
+/// ([`ModelError::is_unsettled`]), the usage of the turn is not known, whatever the attempt that
+/// succeeded cost; otherwise it is the usage of that attempt. Set [`Backoff::attempts`] to bound
+/// requests and not turns.
 #[derive(Clone)]
 pub struct Retrying<M> {
     model: M,
@@ -103,6 +105,13 @@ impl<M: Model> Retrying<M> {
     }
 }
 
+/// The first completion. Where one of the attempts before it may have cost something, what the turn cost is
+/// not known: it is more than the completion says.
+fn first(mut completion: Completion, unsettled: bool) -> Completion {
+    completion.usage = completion.usage.filter(|_| !unsettled);
+    completion
+}
+
 /// The error of the last attempt, where one of them may have cost something.
 const fn last(error: ModelError, unsettled: bool) -> ModelError {
     if unsettled { error.unsettled() } else { error }
@@ -114,7 +123,7 @@ impl<M: Model> Model for Retrying<M> {
         let (mut attempt, mut unsettled) = (1, false);
         loop {
             let error = match self.model.generate(request).await {
-                Ok(completion) => return Ok(completion),
+                Ok(completion) => return Ok(first(completion, unsettled)),
                 Err(error) => error,
             };
             unsettled |= error.is_unsettled();
@@ -136,7 +145,7 @@ impl<M: Model> Model for Retrying<M> {
                 delta(text);
             };
             let error = match self.model.stream(request, &mut tell).await {
-                Ok(completion) => return Ok(completion),
+                Ok(completion) => return Ok(first(completion, unsettled)),
                 Err(error) => error,
             };
             unsettled |= error.is_unsettled();

@@ -40,7 +40,7 @@ impl Driver {
         }
         let turn = match self.asking.take() {
             // Taken before a crash, and not settled.
-            Some(asking) => budget::again(&member, &mut request, asking),
+            Some(asking) => budget::again(&member, &mut request, asking).await,
             None => {
                 let (keeper, machine) = (&mut self.keeper, &mut self.machine);
                 let also = |charged: &_, most: Option<u32>| match keeper {

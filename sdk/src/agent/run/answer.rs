@@ -2,6 +2,7 @@
 
 use super::Ended;
 use crate::model::{Completion, StopReason};
+use crate::text::is_misleading;
 
 /// How many characters of a refusal the operator is shown.
 const LONGEST_WORDS: usize = 500;
@@ -16,7 +17,7 @@ pub(super) struct NoAnswer {
     pub(super) why: String,
 }
 
-/// Whether a completion is what the model had to say: words, or calls that are whole.
+/// Whether a completion is what the model had to say: words that a reader sees, or calls that are whole.
 pub(in crate::agent) fn is_answer(completion: &Completion) -> bool {
     no_answer(completion).is_none()
 }
@@ -27,7 +28,7 @@ pub(in crate::agent) fn is_answer(completion: &Completion) -> bool {
 /// what the model meant to do, though each of its calls can be read.
 pub(super) fn no_answer(completion: &Completion) -> Option<NoAnswer> {
     let calls = completion.calls.len();
-    let words = completion.text.as_deref().unwrap_or_default().trim();
+    let words = words(completion.text.as_deref().unwrap_or_default());
     let (ended, told, why) = match completion.stop {
         StopReason::MaxTokens if calls > 0 => (
             Ended::CutShort,
@@ -73,6 +74,13 @@ pub(super) fn no_answer(completion: &Completion) -> Option<NoAnswer> {
         _ => return None,
     };
     Some(NoAnswer { ended, told, why })
+}
+
+/// The text without what has no glyph at its ends: spaces, control characters and hidden ones. It is empty
+/// where a reader sees nothing.
+fn words(text: &str) -> &str {
+    let is_blank = |letter: char| letter.is_whitespace() || is_misleading(letter);
+    text.trim_matches(is_blank)
 }
 
 fn refused(words: &str) -> String {

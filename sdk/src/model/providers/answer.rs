@@ -1,12 +1,13 @@
 //! An answer, put together from its pieces.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use zeroize::Zeroizing;
 
 use super::call::Call;
 use super::fault::{broken, too_long, wrong};
-use super::piece::Piece;
+use super::piece::{Arguments, Piece};
 use super::stop::Stop;
 use crate::model::{Carried, Completion, ModelError, StopReason, ToolCall, Usage};
 
@@ -45,9 +46,27 @@ impl Answer {
         Ok(())
     }
 
-    /// Whether a call was begun.
-    pub(super) const fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+    /// How many calls were begun.
+    pub(super) const fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Which call has the pieces of an index.
+    pub(super) fn place_of(&self, index: u64) -> Option<usize> {
+        self.places.get(&index).copied()
+    }
+
+    /// Takes one more piece of the argument text of the call at a place, and nothing else of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Answer::piece`].
+    pub(super) fn more(&mut self, at: usize, text: &str) -> Result<(), ModelError> {
+        self.grow(text.len())?;
+        let Some(call) = self.calls.get_mut(at) else {
+            return Err(wrong("a piece of a call belongs to no call"));
+        };
+        call.arguments(&Arguments::piece(Cow::Borrowed(text)))
     }
 
     /// How many bytes of words, arguments and thoughts were taken.

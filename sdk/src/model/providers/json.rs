@@ -1,7 +1,11 @@
 //! Values of an answer, read strictly.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::wrong;
@@ -68,20 +72,62 @@ pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// What the JSON of `bytes` says.
+/// Whether the member `error` tells of an error: what is empty does not.
+pub(super) fn is_error(raw: &RawValue) -> bool {
+    !matches!(raw.get(), "false" | "{}" | "\"\"" | "[]")
+}
+
+/// What is read of a JSON object. A derived reader takes an array too, and finds the members in it by their
+/// position; this one does not.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer
+            .deserialize_map(Members(PhantomData))
+            .map(Object)
+    }
+}
+
+/// What the JSON object of `bytes` says.
 ///
 /// # Errors
 ///
-/// When it is no JSON, or not of the type.
-pub(super) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(wrong)
+/// When it is no JSON object, or not of the type.
+pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ModelError> {
+    let Object(value) = serde_json::from_slice(bytes).map_err(wrong)?;
+    Ok(value)
 }
 
-/// As [`read`], of a value within.
+/// As [`read`], of an object within.
 ///
 /// # Errors
 ///
 /// As [`read`].
-pub(super) fn within<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue) -> Result<T, ModelError> {
+pub(super) fn within<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, ModelError> {
+    let Object(value) = serde_json::from_str(raw.get()).map_err(wrong)?;
+    Ok(value)
+}
+
+/// As [`read`], of an array of objects within.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(super) fn list<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+) -> Result<Vec<Object<T>>, ModelError> {
     serde_json::from_str(raw.get()).map_err(wrong)
 }

@@ -1,5 +1,6 @@
 //! Models of providers, by the two protocols that nearly all of them speak.
 
+mod alike;
 mod answer;
 mod anthropic;
 mod call;

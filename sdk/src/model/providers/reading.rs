@@ -29,8 +29,8 @@ enum Reader {
 }
 
 enum Form {
-    /// Nothing but white space came.
-    Unknown,
+    /// Nothing but white space came, so many bytes of it.
+    Unknown(usize),
     Streamed(Events),
     Whole(Vec<u8>),
     /// The last event came.
@@ -46,7 +46,7 @@ impl Reading {
         };
         Self {
             reader,
-            form: Form::Unknown,
+            form: Form::Unknown(0),
         }
     }
 
@@ -56,16 +56,22 @@ impl Reading {
     ///
     /// When they are no answer, or pass a bound.
     pub(super) fn push(&mut self, bytes: &[u8], delta: Delta<'_>) -> Result<bool, ModelError> {
-        if matches!(self.form, Form::Unknown) {
+        if let Form::Unknown(blank) = &mut self.form {
             self.form = match bytes.trim_ascii_start().first() {
-                None => return Ok(true),
+                None => {
+                    *blank = blank.saturating_add(bytes.len());
+                    return match *blank > MAX_WHOLE_BYTES {
+                        true => Err(too_long("it has more white space", MAX_WHOLE_BYTES)),
+                        false => Ok(true),
+                    };
+                }
                 Some(b'{') => Form::Whole(Vec::new()),
                 Some(_) => Form::Streamed(Events::default()),
             };
         }
         let reader = &mut self.reader;
         match &mut self.form {
-            Form::Unknown | Form::Over => Ok(false),
+            Form::Unknown(_) | Form::Over => Ok(false),
             Form::Streamed(events) => {
                 let goes_on = events.push(bytes, &mut |data| reader.event(data, delta))?;
                 if !goes_on {
@@ -91,7 +97,7 @@ impl Reading {
     pub(super) fn end(mut self, delta: Delta<'_>) -> Result<Completion, ModelError> {
         let reader = &mut self.reader;
         match &mut self.form {
-            Form::Unknown => return Err(broken("nothing came")),
+            Form::Unknown(_) => return Err(broken("nothing came")),
             Form::Streamed(events) => events.end(&mut |data| reader.event(data, delta))?,
             Form::Whole(body) => reader.whole(body, delta)?,
             Form::Over => {}
@@ -108,13 +114,22 @@ impl Reading {
         let cut = match &self.form {
             Form::Streamed(events) => events.copied(),
             Form::Whole(body) => body.len(),
-            Form::Unknown | Form::Over => 0,
+            Form::Unknown(_) | Form::Over => 0,
         };
         let kept = match &self.reader {
             Reader::OpenAi(reader) => reader.bytes(),
             Reader::Anthropic(reader) => reader.bytes(),
         };
         cut + kept
+    }
+
+    /// How many events were read in full, since they were not as the one before.
+    #[cfg(test)]
+    pub(super) const fn read_in_full(&self) -> usize {
+        match &self.reader {
+            Reader::OpenAi(reader) => reader.read_in_full(),
+            Reader::Anthropic(reader) => reader.read_in_full(),
+        }
     }
 }
 

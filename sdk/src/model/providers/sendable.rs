@@ -39,9 +39,11 @@ impl Sendable {
                 Message::System { .. } | Message::User { .. } => {}
             }
         }
+        // Gemini takes no name that begins with a digit or a dash.
+        let is_first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
         Self {
-            names: Table::new(&names, "tool", MAX_NAME_BYTES),
-            ids: Table::new(&ids, "call", MAX_ID_BYTES),
+            names: Table::new(&names, "tool", MAX_NAME_BYTES, is_first),
+            ids: Table::new(&ids, "call", MAX_ID_BYTES, |_| true),
         }
     }
 
@@ -67,9 +69,11 @@ impl Sendable {
 struct Table(HashMap<String, String>);
 
 impl Table {
-    fn new(texts: &[&str], stem: &str, max: usize) -> Self {
-        let is_plain =
-            |text: &str| (1..=max).contains(&text.len()) && text.bytes().all(is_plain_byte);
+    fn new(texts: &[&str], stem: &str, max: usize, is_first: impl Fn(&u8) -> bool) -> Self {
+        let begins = |text: &str| text.as_bytes().first().is_some_and(&is_first);
+        let is_plain = |text: &str| {
+            (1..=max).contains(&text.len()) && text.bytes().all(is_plain_byte) && begins(text)
+        };
         let mut taken: HashSet<Cow<'_, str>> = texts
             .iter()
             .filter(|text| is_plain(text))
@@ -82,11 +86,15 @@ impl Table {
             }
             let digest = Sha256::digest(text.as_bytes());
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let stem = |length| match plain(text, stem, &digest, length, max) {
+                sent if begins(&sent) => sent,
+                _ => plain(&format!("{stem}_{text}"), stem, &digest, length, max),
+            };
             let mut length = 12;
-            let mut sent = plain(text, stem, &digest, length, max);
+            let mut sent = stem(length);
             while taken.contains(sent.as_str()) && length < max {
                 length += 1;
-                sent = plain(text, stem, &digest, length, max);
+                sent = stem(length);
             }
             taken.insert(Cow::Owned(sent.clone()));
             table.insert((*text).to_owned(), sent);
@@ -155,12 +163,16 @@ mod tests {
             "...",
             "\u{0}",
             "fs.read",
+            "9lives",
+            "-rm",
+            "9 lives",
         ];
         for name in names {
             let table = calling(&[(&id, name), ("call_9-A", "fs_read")]);
             let sent = table.name(name);
             assert!((1..=64).contains(&sent.len()), "{sent}");
             assert!(sent.bytes().all(is_plain_byte), "{sent}");
+            assert!(!sent.starts_with(|first: char| first == '-' || first.is_ascii_digit()));
             assert_eq!(
                 sent,
                 calling(&[("", name)]).name(name),

@@ -3,6 +3,7 @@
 //! The format is that of <https://html.spec.whatwg.org/multipage/server-sent-events.html>, of which the two
 //! protocols use the data alone.
 
+use memchr::memchr2;
 use serde::de::IgnoredAny;
 
 use super::fault::too_long;
@@ -50,7 +51,7 @@ impl Events {
             self.after_return = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
-        while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(at) = memchr2(b'\n', b'\r', bytes) {
             let (part, rest) = bytes.split_at(at);
             let is_return = rest.first() == Some(&b'\r');
             let rest = rest.get(1..).unwrap_or_default();
@@ -59,7 +60,11 @@ impl Events {
                 true => rest.strip_prefix(b"\n").unwrap_or(rest),
                 false => rest,
             };
-            let goes_on = if self.line.is_empty() {
+            let goes_on = if let Some((data, rest)) = self.whole(part, bytes) {
+                bytes = rest;
+                self.lines = self.lines.saturating_add(2);
+                self.taken(data, take)?
+            } else if self.line.is_empty() {
                 self.line(part, take)?
             } else {
                 self.hold(part)?;
@@ -118,11 +123,9 @@ impl Events {
         if line.is_empty() {
             return self.event(take);
         }
-        let value = match line.strip_prefix(b"data:") {
-            Some(value) => value.strip_prefix(b" ").unwrap_or(value),
-            None if line == b"data" => b"",
+        let Some(value) = data_of(line) else {
             // A comment, or a field that says nothing that the data does not.
-            None => return Ok(true),
+            return Ok(true);
         };
         let held = self.data.len().saturating_add(value.len());
         if held.saturating_add(1) > MAX_EVENT_BYTES {
@@ -142,13 +145,41 @@ impl Events {
             return Ok(true);
         }
         self.has_data = false;
+        let mut data = std::mem::take(&mut self.data);
+        let goes_on = self.taken(&data, take)?;
+        data.clear();
+        self.data = data;
+        Ok(goes_on)
+    }
+
+    /// The data of an event that is one line, and what comes after the empty line that ends it: most events
+    /// are such, and all of theirs is here, so nothing of it is copied.
+    fn whole<'a>(&self, line: &'a [u8], rest: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        // The first line may begin with a mark of the byte order.
+        if !self.line.is_empty() || self.has_data || self.lines == 0 {
+            return None;
+        }
+        let rest = rest
+            .strip_prefix(b"\n")
+            .or_else(|| rest.strip_prefix(b"\r\n"))?;
+        let data = data_of(line).filter(|data| data.len() < MAX_EVENT_BYTES)?;
+        Some((data, rest))
+    }
+
+    fn taken(&mut self, data: &[u8], take: Take<'_>) -> Result<bool, ModelError> {
         self.events = self.events.saturating_add(1);
         if self.events > MAX_EVENTS {
             return Err(too_long("the stream has more events", MAX_EVENTS));
         }
-        let goes_on = take(&self.data)?;
-        self.data.clear();
-        Ok(goes_on)
+        take(data)
+    }
+}
+
+/// The data in a line, if it has any.
+fn data_of(line: &[u8]) -> Option<&[u8]> {
+    match line.strip_prefix(b"data:") {
+        Some(value) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        None => (line == b"data").then_some(b"".as_slice()),
     }
 }
 

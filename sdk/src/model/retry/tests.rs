@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::model::scripted::{ScriptedModel, fail, say};
-use crate::model::{Message, Timed};
+use crate::model::{Message, Timed, Usage};
 
 fn request() -> Request {
     Request::new([Message::User {
@@ -64,7 +64,11 @@ impl Model for Breaks {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0 => Err(busy().unsettled()),
             1 => Err(busy()),
-            _ => Ok(Completion::answer("here")),
+            _ => Ok(Completion::answer("here").with_usage(Usage {
+                input: 3,
+                output: 4,
+                cached: 0,
+            })),
         }
     }
 
@@ -83,7 +87,14 @@ async fn no_words_are_not_told_and_what_may_have_cost_something_is_remembered() 
     let answer = retrying(Breaks(AtomicU32::new(0)))
         .stream(&request(), &mut |_| {})
         .await;
-    assert_eq!(answer.unwrap().text.as_deref(), Some("here"));
+    let answer = answer.unwrap();
+    assert_eq!(answer.text.as_deref(), Some("here"));
+    // The first attempt may have cost something, so what the turn cost is more than its last attempt did.
+    assert_eq!(answer.usage, None);
+    // Before the second attempt alone the model cannot have worked.
+    let model = retrying(Breaks(AtomicU32::new(1)));
+    let answer = model.generate(&request()).await.unwrap();
+    assert_eq!(answer.usage.map(Usage::total), Some(7));
     // Both attempts fail; the first may have cost something. Of one attempt alone the other may not.
     for (before, attempts, unsettled) in [(0, 2, true), (1, 1, false)] {
         let backoff = Backoff {

@@ -75,6 +75,15 @@ pub enum FsError {
         /// The virtual path.
         path: String,
     },
+    /// Another process changed the file while a new one was written for its place. The change stands.
+    #[error(
+        "`{path}` was changed by another process while it was written, so it was not replaced; read it, and \
+         write again if that is still right"
+    )]
+    Changed {
+        /// The virtual path.
+        path: String,
+    },
     /// There is no such file or directory.
     #[error("`{path}` does not exist; list its directory for the names that do")]
     NotFound {

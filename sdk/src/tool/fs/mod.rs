@@ -39,6 +39,8 @@
 //! - Mounts whose real directories overlap share their files: the options of the mount that a
 //!   path names hold, not those of the other.
 //! - Other file systems mounted inside the real directory are part of it.
+//! - A write replaces a file only if no other process changed it since the write began ([`FsError::Changed`]). A change
+//!   in the moment between the last look and the rename is lost: no system compares a file in that moment.
 //! - Dropping the future of a call does not stop a write that has begun.
 
 mod access;
@@ -162,7 +164,8 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the file from being written; the old one is then untouched.
+    /// Whatever of [`FsError`] keeps the file from being written, a change by another process during the
+    /// write among it; the old file, or the changed one, is then untouched.
     pub async fn write(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
         let bytes = bytes.into();
         self.blocking(path.reach()?, move |place| place.write(&bytes))

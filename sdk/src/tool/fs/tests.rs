@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::place::Place;
 use super::{Access, Dir, EntryKind, FsError, Mount};
 
 const SECRET: &str = "secret";
@@ -566,3 +567,36 @@ fn a_mount_in_the_place_of_a_file_is_named_and_so_is_the_way_out() {
 
 /// What a rename over a mount gives.
 const EBUSY: i32 = 16;
+
+#[test]
+fn an_edit_while_a_new_file_is_written_is_not_lost() {
+    let w = world();
+    let mounts = [w.mount()];
+    let real = w.real("docs/a.txt");
+    let edits: [(&str, &dyn Fn()); 4] = [
+        ("written in place", &|| fs::write(&real, "theirs").unwrap()),
+        ("replaced", &|| {
+            fs::write(w.real("docs/other"), "theirs").unwrap();
+            fs::rename(w.real("docs/other"), &real).unwrap();
+        }),
+        ("removed", &|| fs::remove_file(&real).unwrap()),
+        // After it was removed there was nothing in its place.
+        ("created", &|| fs::write(&real, "theirs").unwrap()),
+    ];
+    for (what, edit) in edits {
+        let access = docs("a.txt");
+        let place = Place::open(&mounts, &access).unwrap();
+        let filled = place.fill(b"mine").unwrap();
+        edit();
+        let theirs = fs::read_to_string(&real).ok();
+        let error = filled.take_its_name().unwrap_err();
+        assert!(matches!(error, FsError::Changed { .. }), "{what}: {error}");
+        assert_eq!(fs::read_to_string(&real).ok(), theirs, "{what}");
+        let left = fs::read_dir(w.real("docs")).unwrap();
+        assert_eq!(left.count(), if theirs.is_some() { 2 } else { 1 }, "{what}");
+    }
+    let access = docs("a.txt");
+    let place = Place::open(&mounts, &access).unwrap();
+    place.fill(b"mine").unwrap().take_its_name().unwrap();
+    assert_eq!(fs::read_to_string(&real).unwrap(), "mine");
+}

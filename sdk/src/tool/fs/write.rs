@@ -1,8 +1,8 @@
 //! Replacing a file at once, and adding to one.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt};
 use cap_std::fs::{Dir as Handle, Metadata, OpenOptions, Permissions};
@@ -18,33 +18,100 @@ use crate::id::hex;
 /// How long nothing was added to a file that a write left unfinished.
 const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
+/// Tells a file from another one, and from itself after a change: device, number, size and time.
+type State = (u64, u64, u64, Option<SystemTime>);
+
+fn state(found: &Metadata) -> State {
+    (found.dev(), found.ino(), found.len(), changed(found))
+}
+
+/// When it was changed, where the system says so.
+fn changed(found: &Metadata) -> Option<SystemTime> {
+    Some(found.modified().ok()?.into_std())
+}
+
+/// A file that is whole, and does not have its name yet.
+pub(super) struct Filled<'a> {
+    place: &'a Place<'a>,
+    dir: Handle,
+    name: &'a Path,
+    temporary: PathBuf,
+    /// What had the name when the write began.
+    before: Option<State>,
+}
+
+impl Filled<'_> {
+    /// Puts the file in the place of the one that has its name, unless that was changed since the write
+    /// began: writing and syncing take as long as the disk takes.
+    ///
+    /// An edit in the moment between this look and the rename is lost. No system call compares and renames.
+    pub(super) fn take_its_name(self) -> Result<(), FsError> {
+        let now = match self.place.found(&self.dir, self.name) {
+            Ok(found) => found.as_ref().map(state),
+            Err(error) => return Err(self.give_up(error)),
+        };
+        if now != self.before {
+            let path = self.place.path();
+            return Err(self.give_up(FsError::Changed { path }));
+        }
+        match self.dir.rename(&self.temporary, &self.dir, self.name) {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.give_up(self.place.io(e))),
+        }
+    }
+
+    /// The first error is the one to tell; what cannot be removed is left.
+    fn give_up(&self, error: FsError) -> FsError {
+        let _ = self.dir.remove_file(&self.temporary);
+        error
+    }
+}
+
 impl Place<'_> {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), FsError> {
+        self.fill(bytes)?.take_its_name()
+    }
+
+    /// Writes the bytes to a file beside the one that they are for.
+    pub(super) fn fill(&self, bytes: &[u8]) -> Result<Filled<'_>, FsError> {
         self.check_write(bytes)?;
         let (dir, name) = self.open_parent()?;
         // What is there is looked at for the sake of a clear refusal. Nothing hangs on it: the
         // rename replaces the name in this directory, and never writes through it.
-        let kept = match dir.symlink_metadata(name) {
-            Ok(found) if found.is_file() => {
+        let found = self.found(&dir, name)?;
+        let kept = match &found {
+            Some(found) if found.is_file() => {
                 self.refuse_hard_links(found.nlink())?;
                 Some(found.permissions())
             }
-            Ok(found) if found.is_symlink() => return Err(self.escapes()),
-            Ok(_) => return Err(FsError::NotAFile { path: self.path() }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => return Err(self.io(e)),
+            Some(found) if found.is_symlink() => return Err(self.escapes()),
+            Some(_) => return Err(FsError::NotAFile { path: self.path() }),
+            None => None,
         };
         self.tidy(&dir);
         let (begin, end) = UNFINISHED;
         let temporary = format!("{begin}{}{end}", Uuid::new_v4());
-        let temporary = Path::new(&temporary);
-        fill(&dir, temporary, bytes, kept)
-            .and_then(|()| dir.rename(temporary, &dir, name))
-            .map_err(|e| {
-                // The first error is the one to tell; what cannot be removed is left.
-                let _ = dir.remove_file(temporary);
-                self.io(e)
-            })
+        let before = found.as_ref().map(state);
+        let filled = Filled {
+            place: self,
+            dir,
+            name,
+            temporary: temporary.into(),
+            before,
+        };
+        match fill(&filled.dir, &filled.temporary, bytes, kept) {
+            Ok(()) => Ok(filled),
+            Err(e) => Err(filled.give_up(self.io(e))),
+        }
+    }
+
+    /// What is at a name, if anything is.
+    fn found(&self, dir: &Handle, name: &Path) -> Result<Option<Metadata>, FsError> {
+        match dir.symlink_metadata(name) {
+            Ok(found) => Ok(Some(found)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.io(e)),
+        }
     }
 
     /// Removes what writes to this directory left unfinished, once for as long as it is mounted.

@@ -124,6 +124,51 @@ fn each_way_of_not_answering_ends_by_its_own_name() {
 }
 
 #[test]
+fn words_without_a_glyph_are_no_answer() {
+    let blank = [
+        "\u{200b}",
+        "\u{feff}",
+        "\u{e0041}\u{e007f}",
+        "\u{202e}\u{2066}\u{2069}",
+        "\u{fe0f}\u{200d}",
+        "\u{34f}\u{180e}",
+        " \u{2060}\n\u{ad}\t",
+        "\u{0}\u{7f}",
+        "\u{3164}",
+        "\u{2028}\u{3000}",
+    ];
+    for text in blank {
+        for (stop, ended) in [
+            (StopReason::End, Ended::NoAnswer),
+            (StopReason::Other, Ended::NoAnswer),
+            (StopReason::MaxTokens, Ended::CutShort),
+        ] {
+            let mut run = run();
+            for _ in 0..3 {
+                assert!(matches!(run.next(), Step::AskModel(_)), "{text:?}");
+                run.completed(said(Some(text), stop)).unwrap();
+            }
+            assert_eq!(done(&run).ended, ended, "{text:?}");
+        }
+        // With words among them it is one.
+        let mut run = run();
+        let text = format!("{text}no{text}");
+        run.completed(said(Some(&text), StopReason::End)).unwrap();
+        assert_eq!(done(&run).ended, Ended::Answer, "{text:?}");
+        // Calls are calls, whatever is said beside them.
+        let mut run = super::run();
+        run.completed(asks(&["a"]).with_text(text)).unwrap();
+        assert_eq!(open(&run), ["a"]);
+    }
+    // A picture is seen, and so is a letter with what is not.
+    for text in ["\u{1f44d}\u{fe0f}", "\u{2764}\u{fe0f}", "."] {
+        let mut run = run();
+        run.completed(said(Some(text), StopReason::End)).unwrap();
+        assert_eq!(done(&run).ended, Ended::Answer, "{text:?}");
+    }
+}
+
+#[test]
 fn words_are_an_answer() {
     for stop in [StopReason::End, StopReason::MaxTokens, StopReason::Other] {
         let mut run = run();

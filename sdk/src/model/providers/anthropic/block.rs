@@ -1,5 +1,7 @@
 //! One block of an answer.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -126,17 +128,17 @@ impl Block {
         })
     }
 
-    /// Takes a piece of the block at `index`, and returns the words in it.
+    /// Takes a piece of the block at `index`, and returns the words in it, and the text that is all of it.
     ///
     /// # Errors
     ///
     /// When it is no piece of such a block.
-    pub(super) fn piece(
+    pub(super) fn piece<'a>(
         &mut self,
         index: u64,
-        raw: &RawValue,
+        raw: &'a RawValue,
         answer: &mut Answer,
-    ) -> Result<String, ModelError> {
+    ) -> Result<(Cow<'a, str>, Raw<'a>), ModelError> {
         let piece: BlockPiece<'_> = within(raw)?;
         let kind = text(piece.kind, "delta.type")?.unwrap_or_default();
         let said = |value, what| Ok::<_, ModelError>(text(value, what)?.unwrap_or_default());
@@ -148,14 +150,17 @@ impl Block {
                 let more = said(piece.text, "delta.text")?;
                 answer.grow(more.len())?;
                 words.push_str(&more);
-                return Ok(more.into_owned());
+                return Ok((more, piece.text));
             }
-            (Kind::Call, "input_json_delta") => answer.piece(Piece {
-                index: Some(index),
-                arguments: Arguments::piece(said(piece.partial_json, "delta.partial_json")?),
-                is_alone: true,
-                ..Piece::default()
-            })?,
+            (Kind::Call, "input_json_delta") => {
+                answer.piece(Piece {
+                    index: Some(index),
+                    arguments: Arguments::piece(said(piece.partial_json, "delta.partial_json")?),
+                    is_alone: true,
+                    ..Piece::default()
+                })?;
+                return Ok((Cow::Borrowed(""), piece.partial_json));
+            }
             (Kind::Thought { thinking, .. }, "thinking_delta") => {
                 let more = said(piece.thinking, "delta.thinking")?;
                 answer.grow(more.len())?;
@@ -175,7 +180,7 @@ impl Block {
             // Citations, and pieces of a later version.
             _ => {}
         }
-        Ok(String::new())
+        Ok((Cow::Borrowed(""), None))
     }
 
     /// The thought that is to be carried back, as JSON.

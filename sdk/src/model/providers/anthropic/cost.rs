@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::Usage;
-use crate::model::providers::json::Raw;
+use crate::model::providers::json::{Raw, within};
 use crate::model::providers::usage::{Count, usage};
 
 /// The counts so far; a later report goes before an earlier one.
@@ -45,7 +45,7 @@ impl Spent {
 
     /// Takes a report; the last one counts the output.
     pub(super) fn report(&mut self, cost: &RawValue, is_last: bool) {
-        let Ok(cost) = serde_json::from_str::<Cost<'_>>(cost.get()) else {
+        let Ok(cost) = within::<Cost<'_>>(cost) else {
             self.output = Count::Wrong;
             return;
         };

@@ -8,10 +8,11 @@ use super::NAME;
 use super::block::{Block, Kind};
 use super::cost::Spent;
 use super::wire::{End, Event, Message};
+use crate::model::providers::alike::{Alike, What};
 use crate::model::providers::answer::Answer;
 use crate::model::providers::failure::told;
 use crate::model::providers::fault::{broken, too_long, wrong};
-use crate::model::providers::json::{Raw, count, read, text, within};
+use crate::model::providers::json::{Raw, count, is_error, read, text, within};
 use crate::model::providers::stop::Stop;
 use crate::model::{Carried, Completion, Delta, ModelError, StopReason};
 
@@ -26,6 +27,7 @@ pub(in crate::model::providers) struct Reader {
     blocks: BTreeMap<u64, Block>,
     stop: Option<Stop>,
     cost: Spent,
+    alike: Alike,
 }
 
 impl Reader {
@@ -46,14 +48,20 @@ impl Reader {
         data: &[u8],
         delta: Delta<'_>,
     ) -> Result<bool, ModelError> {
+        if let Some((what, text)) = self.alike.said(data) {
+            self.again(what, &text, delta)?;
+            self.alike.done(text);
+            return Ok(true);
+        }
         if data.trim_ascii().is_empty() {
             return Ok(true);
         }
         if data.trim_ascii() == b"[DONE]" {
             return Ok(false);
         }
+        self.alike.forget();
         let event: Event<'_> = read(data)?;
-        if let Some(error) = event.error {
+        if let Some(error) = event.error.filter(|error| is_error(error)) {
             return Err(told(error.get(), &self.answer));
         }
         let index = || count(event.index, "index")?.ok_or_else(|| wrong("a block has no index"));
@@ -76,9 +84,16 @@ impl Reader {
                 let Some(block) = self.blocks.get_mut(&index) else {
                     return Err(wrong(format_args!("block {index} goes on and never began")));
                 };
-                let said = block.piece(index, piece, &mut self.answer)?;
+                let (said, only) = block.piece(index, piece, &mut self.answer)?;
                 if !said.is_empty() {
                     delta(&said);
+                }
+                let what = match block.kind {
+                    Kind::Call => self.answer.place_of(index).map(What::Arguments),
+                    _ => Some(What::Words(index)),
+                };
+                if let (Some(text), Some(what)) = (only, what) {
+                    self.alike.learn(data, text, what);
                 }
             }
             "content_block_stop" => {
@@ -116,7 +131,7 @@ impl Reader {
         delta: Delta<'_>,
     ) -> Result<(), ModelError> {
         let message: Message<'_> = read(body)?;
-        if let Some(error) = message.error {
+        if let Some(error) = message.error.filter(|error| is_error(error)) {
             return Err(told(error.get(), &self.answer));
         }
         for (index, block) in (0..).zip(message.content.unwrap_or_default()) {
@@ -163,6 +178,32 @@ impl Reader {
     #[cfg(test)]
     pub(in crate::model::providers) const fn bytes(&self) -> usize {
         self.answer.bytes()
+    }
+
+    /// How many events were read in full.
+    #[cfg(test)]
+    pub(in crate::model::providers) const fn read_in_full(&self) -> usize {
+        self.alike.missed()
+    }
+
+    /// Takes a further piece of the block or the call that the event before had a piece of.
+    fn again(&mut self, what: What, text: &str, delta: Delta<'_>) -> Result<(), ModelError> {
+        let index = match what {
+            What::Arguments(at) => return self.answer.more(at, text),
+            What::Words(index) => index,
+        };
+        self.answer.grow(text.len())?;
+        if let Some(Block {
+            kind: Kind::Text(words),
+            ..
+        }) = self.blocks.get_mut(&index)
+        {
+            words.push_str(text);
+        }
+        if !text.is_empty() {
+            delta(text);
+        }
+        Ok(())
     }
 
     fn start(&mut self, index: u64, raw: &RawValue, delta: Delta<'_>) -> Result<(), ModelError> {

@@ -4,11 +4,14 @@ use serde_json::value::RawValue;
 
 use super::NAME;
 use super::details::Details;
-use super::wire::{CallPiece, Choice, Chunk, Function, Groq, Part, Said, spent, stop};
+use super::wire::{CallPiece, Choice, Chunk, Function, Groq, Only, Part, Said, spent, stop};
+use crate::model::providers::alike::{Alike, What};
 use crate::model::providers::answer::Answer;
 use crate::model::providers::failure::told;
 use crate::model::providers::fault::{broken, wrong};
-use crate::model::providers::json::{Raw, count, is_object, read, text, within};
+use crate::model::providers::json::{
+    Object, Raw, count, is_error, is_object, list, read, text, within,
+};
 use crate::model::providers::piece::{Arguments, Piece};
 use crate::model::providers::stop::Stop;
 use crate::model::{Carried, Completion, Delta, ModelError, Usage};
@@ -22,6 +25,7 @@ pub(in crate::model::providers) struct Reader {
     reasoning: Option<String>,
     details: Details,
     extra: Option<String>,
+    alike: Alike,
 }
 
 impl Reader {
@@ -42,6 +46,14 @@ impl Reader {
         data: &[u8],
         delta: Delta<'_>,
     ) -> Result<bool, ModelError> {
+        if let Some((what, text)) = self.alike.said(data) {
+            match what {
+                What::Words(_) => self.say(&text, delta)?,
+                What::Arguments(at) => self.answer.more(at, &text)?,
+            }
+            self.alike.done(text);
+            return Ok(true);
+        }
         match data.trim_ascii() {
             b"[DONE]" => return Ok(false),
             b"" => return Ok(true),
@@ -75,7 +87,7 @@ impl Reader {
         };
         let mut carried = Vec::new();
         // Some servers refuse thoughts that come back with anything but calls, others calls without them.
-        if self.answer.has_calls()
+        if self.answer.calls() > 0
             && let Some(reasoning) = &self.reasoning
         {
             let json = serde_json::to_string(reasoning).map_err(wrong)?;
@@ -96,9 +108,17 @@ impl Reader {
         self.answer.bytes()
     }
 
+    /// How many events were read in full.
+    #[cfg(test)]
+    pub(in crate::model::providers) const fn read_in_full(&self) -> usize {
+        self.alike.missed()
+    }
+
     fn chunk(&mut self, data: &[u8], delta: Delta<'_>) -> Result<(), ModelError> {
+        self.alike.forget();
         let chunk: Chunk<'_> = read(data)?;
-        if let Some(error) = chunk.error.filter(|error| says_something(error)) {
+        let only = chunk.only();
+        if let Some(error) = chunk.error.filter(|error| is_error(error)) {
             return Err(told(error.get(), &self.answer));
         }
         if chunk
@@ -108,17 +128,31 @@ impl Reader {
             let text = String::from_utf8_lossy(data);
             return Err(told(&text, &self.answer));
         }
-        for choice in chunk.choices.unwrap_or_default() {
+        let choices = chunk.choices.unwrap_or_default();
+        if choices.len() > 1 {
+            return Err(wrong("it has more than one choice"));
+        }
+        for Object(choice) in choices {
             self.choice(choice, delta)?;
         }
         let groq = chunk.x_groq.filter(|groq| is_object(groq));
         let groq = groq.map(within::<Groq<'_>>).transpose()?;
         if let Some(cost) = chunk.usage.or(groq.and_then(|groq| groq.usage)) {
             // What is not even of the shape is no count. One from before the end is of a part.
-            self.usage = serde_json::from_str(cost.get())
+            self.usage = within(cost)
                 .ok()
                 .filter(|_| self.stop.is_some())
                 .and_then(|cost| spent(&cost));
+        }
+        match only {
+            Some(Only::Words(text)) => self.alike.learn(data, text, What::Words(0)),
+            Some(Only::Arguments(index, text)) => {
+                let index = count(index, "tool_calls.index")?;
+                if let Some(at) = index.and_then(|index| self.answer.place_of(index)) {
+                    self.alike.learn(data, text, What::Arguments(at));
+                }
+            }
+            None => {}
         }
         Ok(())
     }
@@ -128,10 +162,19 @@ impl Reader {
             return Err(wrong("it has more than one choice"));
         }
         match (choice.delta, choice.message) {
-            (Some(said), _) => self.said(said, delta)?,
             // Some streams end with all that was said before.
-            (None, Some(said)) if !self.answer.has_begun => self.said(said, delta)?,
-            _ => {}
+            (None, Some(Object(said))) if !self.answer.has_begun => self.said(said, delta)?,
+            (now, all) => {
+                if let Some(Object(said)) = now {
+                    self.said(said, delta)?;
+                }
+                let calls = all.and_then(|Object(said)| said.tool_calls);
+                if calls.is_some_and(|calls| calls.len() > self.answer.calls()) {
+                    return Err(wrong(
+                        "a `message` has calls that were in no `delta` before it",
+                    ));
+                }
+            }
         }
         let reason = text(choice.finish_reason, "finish_reason")?;
         if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
@@ -169,7 +212,7 @@ impl Reader {
         }
         let pieces = said.tool_calls.unwrap_or_default();
         let is_alone = pieces.len() == 1;
-        for piece in pieces {
+        for Object(piece) in pieces {
             self.piece(piece, is_alone)?;
         }
         Ok(())
@@ -180,7 +223,7 @@ impl Reader {
             let said = text(content, "content")?.unwrap_or_default();
             return self.say(&said, delta);
         };
-        for part in within::<Vec<Part<'_>>>(raw)? {
+        for Object(part) in list::<Part<'_>>(raw)? {
             match text(part.kind, "content.type")?.as_deref() {
                 Some("text") => {
                     let said = text(part.text, "content.text")?.unwrap_or_default();
@@ -190,6 +233,11 @@ impl Reader {
                     let said = text(part.refusal, "content.refusal")?.unwrap_or_default();
                     self.answer.grow(said.len())?;
                     self.answer.refusal.push_str(&said);
+                }
+                Some(kind) if kind.contains("tool") || kind.contains("function") => {
+                    return Err(wrong(
+                        "a call is among the parts of `content`, and must be in `tool_calls`",
+                    ));
                 }
                 // Thoughts, references and pictures are no words of the answer.
                 _ => self.answer.has_begun = true,
@@ -213,10 +261,13 @@ impl Reader {
         if !matches!(&*kind, "" | "function") {
             return Err(wrong("a call is of another type than `function`"));
         }
-        let function = piece.function.unwrap_or(Function {
-            name: None,
-            arguments: None,
-        });
+        let function = piece.function.map_or(
+            Function {
+                name: None,
+                arguments: None,
+            },
+            |Object(function)| function,
+        );
         let extra = piece.extra_content.map(RawValue::get);
         if let Some(extra) = extra {
             self.answer.grow(extra.len())?;
@@ -231,9 +282,4 @@ impl Reader {
             carried: carried.transpose()?,
         })
     }
-}
-
-/// Whether the member `error` tells of one: `null` and what is empty do not.
-fn says_something(error: &RawValue) -> bool {
-    !matches!(error.get(), "false" | "{}" | "\"\"" | "[]")
 }

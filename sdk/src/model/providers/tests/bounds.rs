@@ -1,9 +1,15 @@
 //! What somebody else's bytes cost is bounded, and linear.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use super::server::{Server, answer};
 use super::*;
+use crate::model::Timed;
 
 /// A stream in which a call has `bytes` of arguments in pieces of `size`.
 fn arguments(provider: Provider, bytes: usize, size: usize) -> String {
@@ -60,6 +66,8 @@ fn a_mebibyte_of_arguments_in_pieces_of_four_bytes_is_copied_in_linear_work() {
                     reading.copied() <= 3 * body.len(),
                     "{provider:?} {size} {cut}"
                 );
+                // All but the first and the last event are as the one before.
+                assert!(reading.read_in_full() <= 5, "{provider:?} {size} {cut}");
                 let completion = reading.end(&mut |_| {}).unwrap();
                 assert_eq!(completion.calls[0].arguments.len(), MIB);
             }
@@ -105,6 +113,13 @@ fn an_event_of_two_hundred_mebibytes_is_an_error_after_eight() {
             assert_eq!(taken, 7);
         }
     }
+    // White space, before it is known what comes.
+    let blank = vec![b'\n'; 1024 * 1024];
+    let mut reading = Reading::new(Protocol::OpenAi, "");
+    let taken = (0..200)
+        .take_while(|_| reading.push(&blank, &mut |_| {}).is_ok())
+        .count();
+    assert_eq!(taken, 32);
     // An answer that comes whole.
     let mut reading = Reading::new(Protocol::OpenAi, "");
     reading.push(b"{", &mut |_| {}).unwrap();
@@ -138,13 +153,105 @@ fn words_arguments_and_thoughts_are_bounded_together() {
     }
 }
 
+/// A server that writes `head` and then `piece` again and again, as long as the client takes it.
+async fn flood(head: &'static str, piece: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let piece = piece.clone();
+            tokio::spawn(async move {
+                super::server::read(&mut stream).await;
+                let start = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+                let mut is_taken = stream.write_all(start.as_bytes()).await.is_ok()
+                    && stream.write_all(head.as_bytes()).await.is_ok();
+                while is_taken {
+                    is_taken = stream.write_all(&piece).await.is_ok();
+                }
+            });
+        }
+    });
+    url
+}
+
+fn timed(provider: Provider, url: &str, limit: Duration) -> Timed<ProviderModel> {
+    let model = ProviderModel::new(provider, "small").unwrap();
+    Timed::new(model.base_url(url).unwrap(), limit)
+}
+
+/// The thread of the executor is the only one: the limit passes while bytes are always there to be read.
+#[tokio::test]
+async fn a_limit_of_time_passes_within_an_answer_that_has_no_end() {
+    let event = b"data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\n".repeat(2048);
+    let ping = b"event: ping\ndata: {\"type\": \"ping\"}\n\n".repeat(2048);
+    for (provider, piece) in [
+        (Provider::OpenAi, event),
+        (Provider::Anthropic, ping),
+        (Provider::OpenAi, b": alive\n\n".repeat(4096)),
+        (Provider::Anthropic, vec![b'\n'; 4096]),
+    ] {
+        let url = flood("", piece).await;
+        // Far less than all that is read of a stream takes.
+        let model = timed(provider, &url, Duration::from_millis(20));
+        for streamed in [false, true] {
+            let error = match streamed {
+                true => model.stream(&conversation(), &mut |_| {}).await,
+                false => model.generate(&conversation()).await,
+            }
+            .unwrap_err();
+            assert!(error.to_string().contains("longer than 20ms"), "{error}");
+            assert!(error.is_transient() && error.is_unsettled());
+        }
+    }
+}
+
+/// Whichever comes first, the bound or the limit: the call ends, and others ran meanwhile.
+#[tokio::test]
+async fn others_run_while_one_long_event_and_many_calls_are_read() {
+    let mebi = vec![b'x'; 1024 * 1024];
+    let long = flood("data: {\"choices\":[{\"delta\":{\"content\":\"", mebi).await;
+    let piece =
+        |n: usize| format!(r#"{{"id":"c{n}","function":{{"name":"now","arguments":"{{}}"}}}}"#);
+    let pieces: Vec<String> = (0..20_000).map(piece).collect();
+    let event =
+        |pieces: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{pieces}]}}}}]}}"#);
+    let together = chunks(&[&event(&pieces.join(","))]);
+    let each: Vec<String> = pieces.iter().map(|piece| event(piece)).collect();
+    let each = chunks(&each.iter().map(String::as_str).collect::<Vec<_>>());
+    let (together, each) = [together, each]
+        .map(|body| answer("200 OK", "text/event-stream", "", &body))
+        .into();
+    let (together, each) = (Server::at_once(together).await, Server::at_once(each).await);
+    for (url, turns, what) in [
+        (&long, 64, "a line"),
+        (&together.url, 8, "calls"),
+        (&each.url, 1, "calls"),
+    ] {
+        let beats = Arc::new(AtomicUsize::new(0));
+        let heart = beats.clone();
+        let beat = tokio::spawn(async move {
+            loop {
+                heart.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let model = timed(Provider::OpenAi, url, Duration::from_secs(600));
+        let error = model.generate(&conversation()).await.unwrap_err();
+        beat.abort();
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(error.is_unsettled() && !error.is_transient());
+        assert!(beats.load(Ordering::Relaxed) >= turns, "{what}");
+    }
+}
+
 /// Others run while an answer is read that is always there: so a timeout fires.
 #[tokio::test]
 async fn a_long_answer_lets_others_run() {
     let body = arguments(Provider::OpenAi, 256 * 1024, 4);
     let turns_at_least = body.len() / (64 * 1024) / 2;
     let server = Server::at_once(answer("200 OK", "text/event-stream", "", &body)).await;
-    let beats = std::sync::Arc::new(AtomicUsize::new(0));
+    let beats = Arc::new(AtomicUsize::new(0));
     let heart = beats.clone();
     let beat = tokio::spawn(async move {
         loop {

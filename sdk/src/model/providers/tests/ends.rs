@@ -106,8 +106,28 @@ fn forms_that_hold_a_call_elsewhere_are_errors() {
     assert!(chunk(custom, "tool_calls", "").is_err());
     let nameless = r#"{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"{}"}}]}"#;
     assert!(chunk(nameless, "tool_calls", "").is_err());
-    let second = r#"{"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]}"#;
-    assert!(read(Provider::OpenAi, &[chunks(&[second]).as_bytes()]).is_err());
+    for kind in ["tool_use", "tool_call", "function_call"] {
+        let part = format!(
+            r#"{{"content":[{{"type":"text","text":"x"}},{{"type":"{kind}","id":"a","name":"purge","input":{{}}}}]}}"#
+        );
+        assert!(chunk(&part, "stop", "").is_err(), "{kind}");
+    }
+    let first = r#"{"delta":{"content":"a"},"message":{"content":"a"},"finish_reason":"stop"}"#;
+    for second in [
+        r#"{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}"#.to_owned(),
+        // Choices that are not counted, or counted alike.
+        format!("{first},{first}"),
+        format!("{first},{}", first.replacen('{', r#"{"index":0,"#, 1)),
+    ] {
+        let second = format!(r#"{{"choices":[{second}]}}"#);
+        for body in [chunks(&[&second]), second] {
+            let error = read(Provider::OpenAi, &[body.as_bytes()]).unwrap_err();
+            assert!(
+                error.to_string().contains("more than one choice"),
+                "{error}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -117,6 +137,27 @@ fn no_error_is_no_error_and_no_done_is_an_end() {
         assert_eq!(completion.text.as_deref(), Some("here"));
         assert_eq!(completion.stop, StopReason::End);
     }
+    for error in ["null", "{}", "false", "[]", r#""""#] {
+        let whole = format!(
+            r#"{{"content":[{{"type":"text","text":"here"}}],"stop_reason":"end_turn","error":{error}}}"#
+        );
+        let block = format!(
+            r#"{{"type":"content_block_start","index":0,"content_block":{{"type":"text","text":"here"}},"error":{error}}}"#
+        );
+        let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+        for body in [whole, chunks(&[&block, end])] {
+            let completion = read(Provider::Anthropic, &[body.as_bytes()]).unwrap();
+            assert_eq!(completion.text.as_deref(), Some("here"), "{body}");
+        }
+    }
+    assert!(read(Provider::Anthropic, &[br#"{"type":"error","error":{}}"#]).is_err());
+    assert!(
+        read(
+            Provider::Anthropic,
+            &[chunks(&[r#"{"type":"error","error":{}}"#]).as_bytes()]
+        )
+        .is_err()
+    );
     let said = r#"{"choices":[{"delta":{"content":"here"}}]}"#;
     let end = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
     let completion = read(Provider::OpenAi, &[chunks(&[said, end]).as_bytes()]).unwrap();

@@ -1,3 +1,4 @@
+mod alike;
 mod bounds;
 mod carried;
 mod ends;

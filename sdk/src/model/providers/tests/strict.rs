@@ -204,3 +204,96 @@ fn two_halves_that_are_the_same_are_no_repetition() {
         assert_eq!(completion.calls[0].arguments, r#"{"a":{"a":1}}"#);
     }
 }
+
+/// A derived reader finds the members of an array by their position. That is not what the model said.
+#[test]
+fn an_array_is_no_object() {
+    let object = r#"{"index":0,"id":"a","function":{"name":"purge","arguments":"{}"}}"#;
+    assert!(calling(&[object]).is_ok());
+    let function = r#"{"index":0,"id":"a","function":["purge","{}"]}"#;
+    let piece = r#"[0,"a","function",{"name":"purge","arguments":"{}"}]"#;
+    for wrong in [function, piece] {
+        let error = calling(&[wrong]).unwrap_err();
+        assert!(error.to_string().contains("an object"), "{error}");
+    }
+    for chunk in [
+        r#"{"choices":[{"delta":["purge"],"finish_reason":"stop"}]}"#,
+        r#"{"choices":[[0,{"content":"x"},null,"stop"]]}"#,
+        r#"[[{"delta":{"content":"x"},"finish_reason":"stop"}]]"#,
+        r#"{"choices":[{"delta":{"content":[["text","x"]]},"finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"message":["x"],"finish_reason":"stop"}]}"#,
+        r#"{"choices":{"delta":{"content":"x"},"finish_reason":"stop"}}"#,
+    ] {
+        for body in [chunks(&[chunk]), chunk.to_owned()] {
+            assert!(
+                read(Provider::OpenAi, &[body.as_bytes()]).is_err(),
+                "{body}"
+            );
+        }
+    }
+    let cost = r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],"usage":[3,4]}"#;
+    let completion = read(Provider::OpenAi, &[chunks(&[cost]).as_bytes()]).unwrap();
+    assert_eq!(completion.usage, None);
+
+    let start = r#"{"type":"content_block_start","index":0,"content_block":["tool_use",null,"a","purge",{"set":1}]}"#;
+    let array =
+        r#"["content_block_start",0,null,{"type":"tool_use","id":"a","name":"purge","input":{}}]"#;
+    let text =
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
+    let delta = r#"{"type":"content_block_delta","index":0,"delta":["text_delta","x"]}"#;
+    let end = r#"{"type":"message_delta","delta":["end_turn"]}"#;
+    for events in [&[start][..], &[array], &[text, delta], &[text, end]] {
+        let last = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+        let all = [events, &[last]].concat();
+        assert!(
+            read(Provider::Anthropic, &[chunks(&all).as_bytes()]).is_err(),
+            "{all:?}"
+        );
+    }
+    for whole in [
+        r#"{"content":[["tool_use",null,"a","purge",{"set":1}]],"stop_reason":"tool_use"}"#,
+        r#"[[{"type":"text","text":"x"}],"end_turn"]"#,
+    ] {
+        assert!(
+            read(Provider::Anthropic, &[whole.as_bytes()]).is_err(),
+            "{whole}"
+        );
+    }
+}
+
+#[test]
+fn a_member_that_is_there_twice_is_an_error() {
+    for piece in [
+        r#"{"index":0,"id":"a","function":{"name":"purge","arguments":"{}","arguments":"{\"set\":1}"}}"#,
+        r#"{"index":0,"id":"a","function":{"name":"purge","n\u0061me":"keep","arguments":"{}"}}"#,
+        r#"{"index":0,"index":1,"id":"a","function":{"name":"purge","arguments":"{}"}}"#,
+    ] {
+        let error = calling(&[piece]).unwrap_err();
+        assert!(error.to_string().contains("duplicate"), "{error}");
+    }
+    let start = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"keep","name":"purge","input":{}}}"#;
+    assert!(read(Provider::Anthropic, &[chunks(&[start]).as_bytes()]).is_err());
+}
+
+#[test]
+fn calls_that_come_in_a_last_message_alone_are_not_lost() {
+    let said = r#"{"choices":[{"delta":{"content":"I purge."}}]}"#;
+    let call =
+        r#"{"id":"a","type":"function","function":{"name":"purge","arguments":"{\"set\":1}"}}"#;
+    let piece = call.replacen('{', r#"{"index":0,"#, 1);
+    let piece = format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{piece}]}}}}]}}"#);
+    for delta in ["", r#""delta":{},"#, r#""delta":null,"#] {
+        let last = format!(
+            r#"{{"choices":[{{{delta}"message":{{"content":"I purge.","tool_calls":[{call}]}},"finish_reason":"stop"}}]}}"#
+        );
+        let error = read(Provider::OpenAi, &[chunks(&[said, &last]).as_bytes()]).unwrap_err();
+        assert!(error.to_string().contains("message"), "{error}");
+        let told = read(
+            Provider::OpenAi,
+            &[chunks(&[said, &piece, &last]).as_bytes()],
+        )
+        .unwrap();
+        let right = [self::call("a", "purge", r#"{"set":1}"#)];
+        assert_eq!(told.calls, right);
+    }
+}

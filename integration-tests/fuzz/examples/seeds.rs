@@ -7,8 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use bailiwick::capability::to_text;
+use bailiwick_fuzz::hostile::{PATTERNS, holds, with};
 use bailiwick_fuzz::place::{Place, honest, keys, root};
+use bailiwick_fuzz::program::Program;
 use bailiwick_integration_tests::forge;
+use bailiwick_integration_tests::random::Rng;
+use biscuit_auth::format::schema::Block;
 use prost::Message as _;
 
 const SCOPES: [&str; 9] = [
@@ -55,15 +59,8 @@ const TEXTS: [&str; 18] = [
     "\nA.org.",
 ];
 
-/// Patterns that cost much to compile or to match, a line each, and a text.
-const WORK: [&str; 6] = [
-    "\x02(?i)[\\D&&\\D&&\\D&&\\D&&a]\0a",
-    "\x02(?-u)[ab]*a[ab]{904}c\0ababab",
-    "\x02[ab]*a[ab]{250}c\0abababab",
-    "\x02(?:|a)(?:|a)(?:|a)(?:|a)b*\n\\w{20}\n\\b\\d{3,9}\\b\0a_9",
-    "\x02(a+)+\n(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}\n\\p{Greek}{200}\0abc",
-    "\x01{\"grants\":[{\"tool\":\"a\",\"args\":{\"p\":{\"one_of\":[\"a\",\"b\"]},\"q\":{\"matches\":[\"[ab]{9}\"]}}},{\"tool\":\"agent.spawn\"}]}\0{\"grants\":[{\"tool\":\"a\",\"args\":{\"p\":{\"one_of\":[\"a\",\"c\"]},\"q\":{\"eq\":\"ab\"}}}]}",
-];
+/// Two scopes whose delegation compares much, for the target `work`.
+const COMPARED: &str = r#"{"grants":[{"tool":"a","args":{"p":{"one_of":["a","b"]},"q":{"matches":["[ab]{9}"]}}},{"tool":"agent.spawn"}]}\0{"grants":[{"tool":"a","args":{"p":{"one_of":["a","c"]},"q":{"eq":"ab"}}}]}"#;
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -117,11 +114,87 @@ fn main() -> std::io::Result<()> {
         ("scope_parse", &SCOPES[..]),
         ("arguments", &ARGUMENTS),
         ("url_and_path", &TEXTS),
-        ("work", &WORK),
     ] {
         for (index, text) in texts.iter().enumerate() {
             let text = text.replace("APPROVER", &approver);
             write(target, format!("{index:02}"), text.as_bytes())?;
+        }
+    }
+    hostile(&write)
+}
+
+/// Patterns that cost much, wherever a pattern is read.
+fn hostile(write: &impl Fn(&str, String, &[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
+    let compared = COMPARED.replace("\\0", "\0");
+    write(
+        "work",
+        "scopes".to_owned(),
+        format!("\u{1}{compared}").as_bytes(),
+    )?;
+    for (index, pattern) in PATTERNS.iter().enumerate() {
+        let name = format!("pattern-{index:02}");
+        write(
+            "work",
+            name.clone(),
+            format!("\u{2}{pattern}\0abababab").as_bytes(),
+        )?;
+        let scope = serde_json::json!({"grants": [
+            {"tool": "a", "args": {"p": {"matches": [pattern, "b"]}}},
+            {"tool": "agent.spawn"},
+        ]});
+        let child =
+            serde_json::json!({"grants": [{"tool": "a", "args": {"p": {"matches": pattern}}}]});
+        write(
+            "scope_parse",
+            name.clone(),
+            format!("{scope}\0{child}").as_bytes(),
+        )?;
+        // In the first block and in a hop.
+        for (place, block) in honest() {
+            let number = match place {
+                Place::Authority => 0,
+                Place::Hop => 1,
+                Place::Approval | Place::Call => continue,
+            };
+            let Some(block) = with(block, pattern) else {
+                continue;
+            };
+            let name = format!("{name}-{number}");
+            let bytes = block.encode_to_vec();
+            let (blocks, _) = place.signed(bytes.clone());
+            write(
+                "chain_decode",
+                name.clone(),
+                &forge::bytes(&forge::token(&blocks)),
+            )?;
+            write(
+                "block_compile",
+                name,
+                &[&[number], bytes.as_slice()].concat(),
+            )?;
+        }
+    }
+    // Programs, the first of which that come to such a pattern.
+    let mut found = 0;
+    for number in 0_u32..100_000 {
+        let bytes: Vec<u8> = (0..160_u32)
+            .map(|at| {
+                (number * 2_654_435 + at * 40_503)
+                    .wrapping_mul(2_246_822_519)
+                    .to_be_bytes()[0]
+            })
+            .collect();
+        let program = Program::run(&mut Rng::given(bytes.clone()));
+        let signed = program.map(|program| program.signed).unwrap_or_default();
+        if signed
+            .iter()
+            .any(|signed| Block::decode(&*signed.block).is_ok_and(|block| holds(&block)))
+        {
+            write("signed_mutator", format!("pattern-{found}"), &bytes)?;
+            found += 1;
+        }
+        if found == 8 {
+            break;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use bailiwick::capability::{Bounds, Chain, KeyRing, Mandate, Scope, meet};
 use bailiwick_fuzz::oracle;
 use bailiwick_fuzz::place::{keys, now, root};
 use bailiwick_fuzz::probe::probe;
+use bailiwick_fuzz::worst::{DELEGATION, MINT, within};
 use bailiwick_integration_tests::random::{Rng, hold};
 use bailiwick_integration_tests::{forge, stock};
 use libfuzzer_sys::fuzz_target;
@@ -38,8 +39,11 @@ fuzz_target!(|data: &[u8]| {
 
 /// The scope that a text holds in either form, which survives being written in both ways.
 fn read(text: &str) -> Option<Scope> {
-    let json = Scope::from_json(text).ok();
-    let scope = json.or_else(|| Scope::from_toml(text).ok())?;
+    // Nothing is compiled or compared to read.
+    let scope = within([0; 4], "a scope", || {
+        let json = Scope::from_json(text).ok();
+        json.or_else(|| Scope::from_toml(text).ok())
+    })?;
     let value = scope.to_json();
     assert_eq!(Scope::from_value(&value).as_ref(), Ok(&scope), "{value}");
     let written = serde_json::to_string(&scope).expect("a scope is written");
@@ -58,7 +62,9 @@ fn minted(scope: &Scope) -> Option<(Chain, Bounds)> {
     );
     let [first, ..] = keys();
     let to = forge::agent(&first).public();
-    let chain = root().1.mint(scope, &Mandate::default(), to, now());
+    let chain = within(MINT, "a mint", || {
+        root().1.mint(scope, &Mandate::default(), to, now())
+    });
     let chain = chain.map_err(|error| assert!(!error.to_string().contains("canonical"), "{error}"));
     Some((verified(&chain.ok()?), bounds))
 }
@@ -85,14 +91,21 @@ fn delegated(rng: &mut Rng, parent: &Chain, scope: &Scope) {
     let [first, second, _] = keys();
     let held = hold(parent, &first);
     let to = forge::agent(&second).public();
-    if let Ok(child) = held.delegate("agent", scope, to, now()) {
+    let child = within(DELEGATION, "a delegation", || {
+        held.delegate("agent", scope, to, now())
+    });
+    if let Ok(child) = child {
         compare(rng, &verified(&child), 2);
     }
 }
 
 /// Whatever both scopes allow their meeting allows, and nothing else.
 fn met(rng: &mut Rng, a: (&Chain, &Bounds), b: (&Chain, &Bounds)) {
-    let Ok(both) = meet(a.1, b.1) else {
+    // Each grant with each, and what they share with those that are kept.
+    let met = within(DELEGATION.map(|most| 64 * most), "a meet", || {
+        meet(a.1, b.1)
+    });
+    let Ok(both) = met else {
         return;
     };
     let scope = Scope::from_value(&both.to_json()).expect("bounds are read back");

@@ -12,16 +12,12 @@ use bailiwick::capability::{
 use bailiwick_fuzz::draft::{change, drafts, sign};
 use bailiwick_fuzz::oracle::MOST;
 use bailiwick_fuzz::place::{now, root};
-use bailiwick_fuzz::worst::within;
+use bailiwick_fuzz::worst::{DELEGATION, MINT, of_call, within};
 use bailiwick_fuzz::{meter, probe};
 use bailiwick_integration_tests::forge;
 use bailiwick_integration_tests::random::{Rng, World, grow};
 use ed25519_dalek::SigningKey;
 use libfuzzer_sys::fuzz_target;
-
-/// The most comparisons of one delegation: each value of a child that fits in a token with each of 64
-/// grants three times, and the parts that are looked for in several.
-const COMPARISONS: u64 = 3 * 64 * 4096 + (1 << 16) * 64;
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, rest)) = data.split_first() else {
@@ -71,13 +67,7 @@ fn token(program: &[u8]) {
 
 /// Asks a chain about a call: each pattern is asked once about each argument.
 fn asked(chain: &bailiwick::capability::Chain, call: &Call, facts: &Facts) {
-    let values = call.arguments().values();
-    let bytes: usize = values
-        .filter_map(|value| value.as_str())
-        .map(str::len)
-        .sum();
-    let most = [0, 0, 256 * bytes as u64, 0];
-    let _ = within(most, "a call", || {
+    let _ = within(of_call(call), "a call", || {
         chain.explain(call, facts, Skip::default())
     });
 }
@@ -92,15 +82,13 @@ fn scopes(text: &[u8]) {
     };
     let authority = root().1;
     let key = forge::agent(&forge::key(7));
-    let minted = within([0, 16, 0, 0], "a mint", || {
+    let minted = within(MINT, "a mint", || {
         authority.mint(&parent, &Mandate::default(), key.public(), now())
     });
     let Ok(chain) = minted else { return };
     let held = chain.held_by(key).expect("the key that it names");
     let to = AgentKey::generate().public();
-    // Patterns of the parent are asked about the child's values, which fit in a token.
-    let most = [0, 64, 256 * 16 * 1024 * 4, COMPARISONS];
-    let child = within(most, "a delegation", || {
+    let child = within(DELEGATION, "a delegation", || {
         held.delegate("child", &child, to, now())
     });
     if let Err(MintError::Widens(ways)) = child {
@@ -116,7 +104,7 @@ fn patterns(text: &[u8]) {
     let scope = Scope::new().grant(Grant::new("t").arg("a", matches(sources)));
     let key = forge::agent(&forge::key(7));
     let minted = meter::at_most(MOST, "patterns", || {
-        within([0, 16, 0, 0], "patterns", || {
+        within(MINT, "patterns", || {
             root()
                 .1
                 .mint(&scope, &Mandate::default(), key.public(), now())

@@ -8,6 +8,7 @@ use biscuit_auth::format::schema::{
     Term, TermSet, op, scope, term::Content,
 };
 
+use crate::hostile::{self, PATTERNS};
 use crate::intern::Table;
 
 const OFFSET: u64 = 1024;
@@ -59,7 +60,7 @@ const TAILS: [&str; 9] = ["x", "/", "\"", "/..", ".", "\0", "*", r")\z", "é"];
 
 /// Edits the block once; `others` are blocks to take pieces from.
 pub fn edit(rng: &mut Rng, block: &mut Block, others: &[Block]) {
-    match rng.below(24) {
+    match rng.below(26) {
         0 => shuffle(rng, &mut block.facts),
         1 | 2 => shuffle(rng, &mut block.checks),
         3 | 4 => check(rng, block, |rng, check| shuffle(rng, &mut check.queries)),
@@ -116,7 +117,21 @@ pub fn edit(rng: &mut Rng, block: &mut Block, others: &[Block]) {
         }
         21 => block.context = Some((*rng.pick(&WORDS)).to_owned()),
         22 => block.symbols.push((*rng.pick(&WORDS)).to_owned()),
+        23 | 24 => pattern(rng, block),
         _ => splice(rng, block, others),
+    }
+}
+
+/// A pattern that is dear, in the place of one that there is or of some text.
+fn pattern(rng: &mut Rng, block: &mut Block) {
+    let pattern = *rng.pick::<&str>(&PATTERNS);
+    match hostile::with(block, pattern) {
+        Some(with) => *block = with,
+        None => {
+            if let Some(text) = any(rng, &mut block.symbols) {
+                *text = hostile::written(pattern);
+            }
+        }
     }
 }
 

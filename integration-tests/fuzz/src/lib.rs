@@ -2,10 +2,12 @@
 
 pub mod draft;
 pub mod edit;
+pub mod hostile;
 pub mod intern;
 pub mod meter;
 pub mod oracle;
 pub mod place;
 pub mod probe;
+pub mod program;
 pub mod strict;
 pub mod worst;

@@ -1,6 +1,6 @@
 //! What must hold of whatever is accepted.
 
-use bailiwick::capability::{Call, Chain, Facts, KeyRing, Skip};
+use bailiwick::capability::{Call, Chain, Facts, KeyRing, Skip, WireCall};
 use bailiwick_integration_tests::forge;
 use bailiwick_integration_tests::random::Rng;
 use bailiwick_integration_tests::stock::{self, Verdict};
@@ -10,6 +10,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::meter;
 use crate::probe::probe;
+use crate::worst::{TOKEN, of_call, within};
 
 /// The most that one token may make the library allocate: some hundred times its greatest size, and
 /// room for sixteen patterns at their greatest.
@@ -18,11 +19,13 @@ pub const MOST: u64 = 64 << 20;
 /// Reads a chain within the bound on work, twice: from the bytes, and from the cache.
 #[must_use]
 pub fn read(ring: &KeyRing, token: &[u8]) -> Option<Chain> {
-    let first = meter::at_most(MOST, "a chain", || ring.chain(token));
+    let first = meter::at_most(MOST, "a chain", || {
+        within(TOKEN, "a chain", || ring.chain(token))
+    });
     if let Ok(chain) = &first {
         ring.keep(chain);
     }
-    let second = ring.chain(token);
+    let second = within(TOKEN, "a chain that is kept", || ring.chain(token));
     let chain = match (first, second) {
         (Ok(chain), Ok(_)) => chain,
         (Err(first), Err(second)) => {
@@ -33,6 +36,15 @@ pub fn read(ring: &KeyRing, token: &[u8]) -> Option<Chain> {
     };
     assert_eq!(chain.to_bytes(), token, "read and written differ");
     Some(chain)
+}
+
+/// Reads a wire call within the bound on work.
+#[must_use]
+pub fn wire(ring: &KeyRing, token: &[u8]) -> Option<WireCall> {
+    let read = meter::at_most(MOST, "a wire call", || {
+        within(TOKEN, "a wire call", || ring.wire_call(token))
+    });
+    read.ok()
 }
 
 /// Asks the stock engine what we are asked, about `calls` calls made from what the chain says and
@@ -82,7 +94,9 @@ fn prefix(chain: &Chain, blocks: &[SignedBlock]) -> biscuit_auth::format::schema
 
 /// Compares one verdict: whether the call is allowed, and which block refuses it first.
 pub fn verdict(token: &Biscuit, chain: &Chain, call: &Call, facts: &Facts) -> bool {
-    let ours = chain.explain(call, facts, Skip::default());
+    let ours = within(of_call(call), "a call", || {
+        chain.explain(call, facts, Skip::default())
+    });
     let theirs = stock::ask(token, chain, call, facts);
     let same = match (&ours, &theirs) {
         (Ok(()), Verdict::Allow) => true,

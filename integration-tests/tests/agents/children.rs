@@ -7,7 +7,9 @@ use std::time::Duration;
 use bailiwick::agent::{
     Agent, ChildFailed, Children, Ended, Orchestrator, OrchestratorBuilder, Spawn, SpawnError,
 };
-use bailiwick::capability::{Authority, Grant, Risk, Scope};
+use bailiwick::capability::{
+    AgentKey, Authority, Chain, Grant, KeyRing, Mandate, MintError, Risk, Scope,
+};
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Effect, Revocable};
 use bailiwick::model::scripted::{ScriptedModel, call, say};
@@ -248,4 +250,54 @@ async fn a_helper_whose_scope_names_the_lifetime_of_its_parent_begins_later_too(
     };
     assert_eq!(widens.excesses().len(), 1);
     assert_eq!(widens.excesses()[0].place(), "expires_at");
+}
+
+#[test]
+fn a_lifetime_like_the_parent_s_is_cut_under_a_token_that_was_read_from_bytes() {
+    let begun: bailiwick::id::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let ten = Duration::from_secs(600);
+    let root = Authority::generate();
+    let ring = KeyRing::new([root.root()]);
+    // At any part of a second, since ends are whole seconds.
+    for part in [0, 1, 500, 999] {
+        let made = begun.saturating_add(Duration::from_millis(part));
+        let after = |seconds: u64| made.saturating_add(Duration::from_secs(seconds));
+        let read = |chain: Chain, key: AgentKey| {
+            let chain = ring.chain(&chain.to_bytes()).unwrap();
+            chain.held_by(key).unwrap()
+        };
+        let key = AgentKey::generate();
+        let wide = scope().expires_in(ten);
+        let chain = root.mint(&wide, &Mandate::default(), key.public(), made);
+        let lead = read(chain.unwrap(), key);
+        let end = lead.chain().expires();
+        let key = AgentKey::generate();
+        let same = scope().expires_in(ten);
+        let middle = lead.delegate("worker", &same, key.public(), after(1));
+        let middle = read(middle.unwrap(), key);
+        assert_eq!(middle.chain().expires(), end);
+        // Further down, and later.
+        let to = AgentKey::generate().public();
+        let leaf =
+            |life: Duration| middle.delegate("worker", &work().expires_in(life), to, after(300));
+        assert_eq!(leaf(ten).unwrap().expires(), end);
+        assert_eq!(leaf(Duration::from_secs(301)).unwrap().expires(), end);
+        let earlier = leaf(Duration::from_secs(60)).unwrap();
+        assert_eq!(earlier.expires(), after(360).floor_to_second());
+        // Longer than any token of the tree lives.
+        for (child, place) in [
+            (work().expires_in(Duration::from_secs(601)), "expires_at"),
+            (
+                work().expires_at(end.saturating_add(Duration::from_secs(1))),
+                "expires_at",
+            ),
+        ] {
+            let Err(MintError::Widens(widens)) = middle.delegate("worker", &child, to, after(300))
+            else {
+                panic!("it is wider");
+            };
+            assert_eq!(widens.excesses().len(), 1, "{widens}");
+            assert_eq!(widens.excesses()[0].place(), place);
+        }
+    }
 }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use bailiwick::capability::{
     AgentKey, Call, Constraint, Facts, Grant, Held, KeyRing, Kind, MAX_ARGUMENTS,
-    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, Skip, UrlPattern, Work, any, eq, matches,
-    one_of, url, work,
+    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, Skip, UrlPattern, Work, any, cidr, eq,
+    matches, one_of, prefix, range, url, work,
 };
 use bailiwick::guard::{Context, Effect, Presented, Revocable};
 use bailiwick_integration_tests::forge::{self, Forge};
 use bailiwick_integration_tests::support::{Home, public, secs, start};
+use prost::Message as _;
 use serde_json::{Map, Value, json};
 
 fn counted<T>(what: impl FnOnce() -> T) -> (T, Work) {
@@ -123,6 +124,54 @@ fn attack_12_a_pattern_that_is_dear_is_refused_before_anything_is_compiled() {
         let (read, done) = counted(|| ring.chain(&forged.token()));
         assert_eq!(read.unwrap_err().kind(), Kind::Malformed, "{pattern}");
         assert_eq!((done.patterns, done.signatures), (0, 2), "{pattern}");
+        let first = in_the_first_block(&pattern);
+        let (read, done) = counted(|| ring.chain(&first));
+        assert_eq!(read.unwrap_err().kind(), Kind::UntrustedRoot, "{pattern}");
+        assert_eq!((done.patterns, done.signatures), (0, 1), "{pattern}");
+        let known = KeyRing::new([forge::authority(&forge::key(201)).root()]);
+        let (read, done) = counted(|| known.chain(&first));
+        assert_eq!(read.unwrap_err().kind(), Kind::Malformed, "{pattern}");
+        assert_eq!((done.patterns, done.signatures), (0, 1), "{pattern}");
+    }
+}
+
+/// A token whose root wrote the pattern itself.
+fn in_the_first_block(pattern: &str) -> Vec<u8> {
+    let root = forge::key(201);
+    let (plain, holder) = (spawning(matches("aaaa")), forge::key(1));
+    let to = forge::agent(&holder).public();
+    let minted = forge::authority(&root).mint(&plain, &Mandate::default(), to, start());
+    let mut block = forge::block(&forge::blocks(&forge::parts(&minted.unwrap().to_bytes()))[0]);
+    for text in &mut block.symbols {
+        if text.contains("aaaa") {
+            *text = format!(r"\A(?:{pattern})\z");
+        }
+    }
+    let signed = forge::sign(&[], block.encode_to_vec(), &root, &holder);
+    forge::bytes(&forge::token(&[signed]))
+}
+
+#[test]
+fn attack_12_patterns_of_a_token_that_is_over_are_counted_like_any_others() {
+    let home = Home::new();
+    let scope = spawning(sixteen()).expires_in(secs(60));
+    let parent = repeated(&home, &scope, 11);
+    let key = Arc::new(AgentKey::generate());
+    let last = parent
+        .danger_append("child", &scope, key.public(), start())
+        .unwrap();
+    let guard = home.guard().build();
+    let mut late = Context::new("lead", Effect::Read, Risk::Low, start());
+    late.facts.time = start().saturating_add(secs(120));
+    for _ in 0..3 {
+        let (denied, done) = counted(|| {
+            let chain = guard.ring().chain(&last.to_bytes()).unwrap();
+            let read = chain.held_by(key.clone()).unwrap();
+            guard.check(Presented::from(&read), &asked("abababababababab"), &late)
+        });
+        assert_eq!(denied.unwrap_err().kind(), Kind::Expired);
+        // Nothing is kept of it, and each time costs the same.
+        assert_eq!((done.patterns, done.signatures), (16, 13), "{done:?}");
     }
 }
 
@@ -191,45 +240,186 @@ fn two_lists(n: usize, first: impl Fn(usize) -> String, count: usize) -> Grant {
         .arg(format!("c{n}"), any())
 }
 
+/// Thirty grants of two lists of eight values; in so many of them one value of `a` is `last`.
+fn lists(count: usize, last: &str) -> Scope {
+    (0..count).fold(Scope::new(), |scope, n| {
+        let name = |m: usize| match m {
+            7 => last.to_owned(),
+            m => m.to_string(),
+        };
+        scope.grant(two_lists(n % 8, name, 8))
+    })
+}
+
+/// A URL under each of so many paths; the last, under `last`.
+fn urls(count: usize, last: &str) -> Scope {
+    let under = |n: usize| match n + 1 == count {
+        true => last.to_owned(),
+        false => format!("p{}", n % 40),
+    };
+    let all = (0..count).map(|n| format!("https://a.org/{}/{n:03}", under(n)));
+    Scope::new().grant(Grant::new("web").arg("url", one_of(all)))
+}
+
+/// One grant of an argument for each of the constraints.
+fn each(constraints: impl IntoIterator<Item = Constraint>) -> Scope {
+    let grant = |one| Grant::new("x").arg("a", one).arg("b", any());
+    let all = constraints.into_iter().map(grant);
+    all.fold(Scope::new(), Scope::grant)
+}
+
+/// A parent's scope, a child's that is inside, and one of the same size that is not.
+fn of_one_size() -> Vec<(&'static str, Scope, Scope, Scope)> {
+    let paths = (0..40).map(|n| {
+        let pattern = UrlPattern::new("https", "a.org").paths(format!("/p{n}"));
+        Grant::new("web").arg("url", url(pattern))
+    });
+    let names = |last: &str| {
+        let letter = |n: u16| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        let all = (0..300).map(|n| format!("{}{n:03}", letter(n)));
+        one_of(all.chain([last.to_owned()]))
+    };
+    let letters = || (b'a'..=b'z').map(|letter| prefix(char::from(letter).to_string()));
+    let halves = |n: u8| (0..2).map(move |half| network(&format!("10.{n}.{}.0/17", half * 128)));
+    let networks = |last: &str| {
+        let all = (0..30).map(|n| format!("10.{n}.0.0/16"));
+        each(all.chain([last.to_owned()]).map(|text| network(&text)))
+    };
+    // As many parts as the parent cuts them into.
+    let ranges = |first: i32, last: i32| {
+        each(
+            (0..30)
+                .map(|n| range(n * 10, n * 10 + 9))
+                .chain([range(first, last)]),
+        )
+    };
+    vec![
+        (
+            "lists in one grant",
+            lists(30, "7"),
+            lists(20, "7"),
+            lists(20, "z"),
+        ),
+        (
+            "URLs in forty grants",
+            paths.fold(Scope::new(), Scope::grant),
+            urls(120, "p39"),
+            urls(120, "q39"),
+        ),
+        (
+            "names in 26 grants",
+            each(letters()),
+            each([names("zz")]),
+            each([names("~~")]),
+        ),
+        (
+            "networks in halves",
+            each((0..30).flat_map(halves)),
+            networks("10.3.0.0/16"),
+            networks("11.3.0.0/16"),
+        ),
+        (
+            "ranges that meet",
+            each((0..60).map(|n| range(n * 5, n * 5 + 5))),
+            ranges(0, 300),
+            ranges(6, 301),
+        ),
+    ]
+}
+
+fn network(text: &str) -> Constraint {
+    cidr([text.parse().unwrap()])
+}
+
 #[test]
 fn a_refused_delegation_costs_no_more_than_an_accepted_one() {
     let home = Home::new();
-    let mut wide = Scope::new().grant(Grant::spawn(["child"]));
-    for n in 0..30 {
-        wide = wide.grant(two_lists(n % 8, |m| m.to_string(), 8));
+    for (what, parent, inside, wider) in of_one_size() {
+        let parent = home.held(&parent.grant(Grant::spawn(["child"])));
+        let (accepted, cost) = counted(|| parent.delegate("child", &inside, public(), start()));
+        accepted.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (refused, more) = counted(|| parent.delegate("child", &wider, public(), start()));
+        let error = refused.unwrap_err();
+        assert!(matches!(error, MintError::Widens(_)), "{what}: {error}");
+        assert!(
+            !error.to_string().contains("cannot be decided"),
+            "{what}: {error}"
+        );
+        let length = error.to_string().len();
+        assert!(length < 64 << 10, "{what}: {length} bytes of error");
+        assert!(cost.comparisons > 0, "{what}");
+        assert!(
+            more.comparisons <= cost.comparisons,
+            "{what}: {more:?} {cost:?}"
+        );
+        assert_eq!((more.signatures, more.patterns), (0, 0), "{what}");
     }
-    let parent = home.held(&wide);
-    let child = |last: &str| {
-        let mut scope = Scope::new();
-        for n in 0..20 {
-            let name = |m: usize| {
-                if m == 7 {
-                    last.to_owned()
-                } else {
-                    m.to_string()
-                }
-            };
-            scope = scope.grant(two_lists(n % 8, name, 8));
-        }
-        scope
+}
+
+#[test]
+fn a_delegation_compares_each_value_with_each_different_constraint_once() {
+    let home = Home::new();
+    // 63 grants with one list, and with 63 lists that lack one value each.
+    let list = |without: usize| {
+        let all = (0..12).filter(|n| *n != without);
+        one_of(all.map(|n| format!("v{n:02}")))
     };
-    let (accepted, cost) = counted(|| parent.delegate("child", &child("7"), public(), start()));
-    accepted.unwrap();
-    let (refused, more) = counted(|| parent.delegate("child", &child("z"), public(), start()));
-    let error = refused.unwrap_err();
-    assert!(matches!(error, MintError::Widens(_)), "{error}");
-    assert!(
-        error.to_string().len() < 64 << 10,
-        "{}",
-        error.to_string().len()
+    let grants = |lists: &[usize]| {
+        let grant = |n: usize| {
+            let lacking = lists.get(n % lists.len()).copied().unwrap_or_default();
+            Grant::new("x")
+                .arg("a", list(lacking))
+                .arg(format!("b{n}"), any())
+        };
+        (0..63).map(grant).fold(Scope::new(), Scope::grant)
+    };
+    let wide = |scope: Scope| home.held(&scope.grant(Grant::spawn(["child"])));
+    let child = |grants: usize, value: &str| {
+        let values = (0..11)
+            .map(|n| format!("v{n:02}"))
+            .chain([value.to_owned()]);
+        let grant = Grant::new("x").arg("a", one_of(values));
+        (0..grants).fold(Scope::new(), |scope, _| scope.grant(grant.clone()))
+    };
+    let cost = |parent: &Held, child: &Scope| {
+        let (made, done) = counted(|| parent.delegate("child", child, public(), start()));
+        assert!(made.is_err());
+        done.comparisons
+    };
+    let (one, twelve) = (
+        wide(grants(&[12])),
+        wide(grants(&(0..12).collect::<Vec<_>>())),
     );
-    // Each value once with each grant of the parent, and so many parts as one narrowing looks for.
-    let values = 20 * 16;
-    assert!(cost.comparisons <= 30 * values, "{cost:?}");
-    assert!(
-        more.comparisons <= 3 * 30 * values + 3 * (1 << 16),
-        "{more:?}"
-    );
+    for child_grants in [1, 60] {
+        let many = child_grants as u64;
+        assert!(cost(&one, &child(child_grants, "w")) <= many * 2 * 12);
+        assert!(cost(&twelve, &child(child_grants, "w")) <= many * (12 * 12 + 12));
+    }
+}
+
+#[test]
+fn a_refusal_says_some_hundred_ways_and_no_more() {
+    let home = Home::new();
+    // Three blocks that say different things, each of which refuses the same 200 arguments.
+    let grants = |names: &[&str]| {
+        let all = names.iter().map(|name| Grant::new(*name).arg("a", any()));
+        all.fold(Scope::new().grant(Grant::spawn(["child"])), Scope::grant)
+    };
+    let top = home.held(&grants(&["x", "y", "z"]));
+    let middle = home.child(&top, &grants(&["x", "y"]));
+    let parent = home.child(&middle, &grants(&["x"]));
+    let wide = (0..20).fold(Scope::new(), |scope, _| {
+        let names = (0..10).map(|n| format!("n{n}"));
+        scope.grant(names.fold(Grant::new("x"), |grant, name| grant.arg(name, eq("v"))))
+    });
+    let refused = parent.delegate("child", &wide, public(), start());
+    let Err(MintError::Widens(widens)) = refused else {
+        panic!("it is wider: {refused:?}");
+    };
+    let ways = widens.excesses().len();
+    assert!((64..=512).contains(&ways), "{ways}");
+    let more = format!("… and at least {} ways more", ways - 64);
+    assert!(widens.to_string().ends_with(&more), "{widens}");
 }
 
 #[test]

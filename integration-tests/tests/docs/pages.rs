@@ -138,6 +138,12 @@ fn the_security_model_names_tests_that_are_there() {
         .filter(|name| !tests.contains(*name))
         .collect();
     assert!(missing.is_empty(), "no such tests: {missing:?}");
+    let page_names: BTreeSet<&str> = attacks(&page).collect();
+    let unnamed: Vec<_> = tests
+        .iter()
+        .filter(|name| !page_names.contains(name.as_str()))
+        .collect();
+    assert!(unnamed.is_empty(), "the page does not name: {unnamed:?}");
     // A row for each attack, and none that says open of what a test carries out.
     for number in 1..=32 {
         let start = format!("| {number} |");

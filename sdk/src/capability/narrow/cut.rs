@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use crate::capability::scope::{Constraint, either};
+use crate::capability::value::{Atom, UrlPattern};
 
 /// How many of a list are named.
 const NAMED: usize = 10;
@@ -19,27 +20,57 @@ pub(super) fn few(items: impl IntoIterator<Item = impl Display>) -> String {
 
 /// The constraint in words, its lists cut after their first entries.
 pub(super) fn constraint(one: &Constraint) -> String {
-    let mut short = one.clone();
-    let left = match &mut short {
-        Constraint::OneOf(set) | Constraint::SubsetOf(set) => cut(set),
-        Constraint::Prefix(set)
-        | Constraint::PathUnder(set)
-        | Constraint::Host(set)
-        | Constraint::Matches(set) => cut(set),
-        Constraint::Cidr(set) => cut(set),
-        Constraint::Url(pattern) => {
-            let sets = [&mut pattern.schemes, &mut pattern.hosts, &mut pattern.paths];
-            let texts: usize = sets.into_iter().flatten().map(cut).sum();
-            texts + pattern.ports.as_mut().map_or(0, cut)
+    use Constraint as C;
+    let (short, left) = match one {
+        C::OneOf(set) => made(C::OneOf, set),
+        C::SubsetOf(set) => made(C::SubsetOf, set),
+        C::Prefix(set) => made(C::Prefix, set),
+        C::PathUnder(set) => made(C::PathUnder, set),
+        C::Host(set) => made(C::Host, set),
+        C::Matches(set) => made(C::Matches, set),
+        C::Cidr(set) => made(C::Cidr, set),
+        C::Url(pattern) => {
+            let mut left = 0;
+            let mut texts = |set: &Option<BTreeSet<String>>| {
+                let (first, more) = set.as_ref().map(first).unzip();
+                left += more.unwrap_or(0);
+                first
+            };
+            let (schemes, hosts) = (texts(&pattern.schemes), texts(&pattern.hosts));
+            let paths = texts(&pattern.paths);
+            let (ports, more) = pattern.ports.as_ref().map(first).unzip();
+            let short = UrlPattern {
+                schemes,
+                hosts,
+                ports,
+                paths,
+            };
+            (C::Url(short), left + more.unwrap_or(0))
         }
-        _ => 0,
+        C::Eq(_) | C::Range { .. } | C::Any | C::Absent => (one.clone(), 0),
     };
     more(short.to_string(), left)
 }
 
-fn cut<T: Ord + Clone>(set: &mut BTreeSet<T>) -> usize {
-    let last = set.iter().nth(NAMED).cloned();
-    last.map_or(0, |first| set.split_off(&first).len())
+/// These values in words, cut after the first.
+pub(super) fn values<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> String {
+    let mut atoms = atoms.into_iter();
+    let named = atoms.by_ref().take(NAMED).cloned().collect();
+    more(Constraint::OneOf(named).to_string(), atoms.count())
+}
+
+fn made<T: Ord + Clone>(
+    kind: impl FnOnce(BTreeSet<T>) -> Constraint,
+    set: &BTreeSet<T>,
+) -> (Constraint, usize) {
+    let (first, left) = first(set);
+    (kind(first), left)
+}
+
+/// The first entries, and how many there are besides.
+fn first<T: Ord + Clone>(set: &BTreeSet<T>) -> (BTreeSet<T>, usize) {
+    let named = set.iter().take(NAMED).cloned().collect();
+    (named, set.len().saturating_sub(NAMED))
 }
 
 fn more(mut text: String, left: usize) -> String {

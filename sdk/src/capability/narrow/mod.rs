@@ -3,8 +3,12 @@
 mod caveats;
 mod cover;
 mod cut;
+mod difference;
 mod grants;
 mod meet;
+mod parts;
+mod same;
+mod search;
 #[cfg(test)]
 mod tests;
 mod union;
@@ -15,7 +19,7 @@ use std::collections::BTreeSet;
 
 use crate::capability::scope::{Bounds, Grants};
 use caveats::meets;
-use grants::covers;
+use difference::covers;
 pub use meet::{MeetError, meet};
 pub use widens::{Excess, Widens};
 
@@ -31,22 +35,29 @@ pub use widens::{Excess, Widens};
 ///
 /// # Errors
 ///
-/// [`Widens`] with each way in which the child is wider. What cannot be decided (a pattern against
+/// [`Widens`] with each way in which the child is wider; past some hundred ways it looks for no more. What cannot be decided (a pattern against
 /// another pattern, or a grant whose parts would have to be looked for in too many grants) is refused and
 /// says so.
 pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     let mut excesses = Vec::new();
     let left = Cell::new(grants::MAX_SEARCH);
     if let Grants::Only(grants) = &child.grants {
+        let blocks = parents.iter().filter_map(|parent| match &parent.grants {
+            Grants::Only(allowed) => Some(allowed.as_slice()),
+            Grants::Inherit => None,
+        });
+        // Blocks often say what the block before says, which is asked once.
+        let mut blocks: Vec<_> = blocks.collect();
+        blocks.dedup();
+        let mut blocks: Vec<_> = blocks.into_iter().map(grants::Allowed::new).collect();
         for (index, grant) in grants.iter().enumerate() {
-            for parent in parents {
-                if let Grants::Only(allowed) = &parent.grants {
-                    let place = || format!("grants[{index}]");
-                    excesses.extend(grants::excesses(place, grant, allowed, &left));
-                }
+            for allowed in &mut blocks {
+                let place = || format!("grants[{index}]");
+                grants::excesses(place, grant, allowed, &left, &mut excesses);
             }
         }
     }
+    let is_cut = excesses.len() >= grants::MAX_WAYS;
     for parent in parents {
         caveats::excesses(&child.caveats, &parent.caveats, &mut excesses);
     }
@@ -64,6 +75,6 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     if excesses.is_empty() {
         Ok(())
     } else {
-        Err(Widens::new(excesses))
+        Err(Widens::new(excesses, is_cut))
     }
 }

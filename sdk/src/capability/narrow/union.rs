@@ -1,97 +1,252 @@
 //! Whether several grants of a parent together allow all that a child's grant does.
 //!
-//! What each argument of the child may be is cut into parts, so small that each grant of the parent allows
-//! all of a part or nothing that matters of it: single values and prefixes, ranges between the ends of the
-//! parent's ranges, halves of networks down to the parent's. The child is covered when for each choice of
-//! one part an argument some grant of the parent allows them all.
+//! What each argument of the child may be is cut into parts ([`parts`]). The child is covered when for each
+//! choice of one part an argument some grant of the parent allows them all.
 
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
-use super::cover::{Cover, cover, reads_text, values};
+use super::cover::{Cover, Listed, cover, reads_text};
+use super::difference::Answer;
+use super::parts::{MAX_PARTS, parts};
+use super::same::{Set, Theirs};
+use super::search::{Asked, Search};
 use crate::capability::keys::PublicKey;
-use crate::capability::scope::{Constraint, Grant};
-use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
-
-/// The most parts of one argument, and the most choices of parts that differ in who allows them.
-const MAX_PARTS: usize = 1024;
+use crate::capability::scope::Constraint;
 
 /// Which of the parent's grants, at most 64 as in a block, allow something: certainly, and perhaps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Allowing {
-    certainly: u64,
-    perhaps: u64,
+    certainly: Set,
+    perhaps: Set,
 }
 
-/// Whether the union of `parents` covers `child`, grants of the same capability; `left` is how often a part
-/// may still be looked for in a grant.
+/// Whether the union of the grants that `search` is in covers the child's, of which those of `fitting` may
+/// allow something; `left` is how often a part may still be looked for in a grant.
 ///
 /// `Undecided` where a part cannot be decided, or where there are too many.
-pub(super) fn covered(child: &Grant, parents: &[&Grant], left: &Cell<usize>) -> Cover {
-    decide(child, parents, left).unwrap_or(Cover::Undecided)
+pub(super) fn covered(search: &Search<'_>, fitting: Set, left: &Cell<usize>) -> Cover {
+    decide(search, fitting, left).unwrap_or(Cover::Undecided)
 }
 
-fn decide(child: &Grant, parents: &[&Grant], left: &Cell<usize>) -> Option<Cover> {
-    if parents.len() > 64 {
-        return None;
+fn decide(search: &Search<'_>, fitting: Set, left: &Cell<usize>) -> Option<Cover> {
+    let mut choices = BTreeSet::from([Allowing {
+        certainly: fitting,
+        perhaps: fitting,
+    }]);
+    let mut all = Vec::new();
+    for asked in search.arguments.values() {
+        let mut parts = Parts::of(asked, fitting);
+        // What no grant allows is wider, whatever else is.
+        if !parts.each_allowed(left)? {
+            return Some(Cover::No);
+        }
+        all.push(parts);
     }
-    let mut choices = BTreeSet::from([allowing(parents, |_| Cover::Yes)]);
-    let names = parents.iter().flat_map(|parent| parent.args.keys());
-    let names: BTreeSet<&String> = child.args.keys().chain(names).collect();
-    for name in names {
-        let Some(constraint) = listed(child, name) else {
-            let rule = allowing(parents, |parent| {
-                matches!(listed(parent, name), None | Some(Constraint::Any)).into()
-            });
-            choices = choose(&choices, &[rule])?;
-            continue;
+    let arguments = all.into_iter().map(Some);
+    for parts in arguments.chain([None]) {
+        let live = choices.iter().fold(0, |live, choice| live | choice.perhaps);
+        let parts = match parts {
+            Some(parts) => parts.looked_for(live, left)?,
+            None => approvals(search),
         };
-        let theirs: Vec<_> = parents.iter().map(|parent| listed(parent, name)).collect();
-        let parts = parts(constraint, &theirs)?;
-        spend(left, parts.len().checked_mul(parents.len())?)?;
-        let each = parts
-            .iter()
-            .map(|part| allowing(parents, |parent| inside(part, listed(parent, name))));
-        choices = choose(&choices, &each.collect::<Vec<_>>())?;
+        choices = choose(&choices, &parts)?;
+        if choices.iter().any(|choice| choice.perhaps == 0) {
+            return Some(Cover::No);
+        }
     }
-    let asks = |approver: Option<&PublicKey>| {
-        allowing(parents, |parent: &Grant| {
-            let free = parent.approvers.is_empty();
-            (free || approver.is_some_and(|key| parent.approvers.contains(key))).into()
-        })
-    };
-    let approvals: Vec<_> = match child.approvers.is_empty() {
-        true => vec![asks(None)],
-        false => child.approvers.iter().map(|key| asks(Some(key))).collect(),
-    };
-    choices = choose(&choices, &approvals)?;
-    Some(if choices.iter().all(|choice| choice.certainly != 0) {
-        Cover::Yes
-    } else if choices.iter().any(|choice| choice.perhaps == 0) {
-        Cover::No
-    } else {
-        Cover::Undecided
+    Some(match choices.iter().all(|choice| choice.certainly != 0) {
+        true => Cover::Yes,
+        false => Cover::Undecided,
     })
 }
 
-/// Takes `looks` from what is left; `None` where that is less.
-fn spend(left: &Cell<usize>, looks: usize) -> Option<()> {
-    left.set(left.get().checked_sub(looks)?);
-    Some(())
+/// Which grants allow each of the approvers of the child's grant.
+fn approvals(search: &Search<'_>) -> Vec<Allowing> {
+    let asks = |approver: Option<&PublicKey>| {
+        let mut allowing = Allowing::NONE;
+        for (index, parent) in search.same.grants.iter().enumerate() {
+            let free = parent.approvers.is_empty();
+            let asked = approver.is_some_and(|key| parent.approvers.contains(key));
+            allowing.add((free || asked).into(), 1 << index);
+        }
+        allowing
+    };
+    match search.child.approvers.is_empty() {
+        true => vec![asks(None)],
+        false => search
+            .child
+            .approvers
+            .iter()
+            .map(|key| asks(Some(key)))
+            .collect(),
+    }
 }
 
-fn allowing(parents: &[&Grant], test: impl Fn(&Grant) -> Cover) -> Allowing {
-    let mut allowing = Allowing {
+/// One argument beside the constraints of the grants that fit.
+struct Parts<'s, 'a> {
+    asked: &'s Asked<'a>,
+    /// The grants that allow all of it.
+    whole: Set,
+    /// The constraints that allow less, the grants of each, and the answer about all of it.
+    open: Vec<(&'s Theirs<'a>, Set, Answer)>,
+    /// Of each value of a list, what is known beside each of `open`.
+    known: Vec<Vec<Option<Cover>>>,
+}
+
+impl<'s, 'a> Parts<'s, 'a> {
+    fn of(asked: &'s Asked<'a>, fitting: Set) -> Self {
+        let mut parts = Self {
+            asked,
+            whole: 0,
+            open: Vec::new(),
+            known: Vec::new(),
+        };
+        for (place, theirs) in asked.theirs.different.iter().enumerate() {
+            let whose = theirs.whose & fitting;
+            if whose == 0 {
+                continue;
+            }
+            match asked.answer(place) {
+                Some(answer) if answer.cover == Cover::Yes => parts.whole |= whose,
+                Some(answer) => parts.open.push((theirs, whose, answer)),
+                None => {}
+            }
+        }
+        parts
+    }
+
+    /// Whether each value of a list is perhaps allowed by some grant; `None` where that takes too many looks.
+    fn each_allowed(&mut self, left: &Cell<usize>) -> Option<bool> {
+        let Some(list) = self.asked.list().filter(|_| self.whole == 0) else {
+            return Some(true);
+        };
+        self.known = vec![Vec::new(); list.len()];
+        for (index, (value, known)) in list.iter().zip(&mut self.known).enumerate() {
+            // What was found before costs nothing.
+            known.extend(self.open.iter().map(|(.., answer)| found(*answer, index)));
+            let mut allowed = known.iter().flatten().any(|answer| *answer != Cover::No);
+            for ((theirs, ..), known) in self.open.iter().zip(known) {
+                if allowed {
+                    break;
+                }
+                let answer = look(known, left, || value.satisfies(theirs.constraint))?;
+                allowed = answer != Cover::No;
+            }
+            if !allowed {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// Which of the grants in `live` allow each part; `None` where there are too many.
+    fn looked_for(mut self, live: Set, left: &Cell<usize>) -> Option<Vec<Allowing>> {
+        let mut whole = Allowing::NONE;
+        whole.add(Cover::Yes, self.whole & live);
+        for (_, whose, _) in &mut self.open {
+            *whose &= live;
+        }
+        // Most arguments are the same in all grants of a parent, and need no parts.
+        if self.open.iter().all(|(_, whose, _)| *whose == 0) {
+            return Some(vec![whole]);
+        }
+        if let Some(list) = self.asked.list() {
+            return self.values(list, whole, left);
+        }
+        let open = self.open.iter().filter(|(_, whose, _)| *whose != 0);
+        let constraints: Vec<_> = open.clone().map(|(theirs, ..)| theirs.constraint).collect();
+        let parts = parts(self.asked.constraint, &constraints)?;
+        let is_whole = parts.len() == 1;
+        let mut all = Vec::with_capacity(parts.len());
+        for constraint in &parts {
+            let mut part = whole;
+            for (theirs, whose, answer) in open.clone() {
+                let mut known = is_whole.then_some(answer.cover);
+                let answer = look(&mut known, left, || cover(constraint, theirs.constraint))?;
+                part.add(read_otherwise(answer, constraint, theirs), *whose);
+            }
+            all.push(part);
+        }
+        Some(all)
+    }
+
+    fn values(
+        mut self,
+        list: &[Listed<'_>],
+        whole: Allowing,
+        left: &Cell<usize>,
+    ) -> Option<Vec<Allowing>> {
+        if list.len() > MAX_PARTS {
+            return None;
+        }
+        self.known.resize(list.len(), Vec::new());
+        let mut all = Vec::with_capacity(list.len());
+        for (index, (value, known)) in list.iter().zip(&mut self.known).enumerate() {
+            if known.is_empty() {
+                known.extend(self.open.iter().map(|(.., answer)| found(*answer, index)));
+            }
+            let mut part = whole;
+            for ((theirs, whose, _), known) in self.open.iter().zip(known) {
+                if *whose != 0 {
+                    let answer = look(known, left, || value.satisfies(theirs.constraint))?;
+                    part.add(answer, *whose);
+                }
+            }
+            all.push(part);
+        }
+        Some(all)
+    }
+}
+
+/// What is known of one value of a list from the answer about all of it.
+fn found(answer: Answer, index: usize) -> Option<Cover> {
+    let (inside, next) = answer.inside?;
+    match index.cmp(&inside) {
+        Ordering::Less => Some(Cover::Yes),
+        Ordering::Equal => Some(next),
+        Ordering::Greater => None,
+    }
+}
+
+/// An answer that is known, or that is found now for one of the looks that are left, and kept.
+fn look(
+    known: &mut Option<Cover>,
+    left: &Cell<usize>,
+    ask: impl FnOnce() -> Cover,
+) -> Option<Cover> {
+    if let Some(answer) = known {
+        return Some(*answer);
+    }
+    left.set(left.get().checked_sub(1)?);
+    Some(*known.insert(ask()))
+}
+
+/// The answer about a part. Of one text read in two ways, several grants may allow what no single one does.
+fn read_otherwise(answer: Cover, part: &Constraint, theirs: &Theirs<'_>) -> Cover {
+    let otherwise = discriminant(part) != discriminant(theirs.constraint);
+    match answer {
+        Cover::No if reads_text(part) && theirs.text && otherwise => Cover::Undecided,
+        answer => answer,
+    }
+}
+
+impl Allowing {
+    const NONE: Self = Self {
         certainly: 0,
         perhaps: 0,
     };
-    for (index, parent) in parents.iter().enumerate() {
-        let answer = test(parent);
-        allowing.certainly |= u64::from(answer == Cover::Yes) << index;
-        allowing.perhaps |= u64::from(answer != Cover::No) << index;
+
+    fn add(&mut self, answer: Cover, grants: Set) {
+        if answer == Cover::Yes {
+            self.certainly |= grants;
+        }
+        if answer != Cover::No {
+            self.perhaps |= grants;
+        }
     }
-    allowing
 }
 
 /// Each choice so far with each of the parts of one more argument; `None` where there are too many that
@@ -111,157 +266,4 @@ fn choose(choices: &BTreeSet<Allowing>, parts: &[Allowing]) -> Option<BTreeSet<A
         }
     }
     Some(all)
-}
-
-/// Whether a grant that has `parent` for an argument allows all of a part.
-fn inside(part: &Constraint, parent: Option<&Constraint>) -> Cover {
-    let Some(parent) = parent else {
-        return Cover::No;
-    };
-    let mut atoms = values(parent).into_iter().flatten();
-    let text = reads_text(parent) || atoms.any(|atom| matches!(atom, Atom::Str(_)));
-    match cover(part, parent) {
-        // Of one text read in two ways, several grants may allow what no single one does.
-        Cover::No if reads_text(part) && text && discriminant(part) != discriminant(parent) => {
-            Cover::Undecided
-        }
-        answer => answer,
-    }
-}
-
-/// The parts of what one argument may be, their union; `None` where there are too many.
-fn parts(constraint: &Constraint, parents: &[Option<&Constraint>]) -> Option<Vec<Constraint>> {
-    use Constraint as C;
-    // Most arguments are the same in all grants of a parent, and need no parts.
-    let whole =
-        |parent: &Option<&C>| parent.is_some_and(|one| cover(constraint, one) == Cover::Yes);
-    if parents.iter().all(whole) {
-        return Some(vec![constraint.clone()]);
-    }
-    Some(match constraint {
-        C::OneOf(set) => singles(set, C::OneOf)?,
-        C::Prefix(set) => singles(set, C::Prefix)?,
-        C::PathUnder(set) => singles(set, C::PathUnder)?,
-        C::Host(set) => singles(set, C::Host)?,
-        C::Matches(set) => singles(set, C::Matches)?,
-        C::Cidr(set) => networks(set, parents)?,
-        C::Range { min, max } => ranges(*min, *max, parents)?,
-        C::Url(pattern) => urls(pattern)?,
-        other => vec![other.clone()],
-    })
-}
-
-fn singles<T: Ord + Clone>(
-    set: &BTreeSet<T>,
-    make: impl Fn(BTreeSet<T>) -> Constraint,
-) -> Option<Vec<Constraint>> {
-    let single = |one: &T| make(BTreeSet::from([one.clone()]));
-    (set.len() <= MAX_PARTS).then(|| set.iter().map(single).collect())
-}
-
-/// The range between each two neighbours of its own ends and those of the parents.
-fn ranges(
-    min: Option<Decimal>,
-    max: Option<Decimal>,
-    parents: &[Option<&Constraint>],
-) -> Option<Vec<Constraint>> {
-    let first = min.unwrap_or(Decimal::MIN).micros();
-    let last = max.unwrap_or(Decimal::MAX).micros();
-    // Where a part begins.
-    let mut starts = BTreeSet::from([first]);
-    let mut cut = |low: Option<Decimal>, high: Option<Decimal>| {
-        let after = high.and_then(|high| high.micros().checked_add(1));
-        let ends = low.map(Decimal::micros).into_iter().chain(after);
-        starts.extend(ends.filter(|at| (first..=last).contains(at)));
-        (starts.len() <= MAX_PARTS).then_some(())
-    };
-    for parent in parents.iter().flatten() {
-        if let Constraint::Range { min, max } = parent {
-            cut(*min, *max)?;
-        }
-        for atom in values(parent).into_iter().flatten() {
-            if let Atom::Num(number) = atom {
-                cut(Some(*number), Some(*number))?;
-            }
-        }
-    }
-    let ends = starts.iter().skip(1).map(|next| next - 1).chain([last]);
-    let part = |(low, high): (&i64, i64)| Constraint::Range {
-        min: Some(Decimal::from_micros(*low)),
-        max: Some(Decimal::from_micros(high)),
-    };
-    Some(starts.iter().zip(ends).map(part).collect())
-}
-
-/// The networks, each halved as long as one of a parent's lies inside it.
-fn networks(set: &BTreeSet<Cidr>, parents: &[Option<&Constraint>]) -> Option<Vec<Constraint>> {
-    let theirs: BTreeSet<Cidr> = parents
-        .iter()
-        .flatten()
-        .flat_map(|parent| match parent {
-            Constraint::Cidr(set) => set.iter().copied().collect(),
-            _ => Vec::new(),
-        })
-        .collect();
-    let mut open: Vec<Cidr> = set.iter().copied().collect();
-    let mut done = Vec::new();
-    while let Some(network) = open.pop() {
-        match network.halves() {
-            Some(halves)
-                if theirs
-                    .iter()
-                    .any(|one| *one != network && network.contains(*one)) =>
-            {
-                open.extend(halves);
-            }
-            _ => done.push(Constraint::Cidr([network].into())),
-        }
-        if open.len() + done.len() > MAX_PARTS {
-            return None;
-        }
-    }
-    Some(done)
-}
-
-/// The pattern with one alternative of each of its parts.
-fn urls(pattern: &UrlPattern) -> Option<Vec<Constraint>> {
-    fn each<T: Ord + Clone>(set: Option<&BTreeSet<T>>) -> Vec<Option<BTreeSet<T>>> {
-        let single = |one: &T| Some(BTreeSet::from([one.clone()]));
-        set.map_or_else(|| vec![None], |set| set.iter().map(single).collect())
-    }
-    let both = UrlPattern::every_scheme();
-    let schemes = each(Some(pattern.schemes.as_ref().unwrap_or(&both)));
-    let hosts = each(pattern.hosts.as_ref());
-    let ports = each(pattern.ports.as_ref());
-    let paths = each(pattern.paths.as_ref());
-    let count = [hosts.len(), ports.len(), paths.len()]
-        .into_iter()
-        .try_fold(schemes.len(), usize::checked_mul)?;
-    if count > MAX_PARTS {
-        return None;
-    }
-    let mut parts = Vec::with_capacity(count);
-    for schemes in &schemes {
-        for hosts in &hosts {
-            for ports in &ports {
-                parts.extend(paths.iter().map(|paths| {
-                    Constraint::Url(UrlPattern {
-                        schemes: schemes.clone(),
-                        hosts: hosts.clone(),
-                        ports: ports.clone(),
-                        paths: paths.clone(),
-                    })
-                }));
-            }
-        }
-    }
-    Some(parts)
-}
-
-/// What the grant says about an argument that may be given.
-pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
-    grant
-        .args
-        .get(name)
-        .filter(|one| !matches!(one, Constraint::Absent))
 }

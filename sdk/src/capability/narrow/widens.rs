@@ -11,6 +11,8 @@ const SHOWN: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widens {
     excesses: Vec<Excess>,
+    /// Whether there may be more, which were not looked for.
+    is_cut: bool,
 }
 
 /// One respect in which a child exceeds what its parents allow.
@@ -23,13 +25,14 @@ pub struct Excess {
 }
 
 impl Widens {
-    pub(super) const fn new(excesses: Vec<Excess>) -> Self {
-        Self { excesses }
+    pub(super) const fn new(excesses: Vec<Excess>, is_cut: bool) -> Self {
+        Self { excesses, is_cut }
     }
 
     /// These ways and those of `other`.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.excesses.extend(other.excesses);
+        self.is_cut |= other.is_cut;
         self
     }
 
@@ -42,10 +45,11 @@ impl Widens {
         } else {
             format!("the token ends at {most} hops")
         };
-        Self::new(vec![Excess::new("max_depth", format!("hop {hop}"), parent)])
+        let excess = Excess::new("max_depth", format!("hop {hop}"), parent);
+        Self::new(vec![excess], false)
     }
 
-    /// The ways, grants first; there is at least one.
+    /// The ways, grants first; there is at least one, and some hundred at most of grants.
     #[must_use]
     pub fn excesses(&self) -> &[Excess] {
         &self.excesses
@@ -113,7 +117,8 @@ impl fmt::Display for Widens {
         let mut lines: Vec<String> = shown.map(ToString::to_string).collect();
         let left = self.excesses.len() - lines.len();
         if left > 0 {
-            lines.push(format!("… and {} ways more", cut::grouped(left)));
+            let least = if self.is_cut { "at least " } else { "" };
+            lines.push(format!("… and {least}{} ways more", cut::grouped(left)));
         }
         f.write_str(&lines.join("\n"))
     }

@@ -19,8 +19,9 @@ impl Held {
     /// A scope without an expiry ends with this token, at the latest after
     /// [`DEFAULT_LIFETIME`](crate::capability::DEFAULT_LIFETIME). So does one with a lifetime that is
     /// no longer than the one that this token's own scope asked for, however much of that is over. A
-    /// token that was read from bytes does not say what its scope asked for: under it a lifetime that
-    /// goes past its end is wider.
+    /// token that was read from bytes does not say what its scope asked for: in its place counts the time
+    /// from the beginning of its lineage to its end. A longer lifetime that goes past the end is wider, as
+    /// is a later moment.
     ///
     /// # Errors
     ///

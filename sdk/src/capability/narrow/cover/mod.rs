@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -36,6 +37,11 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
     if let Some(values) = values(child) {
         return each(values, |atom| satisfies(atom, parent));
     }
+    work::comparisons(match child {
+        C::SubsetOf(few) => few.len(),
+        C::Matches(few) => few.len(),
+        _ => 1,
+    });
     match (child, parent) {
         // A host is recognised in one spelling only, so exact ones are a list of strings.
         (C::Host(hosts), _) if !hosts.iter().any(|host| host.starts_with('.')) => {
@@ -71,17 +77,14 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         (C::PathUnder(roots), C::Prefix(prefixes)) => roots
             .iter()
             .all(|root| {
-                prefixes
-                    .iter()
-                    .any(|prefix| strip_slash(root).starts_with(prefix.as_str()))
+                work::comparisons(1);
+                starts_in(strip_slash(root), prefixes)
             })
             .into(),
         // Some string with that beginning is no path, URL, host or address.
         (C::Prefix(_), C::PathUnder(_) | C::Url(_) | C::Host(_) | C::Cidr(_)) => Cover::No,
         (C::Host(few), C::Host(many)) => few.iter().all(|host| host_under(host, many)).into(),
-        (C::Cidr(few), C::Cidr(many)) => {
-            few.iter().all(|network| network_in(*network, many)).into()
-        }
+        (C::Cidr(few), C::Cidr(many)) => networks_in(few, many).into(),
         (C::Url(few), C::Url(many)) => url_in(few, many).into(),
         (C::Matches(few), C::Matches(many)) if few.is_subset(many) => Cover::Yes,
         // Finitely many strings, or a number of them that is not known, against a list.
@@ -94,40 +97,78 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
 
 /// Whether the argument `atom` satisfies `constraint`; undecided when its hash hides it.
 pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
-    use Constraint as C;
-    work::comparisons(1);
-    let text = match (atom, constraint) {
-        (Atom::Hash(_), C::SubsetOf(_)) => return Cover::Undecided,
-        (_, C::Eq(other)) => return (atom == other).into(),
-        (_, C::OneOf(set)) => return set.contains(atom).into(),
-        (_, C::Any) => return Cover::Yes,
-        (Atom::Num(number), C::Range { .. }) => {
-            let reading = Reading {
-                num: Some(*number),
-                ..Reading::default()
-            };
-            return constraint.allows(&reading, |_, _| false).into();
+    Listed::new(atom).satisfies(constraint)
+}
+
+/// A value of a list, with what it reads as: each reading is made once, however many constraints ask.
+pub(crate) struct Listed<'a> {
+    pub(crate) atom: &'a Atom,
+    path: OnceCell<Option<String>>,
+    url: OnceCell<Option<normal::UrlParts>>,
+    is_host: OnceCell<bool>,
+    addresses: OnceCell<(Option<u32>, Option<u128>)>,
+}
+
+impl<'a> Listed<'a> {
+    pub(crate) const fn new(atom: &'a Atom) -> Self {
+        Self {
+            atom,
+            path: OnceCell::new(),
+            url: OnceCell::new(),
+            is_host: OnceCell::new(),
+            addresses: OnceCell::new(),
         }
-        (Atom::Str(text), _) => text,
-        _ => return Cover::No,
-    };
-    let covered = match constraint {
-        C::Prefix(prefixes) => starts_in(text, prefixes),
-        C::PathUnder(roots) => normal::path(text).is_some_and(|path| starts_in(&path, roots)),
-        C::Url(pattern) => normal::url(text).is_some_and(|url| pattern.allows(&url)),
-        C::Host(hosts) => normal::host(text).is_some_and(|_| host_under(text, hosts)),
-        C::Cidr(_) => {
-            let reading = Reading {
-                ip4: normal::ip4(text),
-                ip6: normal::ip6(text),
-                ..Reading::default()
-            };
-            constraint.allows(&reading, |_, _| false)
-        }
-        C::Matches(patterns) => patterns.iter().any(|source| pattern_matches(source, text)),
-        _ => false,
-    };
-    covered.into()
+    }
+
+    /// As [`satisfies`].
+    pub(crate) fn satisfies(&self, constraint: &Constraint) -> Cover {
+        use Constraint as C;
+        work::comparisons(1);
+        let atom = self.atom;
+        let text = match (atom, constraint) {
+            (Atom::Hash(_), C::SubsetOf(_)) => return Cover::Undecided,
+            (_, C::Eq(other)) => return (atom == other).into(),
+            (_, C::OneOf(set)) => return set.contains(atom).into(),
+            (_, C::Any) => return Cover::Yes,
+            (Atom::Num(number), C::Range { .. }) => {
+                let reading = Reading {
+                    num: Some(*number),
+                    ..Reading::default()
+                };
+                return constraint.allows(&reading, |_, _| false).into();
+            }
+            (Atom::Str(text), _) => text,
+            _ => return Cover::No,
+        };
+        let covered = match constraint {
+            C::Prefix(prefixes) => starts_in(text, prefixes),
+            C::PathUnder(roots) => {
+                let path = self.path.get_or_init(|| normal::path(text));
+                path.as_deref().is_some_and(|path| starts_in(path, roots))
+            }
+            C::Url(pattern) => {
+                let url = self.url.get_or_init(|| normal::url(text));
+                url.as_ref().is_some_and(|url| pattern.allows(url))
+            }
+            C::Host(hosts) => {
+                let is_host = || normal::host(text).is_some();
+                *self.is_host.get_or_init(is_host) && host_under(text, hosts)
+            }
+            C::Cidr(_) => {
+                let addresses = || (normal::ip4(text), normal::ip6(text));
+                let (ip4, ip6) = *self.addresses.get_or_init(addresses);
+                let reading = Reading {
+                    ip4,
+                    ip6,
+                    ..Reading::default()
+                };
+                constraint.allows(&reading, |_, _| false)
+            }
+            C::Matches(patterns) => patterns.iter().any(|source| pattern_matches(source, text)),
+            _ => false,
+        };
+        covered.into()
+    }
 }
 
 /// Whether the text starts with one of `starts`, found in their order and not one by one.
@@ -202,32 +243,36 @@ pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     !pattern.starts_with('.') && (patterns.contains(pattern) || wider(&format!(".{pattern}")))
 }
 
-/// Whether all addresses of `network` are in `networks`, several of which may share it.
-fn network_in(network: Cidr, networks: &BTreeSet<Cidr>) -> bool {
-    let wide = |network: Cidr| {
-        let four = network
-            .v4_range()
-            .map(|(low, high)| (4, u128::from(low), u128::from(high)));
-        four.or_else(|| network.v6_range().map(|(low, high)| (6, low, high)))
-    };
-    work::comparisons(networks.len());
-    let Some((family, mut next, last)) = wide(network) else {
-        return false;
-    };
-    let mut ranges: Vec<_> = networks
-        .iter()
-        .filter_map(|network| wide(*network))
-        .collect();
+/// Whether all addresses of `few` are in `many`, several of which may share a network.
+fn networks_in(few: &BTreeSet<Cidr>, many: &BTreeSet<Cidr>) -> bool {
+    work::comparisons(few.len() + many.len());
+    // In the order of their first addresses, all of IPv4 first; neighbours are joined.
+    let mut joined: Vec<(u8, u128, u128)> = Vec::new();
+    let mut ranges: Vec<_> = many.iter().map(|network| wide(*network)).collect();
     ranges.sort_unstable();
-    for (_, low, high) in ranges.into_iter().filter(|(of, ..)| *of == family) {
-        if low <= next && next <= high {
-            if high >= last {
-                return true;
+    for (family, low, high) in ranges {
+        match joined.last_mut() {
+            Some((of, _, last)) if *of == family && low <= last.saturating_add(1) => {
+                *last = high.max(*last);
             }
-            next = high + 1;
+            _ => joined.push((family, low, high)),
         }
     }
-    false
+    few.iter().all(|network| {
+        let (family, low, high) = wide(*network);
+        let after = joined.partition_point(|range| (range.0, range.1) <= (family, low));
+        let before = after.checked_sub(1).and_then(|index| joined.get(index));
+        before.is_some_and(|(of, _, last)| *of == family && high <= *last)
+    })
+}
+
+/// The family, the first and the last address of a network.
+fn wide(network: Cidr) -> (u8, u128, u128) {
+    let four = network
+        .v4_range()
+        .map(|(low, high)| (4, u128::from(low), u128::from(high)));
+    let six = || network.v6_range().map(|(low, high)| (6, low, high));
+    four.or_else(six).unwrap_or((0, 0, 0))
 }
 
 fn url_in(few: &UrlPattern, many: &UrlPattern) -> bool {

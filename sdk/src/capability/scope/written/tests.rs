@@ -383,6 +383,79 @@ fn every_fault_names_its_place() {
 }
 
 #[test]
+fn a_member_without_a_value_is_an_error_and_not_a_member_that_is_left_out() {
+    let members = [
+        "grants",
+        "not_before",
+        "expires_in",
+        "expires_at",
+        "audience",
+        "task",
+        "step",
+        "dataset",
+        "max_risk",
+        "max_sensitivity",
+        "taint",
+        "max_depth",
+        "budget",
+        "approvals",
+    ];
+    for name in members {
+        for value in [
+            json!(null),
+            json!({}),
+            json!([[]]),
+            json!([null]),
+            json!(""),
+            json!(false),
+        ] {
+            // A name may be empty, and then names something.
+            let names = ["audience", "task", "step", "dataset", "taint"];
+            if value == json!("") && names.contains(&name) {
+                continue;
+            }
+            let mut scope = json!({"grants": []});
+            scope[name] = value;
+            let text = scope.to_string();
+            let error = Scope::from_json(&text).expect_err(&text).to_string();
+            assert!(error.starts_with(name), "{text}: {error}");
+            assert!(serde_json::from_str::<Scope>(&text).is_err(), "{text}");
+        }
+    }
+    for name in ["approvals", "budget", "audience", "task", "step"] {
+        let text = json!({"grants": [], name: []}).to_string();
+        let read =
+            Scope::from_json(&text).and_then(|scope| scope.at(crate::id::Timestamp::default()));
+        assert!(read.is_err(), "{text}");
+    }
+    let grant = |member: &str, value: Value| {
+        let mut grant = json!({"tool": "t", "args": {}});
+        grant[member] = value;
+        json!({ "grants": [grant] }).to_string()
+    };
+    for text in [
+        grant("tool", json!(null)),
+        grant("tool", json!("")),
+        grant("args", json!(null)),
+        grant("args", json!([])),
+        grant("approved_by", json!(null)),
+        grant("approved_by", json!("")),
+        grant("approved_by", json!([])),
+    ] {
+        let read =
+            Scope::from_json(&text).and_then(|scope| scope.at(crate::id::Timestamp::default()));
+        assert!(read.is_err(), "{text}");
+    }
+    for part in ["schemes", "hosts", "ports", "paths"] {
+        for value in [json!(null), json!([]), json!({}), json!([null])] {
+            let url = json!({"url": {part: value, "hosts": if part == "hosts" { value.clone() } else { json!("a.org") }}});
+            let text = json!({"grants": [{"tool": "t", "args": {"u": url}}]}).to_string();
+            assert!(Scope::from_json(&text).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_scope_writes_what_it_cannot_hold_as_its_hash() {
     let text =
         r#"{"grants": [{"tool": "t", "args": {"x": {"one_of": [[1, 2], {"k": 1}, 1e-7, "a"]}}}]}"#;

@@ -122,9 +122,15 @@ impl Chain {
         self
     }
 
-    /// How long the token lives as its scope says it; not known of one that was read from bytes.
+    /// How long the token lives as its scope says it. Of one that was read from bytes, at most so long:
+    /// from the beginning of its lineage to its end, in whole seconds, rounded up as ends are rounded down.
     pub(super) fn whole(&self) -> Option<Duration> {
-        self.inner.whole
+        let from_lineage = || {
+            let life = self.expires().since(self.begun()?);
+            let seconds = life.as_millis().div_ceil(1000);
+            u64::try_from(seconds).ok().map(Duration::from_secs)
+        };
+        self.inner.whole.or_else(from_lineage)
     }
 
     pub(crate) fn links(&self) -> &[Arc<Link>] {

@@ -64,7 +64,7 @@ fn the_lifetime_of_the_parent_said_again_ends_with_the_parent() {
 }
 
 #[test]
-fn what_a_token_read_from_bytes_asked_for_is_not_known() {
+fn a_token_read_from_bytes_asked_for_no_more_than_its_tree_has_lived_at_its_end() {
     let (root, first) = (Authority::generate(), key());
     let scope = lead("/a").expires_in(minutes(10));
     let chain = root
@@ -74,8 +74,17 @@ fn what_a_token_read_from_bytes_asked_for_is_not_known() {
         .chain(&chain.to_bytes())
         .unwrap();
     let parent = read.held_by(first).unwrap();
-    let wider = child(&parent, &reader("/a").expires_in(minutes(10)), 1).unwrap_err();
-    assert_eq!(places(wider), ["expires_at"]);
+    let same = child(&parent, &reader("/a").expires_in(minutes(10)), 1).unwrap();
+    assert_eq!(same.chain().expires(), at(600));
+    for wider in [
+        reader("/a").expires_in(seconds(601)),
+        reader("/a").expires_at(at(601)),
+    ] {
+        assert_eq!(
+            places(child(&parent, &wider, 1).unwrap_err()),
+            ["expires_at"]
+        );
+    }
     // Left out, it ends with its parent.
     let silent = child(&parent, &reader("/a"), 1).unwrap();
     assert_eq!(silent.chain().expires(), at(600));

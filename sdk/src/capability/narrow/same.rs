@@ -1,0 +1,116 @@
+//! The grants of one capability in one block of a parent, with equal constraints of an argument as one.
+
+use std::collections::BTreeMap;
+
+use super::cover::{reads_text, values};
+use crate::capability::scope::{Constraint, Grant};
+use crate::capability::value::Atom;
+
+/// Some of at most 64 grants, as a block holds: a bit for each.
+pub(super) type Set = u64;
+
+/// Grants of one capability.
+pub(super) struct Same<'a> {
+    /// In the order in which the block has them.
+    pub(super) grants: Vec<&'a Grant>,
+    /// Those that no bit is left for, of bounds that are in no block.
+    pub(super) beyond: Vec<&'a Grant>,
+    /// What they say of each argument that one of them lists.
+    pub(super) arguments: BTreeMap<&'a str, Argument<'a>>,
+}
+
+/// What the grants say of one argument.
+#[derive(Default)]
+pub(super) struct Argument<'a> {
+    /// The different constraints, in the order in which they come first.
+    pub(super) different: Vec<Theirs<'a>>,
+    /// The place in `different` of the constraint of each grant that lists the argument.
+    places: BTreeMap<usize, usize>,
+    /// The grants that list it.
+    pub(super) listing: Set,
+    /// The grants under which it may not be left out.
+    pub(super) requiring: Set,
+}
+
+/// One of the different constraints of an argument.
+pub(super) struct Theirs<'a> {
+    pub(super) constraint: &'a Constraint,
+    /// The grants that have it.
+    pub(super) whose: Set,
+    /// Whether it allows some text.
+    pub(super) text: bool,
+}
+
+impl<'a> Same<'a> {
+    /// Those of `allowed` that are of the capability.
+    pub(super) fn of(capability: &str, allowed: &'a [Grant]) -> Self {
+        let of = |grant: &&Grant| grant.capability == capability;
+        let mut all = allowed.iter().filter(of);
+        let grants: Vec<&Grant> = all.by_ref().take(64).collect();
+        let beyond = all.collect();
+        // Equal ones are found by their order: each is compared with few others.
+        let mut known: BTreeMap<(&str, &Constraint), usize> = BTreeMap::new();
+        let mut arguments: BTreeMap<&str, Argument<'_>> = BTreeMap::new();
+        for (index, grant) in grants.iter().enumerate() {
+            for (name, constraint) in &grant.args {
+                if listed(grant, name).is_none() {
+                    continue;
+                }
+                let argument = arguments.entry(name).or_default();
+                let place = *known.entry((name, constraint)).or_insert_with(|| {
+                    argument.different.push(Theirs::new(constraint));
+                    argument.different.len() - 1
+                });
+                argument.listed_by(index, place);
+            }
+        }
+        Self {
+            grants,
+            beyond,
+            arguments,
+        }
+    }
+
+    /// All of the grants.
+    pub(super) fn all(&self) -> Set {
+        (0..self.grants.len()).fold(0, |all, index| all | 1 << index)
+    }
+}
+
+impl Argument<'_> {
+    fn listed_by(&mut self, grant: usize, place: usize) {
+        self.places.insert(grant, place);
+        self.listing |= 1 << grant;
+        if let Some(theirs) = self.different.get_mut(place) {
+            theirs.whose |= 1 << grant;
+            if !matches!(theirs.constraint, Constraint::Any) {
+                self.requiring |= 1 << grant;
+            }
+        }
+    }
+
+    /// The place in `different` of the constraint of a grant.
+    pub(super) fn place(&self, grant: usize) -> Option<usize> {
+        self.places.get(&grant).copied()
+    }
+}
+
+impl<'a> Theirs<'a> {
+    fn new(constraint: &'a Constraint) -> Self {
+        let mut atoms = values(constraint).into_iter().flatten();
+        let text = reads_text(constraint) || atoms.any(|atom| matches!(atom, Atom::Str(_)));
+        Self {
+            constraint,
+            whose: 0,
+            text,
+        }
+    }
+}
+
+/// What the grant says about an argument that may be given.
+pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
+    grant
+        .args
+        .get(name)
+        .filter(|one| !matches!(one, Constraint::Absent))
+}

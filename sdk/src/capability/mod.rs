@@ -29,7 +29,7 @@ pub use scope::{
 };
 pub use token::{
     Approval, ApprovalRequest, Chain, DEFAULT_CACHE_BYTES, Held, Hop, KeyRing, MAX_CALL_LIFE,
-    MAX_ROOTS, MIN_CALL_LIFE, Mandate, MintError, WireCall,
+    MAX_ROOTS, MIN_CALL_LIFE, Mandate, MintError, PositionError, WireCall,
 };
 pub(crate) use token::{Looker, Moved, role_fits as is_role};
 pub use value::canonical::MAX_ARGUMENTS;

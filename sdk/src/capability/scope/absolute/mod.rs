@@ -60,27 +60,17 @@ impl Scope {
                 format!("the scope ends at {expires}, which is not after now ({now})"),
             ));
         }
-        for (place, set) in [
-            ("audience", &self.audience),
-            ("task", &self.task),
-            ("step", &self.step),
-        ] {
-            if set.as_ref().is_some_and(BTreeSet::is_empty) {
-                return Err(ScopeError::new(place, NAMES_NOTHING));
-            }
+        if let Some(label) = self.labels.names_nothing() {
+            return Err(ScopeError::new(label.name(), NAMES_NOTHING));
         }
         Ok(Bounds {
             grants: self.absolute_grants()?,
             caveats: Caveats {
                 not_before: self.not_before.map(Timestamp::floor_to_second),
                 expires,
-                audience: self.audience.clone(),
-                task: self.task.clone(),
-                step: self.step.clone(),
-                dataset: self.dataset.clone(),
+                labels: self.labels.clone(),
                 risk: self.risk,
                 sensitivity: self.sensitivity,
-                taint: self.taint.clone(),
                 depth: self.depth,
                 budgets: self.absolute_budgets()?,
                 quorums: self.absolute_quorums()?,
@@ -271,11 +261,7 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
             }
         }
     }
-    if [&caveats.audience, &caveats.task, &caveats.step]
-        .into_iter()
-        .flatten()
-        .any(BTreeSet::is_empty)
-    {
+    if caveats.labels.names_nothing().is_some() {
         return Some("a caveat has an empty list".to_owned());
     }
     if caveats.budgets.is_empty() && caveats.quorums.is_empty() {

@@ -245,7 +245,7 @@ pub struct Caveats {
 }
 
 /// What one block of a token allows, in absolute terms; made by [`Scope::at`](super::Scope::at),
-/// [`narrow`](crate::capability::narrow()) and [`meet`](super::meet), or read from a token.
+/// [`narrow`](crate::capability::narrow()) and [`meet`](crate::capability::meet), or read from a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub(crate) grants: Grants,

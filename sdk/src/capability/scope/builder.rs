@@ -12,7 +12,7 @@ use crate::id::Timestamp;
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// What is wrong with an approval that is asked of no key.
-pub(crate) const ASKS_NO_KEY: &str =
+pub(super) const ASKS_NO_KEY: &str =
     "an empty list asks for no approval; leave it out, or name a key";
 
 /// `n` seconds.

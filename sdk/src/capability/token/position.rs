@@ -7,7 +7,7 @@ use crate::capability::scope::{Bounds, Budget, profile_fault};
 
 /// What a block says to those after it.
 #[derive(Clone, Copy)]
-pub(crate) struct PriorBlock<'a> {
+pub(super) struct PriorBlock<'a> {
     pub(crate) block: &'a Block,
     pub(crate) next_key: PublicKey,
     /// Who signed it besides, as a third party.
@@ -86,7 +86,7 @@ pub enum PositionError {
 }
 
 /// Whether a block may stand where it stands in a chain; the words are for `malformed`.
-pub(crate) fn check_position<B>(
+pub(super) fn check_position<B>(
     before: &[PriorBlock<'_>],
     root: &PublicKey,
     signed: &SignedBlock<B>,

@@ -12,7 +12,7 @@ use crate::capability::work;
 
 /// The answer to "is all that the child allows allowed by the parent?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cover {
+pub(super) enum Cover {
     /// Yes, certainly.
     Yes,
     /// No: some value is allowed by the child and not by the parent.
@@ -31,7 +31,7 @@ impl From<bool> for Cover {
 ///
 /// `Yes` is certain. `Undecided` is the honest answer for two constraints that read one string in
 /// two ways, one of them a pattern.
-pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
+pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
     use Constraint as C;
     if let Some(values) = values(child) {
         return each(values, |atom| satisfies(atom, parent));
@@ -93,7 +93,7 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
 }
 
 /// Whether the argument `atom` satisfies `constraint`; undecided when its hash hides it.
-pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
+pub(super) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
     use Constraint as C;
     work::comparisons(1);
     let text = match (atom, constraint) {
@@ -174,7 +174,7 @@ pub(crate) fn values(constraint: &Constraint) -> Option<impl Iterator<Item = &At
 }
 
 /// Whether the constraint speaks about a string other than by listing it.
-pub(crate) const fn reads_text(constraint: &Constraint) -> bool {
+pub(super) const fn reads_text(constraint: &Constraint) -> bool {
     use Constraint as C;
     matches!(
         constraint,
@@ -190,7 +190,7 @@ fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {
 }
 
 /// Whether all hosts of one pattern are allowed by `patterns`.
-pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
+pub(super) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     work::comparisons(1);
     // `.b.org` allows what ends in it, `b.org` itself included.
     let wider = |from: &str| from.starts_with('.') && patterns.contains(from);

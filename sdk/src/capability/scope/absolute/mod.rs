@@ -15,7 +15,7 @@ pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
 /// What is wrong with a list of names that a caveat allows, without a name.
-pub(crate) const NAMES_NOTHING: &str =
+pub(super) const NAMES_NOTHING: &str =
     "an empty list allows nothing; leave it out, or name at least one";
 
 impl Scope {
@@ -206,7 +206,7 @@ impl Scope {
 }
 
 /// What is wrong with the name of a capability or argument.
-pub(crate) fn name_fault(name: &str) -> Option<String> {
+pub(super) fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Some(format!(
             "a name has 1 to {MAX_NAME} bytes, this one {}",
@@ -219,7 +219,7 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
 }
 
 /// What is wrong with a constraint that no value satisfies.
-pub(crate) fn empty_fault(constraint: &Constraint) -> Option<String> {
+pub(super) fn empty_fault(constraint: &Constraint) -> Option<String> {
     let empty = match constraint {
         Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
         Constraint::Prefix(set)

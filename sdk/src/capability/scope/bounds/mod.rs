@@ -45,7 +45,7 @@ impl Grant {
     }
 
     /// The arguments that a grant of this capability leaves free where it is written without them.
-    pub(crate) fn left_free(&self) -> &'static [&'static str] {
+    pub(super) fn left_free(&self) -> &'static [&'static str] {
         match self.capability.as_str() {
             SPAWN => &SPAWN_FREE,
             _ => &[],

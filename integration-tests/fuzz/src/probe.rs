@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bailiwick::capability::{
-    Atom, Call, Chain, Constraint, Decimal, Facts, Grants, Risk, Sensitivity,
+    Atom, Call, Chain, Constraint, Decimal, Facts, Grants, Label, Risk, Sensitivity,
 };
 use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::random::Rng;
@@ -58,9 +58,9 @@ fn facts(rng: &mut Rng, chain: &Chain) -> Facts {
         let caveats = bounds.caveats();
         start = start.max(caveats.not_before.unwrap_or_default());
         for (fact, set) in [
-            (&mut facts.audience, &caveats.audience),
-            (&mut facts.task, &caveats.task),
-            (&mut facts.step, &caveats.step),
+            (&mut facts.audience, caveats.labels.get(Label::Audience)),
+            (&mut facts.task, caveats.labels.get(Label::Task)),
+            (&mut facts.step, caveats.labels.get(Label::Step)),
         ] {
             if let Some(set) = set
                 && let Some(word) = set.iter().nth(rng.below(2) as usize).or(set.first())
@@ -69,8 +69,8 @@ fn facts(rng: &mut Rng, chain: &Chain) -> Facts {
             }
         }
         for (fact, set) in [
-            (&mut facts.dataset, &caveats.dataset),
-            (&mut facts.taint, &caveats.taint),
+            (&mut facts.dataset, caveats.labels.get(Label::Dataset)),
+            (&mut facts.taint, caveats.labels.get(Label::Taint)),
         ] {
             if let Some(set) = set
                 && rng.chance(70)

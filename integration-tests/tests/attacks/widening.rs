@@ -3,8 +3,8 @@
 
 use bailiwick::capability::{
     AgentKey, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, Mandate,
-    MintError, Risk, Scope, Skip, UrlPattern, any, at_most, eq, host, hours, matches, minutes,
-    one_of, path_under, prefix, range, subset_of, url,
+    MintError, PositionError, Risk, Scope, Skip, UrlPattern, any, at_most, eq, host, hours,
+    matches, minutes, one_of, path_under, prefix, range, subset_of, url,
 };
 use bailiwick::id::Timestamp;
 use bailiwick_integration_tests::forge::{self, Forge};
@@ -63,10 +63,10 @@ fn attack_01_no_grants_allow_nothing_at_the_root_and_at_every_hop() {
 
     let key = AgentKey::generate();
     let inherits = root.mint(&Scope::inherit(), &Mandate::default(), key.public(), now());
-    assert!(matches!(
-        inherits,
-        Err(MintError::Profile(_) | MintError::Scope(_))
-    ));
+    assert_eq!(
+        inherits.unwrap_err(),
+        MintError::Position(PositionError::AuthorityInherits)
+    );
 
     let (_, _, parent) = held(&reader());
     let child = parent

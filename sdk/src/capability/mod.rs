@@ -29,13 +29,13 @@ pub use scope::{
 };
 pub use token::{
     Approval, ApprovalRequest, Chain, DEFAULT_CACHE_BYTES, Held, Hop, KeyRing, MAX_CALL_LIFE,
-    MAX_ROOTS, MIN_CALL_LIFE, Mandate, MintError, WireCall,
+    MAX_ROOTS, MIN_CALL_LIFE, Mandate, MintError, PositionError, WireCall,
 };
 pub(crate) use token::{Looker, Moved, role_fits as is_role};
 pub use value::canonical::MAX_ARGUMENTS;
 pub use value::{
-    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Facts, Kind, MAX_MATCHED_BYTES,
-    Reading, Refusal, Risk, Sensitivity, UrlPattern, canonical,
+    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Facts, Kind, Label, Labels,
+    MAX_MATCHED_BYTES, Reading, Refusal, Risk, Sensitivity, UrlPattern, canonical,
 };
 pub(crate) use value::{by_how_much, normal};
 pub use work::{Work, work};

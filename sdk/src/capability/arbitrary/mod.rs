@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Bounds, Budget, Constraint, Expiry, Grant, Grants, Quorum, Scope};
-use crate::capability::value::{Atom, Cidr, Decimal, Risk, Sensitivity, UrlPattern};
+use crate::capability::value::{Atom, Cidr, Decimal, Label, Labels, Risk, Sensitivity, UrlPattern};
 use crate::id::Timestamp;
 pub(crate) use world::{World, allowed, world};
 
@@ -227,23 +227,30 @@ pub(crate) fn scope() -> impl Strategy<Value = Scope> {
         prop_oneof![3 => Just(Vec::new()), 1 => vec(budget(), 1..3)],
         prop_oneof![4 => Just(Vec::new()), 1 => vec(quorum(), 1..3)],
     );
-    (grants(), sets, levels, lists).prop_map(|(grants, sets, levels, (budgets, quorums))| Scope {
-        grants,
-        not_before: levels.3.and_then(Timestamp::from_secs),
-        expires: levels
-            .4
-            .and_then(|life| Timestamp::from_secs(1_000_000 + life))
-            .map(Expiry::At),
-        audience: sets.0,
-        task: sets.1,
-        step: sets.2,
-        dataset: sets.3,
-        risk: levels.0,
-        sensitivity: levels.1,
-        taint: sets.4,
-        depth: levels.2,
-        budgets,
-        quorums,
+    let labels = sets.prop_map(|(audience, task, step, dataset, taint)| {
+        let mut labels = Labels::new();
+        labels.set(Label::Audience, audience);
+        labels.set(Label::Task, task);
+        labels.set(Label::Step, step);
+        labels.set(Label::Dataset, dataset);
+        labels.set(Label::Taint, taint);
+        labels
+    });
+    (grants(), labels, levels, lists).prop_map(|(grants, labels, levels, (budgets, quorums))| {
+        Scope {
+            grants,
+            not_before: levels.3.and_then(Timestamp::from_secs),
+            expires: levels
+                .4
+                .and_then(|life| Timestamp::from_secs(1_000_000 + life))
+                .map(Expiry::At),
+            labels,
+            risk: levels.0,
+            sensitivity: levels.1,
+            depth: levels.2,
+            budgets,
+            quorums,
+        }
     })
 }
 

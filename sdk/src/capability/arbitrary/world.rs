@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{TEXTS, key, keys, value};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Bounds, Budget, Caveats, Constraint, Grant, Grants};
-use crate::capability::value::{BudgetKey, Call, Facts, Reading, Risk, Sensitivity};
+use crate::capability::value::{BudgetKey, Call, Facts, Label, Reading, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 /// Whether the whole text matches; searching would stop at the first alternative that fits.
@@ -61,21 +61,21 @@ fn granted(grant: &Grant, world: &World) -> bool {
 fn caveats(caveats: &Caveats, world: &World) -> bool {
     let facts = &world.facts;
     let time = facts.time.floor_to_second();
-    let one = |set: &Option<BTreeSet<String>>, fact: &Option<String>| {
-        set.as_ref()
-            .is_none_or(|set| fact.as_ref().is_some_and(|fact| set.contains(fact)))
+    let one = |label, fact: &Option<String>| {
+        let set = caveats.labels.get(label);
+        set.is_none_or(|set| fact.as_ref().is_some_and(|fact| set.contains(fact)))
     };
-    let all = |set: &Option<BTreeSet<String>>, fact: &Option<BTreeSet<String>>| {
-        set.as_ref()
-            .is_none_or(|set| fact.as_ref().is_some_and(|fact| fact.is_subset(set)))
+    let all = |label, fact: &Option<BTreeSet<String>>| {
+        let set = caveats.labels.get(label);
+        set.is_none_or(|set| fact.as_ref().is_some_and(|fact| fact.is_subset(set)))
     };
     caveats.not_before.is_none_or(|start| start <= time)
         && time < caveats.expires
-        && one(&caveats.audience, &facts.audience)
-        && one(&caveats.task, &facts.task)
-        && one(&caveats.step, &facts.step)
-        && all(&caveats.dataset, &facts.dataset)
-        && all(&caveats.taint, &facts.taint)
+        && one(Label::Audience, &facts.audience)
+        && one(Label::Task, &facts.task)
+        && one(Label::Step, &facts.step)
+        && all(Label::Dataset, &facts.dataset)
+        && all(Label::Taint, &facts.taint)
         && caveats
             .risk
             .is_none_or(|most| facts.risk.is_some_and(|risk| risk <= most))

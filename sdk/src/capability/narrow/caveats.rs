@@ -8,15 +8,9 @@ use crate::capability::scope::{Bounds, Budget, Caveats, Plain, Quorum};
 
 /// Adds the ways in which what the child says is wider than what the parent says.
 pub(super) fn excesses(child: &Caveats, parent: &Caveats, found: &mut Vec<Excess>) {
-    let sets = [
-        ("audience", &child.audience, &parent.audience),
-        ("task", &child.task, &parent.task),
-        ("step", &child.step, &parent.step),
-        ("dataset", &child.dataset, &parent.dataset),
-        ("taint", &child.taint, &parent.taint),
-    ];
-    for (name, child, parent) in sets {
-        if let (Some(child), Some(parent)) = (child, parent) {
+    for (label, child) in child.labels.iter() {
+        if let Some(parent) = parent.labels.get(label) {
+            let name = label.name();
             let more: BTreeSet<_> = child.difference(parent).collect();
             if !more.is_empty() {
                 found.push(Excess::new(

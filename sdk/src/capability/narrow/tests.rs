@@ -7,7 +7,7 @@ use crate::capability::scope::{
     Scope, any, at_least, at_most, eq, host, hours, matches, minutes, one_of, path_under, prefix,
     range, subset_of, url,
 };
-use crate::capability::value::{Atom, Decimal, UrlPattern};
+use crate::capability::value::{Atom, Decimal, Label, UrlPattern};
 
 fn one(constraint: Constraint) -> Bounds {
     grants([Grant::new("t").arg("x", constraint)])
@@ -339,11 +339,10 @@ fn resolved(parent: &Bounds, child: &Bounds) -> Bounds {
     }
     let (to, from) = (&mut all.caveats, parent.caveats.clone());
     to.not_before = to.not_before.or(from.not_before);
-    to.audience = to.audience.take().or(from.audience);
-    to.task = to.task.take().or(from.task);
-    to.step = to.step.take().or(from.step);
-    to.dataset = to.dataset.take().or(from.dataset);
-    to.taint = to.taint.take().or(from.taint);
+    for label in Label::ALL {
+        let own = to.labels.get(label).or(from.labels.get(label)).cloned();
+        to.labels.set(label, own);
+    }
     to.risk = to.risk.or(from.risk);
     to.sensitivity = to.sensitivity.or(from.sensitivity);
     to.depth = to.depth.or(from.depth);

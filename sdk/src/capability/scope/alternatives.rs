@@ -47,7 +47,7 @@ pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
 }
 
 /// Whether a grant is its own and only alternative: what a token can hold.
-pub(crate) fn is_one(grant: &Grant) -> bool {
+pub(super) fn is_one(grant: &Grant) -> bool {
     grant.approvers.len() <= 1 && grant.args.values().all(one_type)
 }
 

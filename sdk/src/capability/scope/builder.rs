@@ -1,19 +1,18 @@
 //! What people write: grants, and caveats that may be relative to now.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::bounds::{Budget, Grant, Grants, Quorum};
 use super::constraint::Constraint;
 use super::constructors::Strings;
-use crate::capability::value::{Risk, Sensitivity};
+use crate::capability::value::{Label, Labels, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 /// How long a token lives where its scope does not say.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// What is wrong with an approval that is asked of no key.
-pub(crate) const ASKS_NO_KEY: &str =
+pub(super) const ASKS_NO_KEY: &str =
     "an empty list asks for no approval; leave it out, or name a key";
 
 /// `n` seconds.
@@ -60,13 +59,9 @@ pub struct Scope {
     pub(crate) grants: Grants,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires: Option<Expiry>,
-    pub(crate) audience: Option<BTreeSet<String>>,
-    pub(crate) task: Option<BTreeSet<String>>,
-    pub(crate) step: Option<BTreeSet<String>>,
-    pub(crate) dataset: Option<BTreeSet<String>>,
+    pub(crate) labels: Labels,
     pub(crate) risk: Option<Risk>,
     pub(crate) sensitivity: Option<Sensitivity>,
-    pub(crate) taint: Option<BTreeSet<String>>,
     pub(crate) depth: Option<u32>,
     pub(crate) budgets: Vec<Budget>,
     pub(crate) quorums: Vec<Quorum>,
@@ -110,13 +105,9 @@ impl Scope {
             grants: Grants::Only(Vec::new()),
             not_before: None,
             expires: None,
-            audience: None,
-            task: None,
-            step: None,
-            dataset: None,
+            labels: Labels::new(),
             risk: None,
             sensitivity: None,
-            taint: None,
             depth: None,
             budgets: Vec::new(),
             quorums: Vec::new(),
@@ -178,28 +169,28 @@ impl Scope {
     /// Only for verifiers of one of these names.
     #[must_use]
     pub fn audience(mut self, names: impl Strings) -> Self {
-        self.audience = Some(names.strings());
+        self.labels.set(Label::Audience, Some(names.strings()));
         self
     }
 
     /// Only in one of these tasks.
     #[must_use]
     pub fn task(mut self, tasks: impl Strings) -> Self {
-        self.task = Some(tasks.strings());
+        self.labels.set(Label::Task, Some(tasks.strings()));
         self
     }
 
     /// Only in one of these steps of the plan.
     #[must_use]
     pub fn step(mut self, steps: impl Strings) -> Self {
-        self.step = Some(steps.strings());
+        self.labels.set(Label::Step, Some(steps.strings()));
         self
     }
 
     /// Only on calls that touch none but these data sets.
     #[must_use]
     pub fn dataset(mut self, sets: impl Strings) -> Self {
-        self.dataset = Some(sets.strings());
+        self.labels.set(Label::Dataset, Some(sets.strings()));
         self
     }
 
@@ -220,7 +211,7 @@ impl Scope {
     /// Only while the run has no taint but these; none at all when empty.
     #[must_use]
     pub fn taint(mut self, labels: impl Strings) -> Self {
-        self.taint = Some(labels.strings());
+        self.labels.set(Label::Taint, Some(labels.strings()));
         self
     }
 

@@ -152,7 +152,7 @@ pub(crate) fn strip_slash(path: &str) -> &str {
 /// `path` with a trailing slash, as roots are kept.
 ///
 /// Nothing stays nothing, which is refused later: it is not the root of everything.
-pub(crate) fn with_slash(mut path: String) -> String {
+pub(super) fn with_slash(mut path: String) -> String {
     if !path.is_empty() && !path.ends_with('/') {
         path.push('/');
     }

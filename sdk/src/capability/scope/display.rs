@@ -186,17 +186,8 @@ impl Bounds {
                 .map(|start| format!("not before {start}")),
         );
         lines.push(format!("before {}", caveats.expires));
-        let sets = [
-            ("only for the audience", &caveats.audience),
-            ("only in the task", &caveats.task),
-            ("only in the step", &caveats.step),
-            ("only with the data of", &caveats.dataset),
-            ("only with the taint", &caveats.taint),
-        ];
-        lines.extend(
-            sets.into_iter()
-                .filter_map(|(what, set)| Some(format!("{what} {}", texts(set.as_ref()?)))),
-        );
+        let labels = caveats.labels.iter();
+        lines.extend(labels.map(|(label, names)| format!("{} {}", label.words(), texts(names))));
         lines.extend(caveats.risk.map(|risk| format!("a risk of at most {risk}")));
         lines.extend(
             caveats

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::error::MintError;
 use super::held::Held;
 use super::link::Link;
-use super::mint::{MintError, finish};
+use super::mint::finish;
 use crate::capability::block::wire;
 use crate::capability::block::wire::{External, SignedBlock};
 use crate::capability::block::{ApprovalBlock, Block, Table, decode, encode};
@@ -76,10 +77,9 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when the approval was made for another token (ask again), does not
-    /// verify, or comes from the root's or a holder's key.
+    /// [`MintError::OtherApproval`] when the approval was made for another token (ask again) or does
+    /// not verify; [`MintError::Position`] when it comes from the root's or a holder's key.
     pub fn with_approval(&self, approval: &Approval) -> Result<Held, MintError> {
-        let profile = |what: String| MintError::Profile(what);
         let last = self.chain.last();
         let external = External {
             key: approval.by,
@@ -91,13 +91,11 @@ impl Held {
                 &approval.signature,
             )
         {
-            return Err(profile(
-                "the approval is not for this token as it is now; ask for it again".to_owned(),
-            ));
+            return Err(MintError::OtherApproval);
         }
         let mut table = last.table.continued();
         let block =
-            decode(&approval.bytes, true, &mut table).map_err(|what| profile(what.to_owned()))?;
+            decode(&approval.bytes, true, &mut table).map_err(MintError::UnreadableApproval)?;
         let key = AgentKey::generate();
         let payload = wire::payload(
             &approval.bytes,
@@ -111,7 +109,7 @@ impl Held {
             signature: self.key.sign(&payload),
             external: Some(external),
         };
-        let link = Link::new(Some(last), signed, block, table).map_err(profile)?;
+        let link = Link::new(Some(last), signed, block, table).map_err(MintError::Patterns)?;
         let chain = finish(
             self.chain.root(),
             self.chain.key_id(),

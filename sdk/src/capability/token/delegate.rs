@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::chain::Chain;
+use super::error::MintError;
 use super::held::Held;
 use super::link::{Draft, Link};
-use super::mint::{MintError, finish, fits, later, size};
-use super::position::role_fits;
+use super::mint::{finish, fits, later, size};
+use super::position::{PositionError, role_fits};
 use crate::capability::block::{Block, HopBlock};
 use crate::capability::keys::PublicKey;
 use crate::capability::narrow::{Widens, narrow};
@@ -60,7 +61,7 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] where the token would not be in profile.
+    /// [`MintError`] where the token would not be in profile; never [`MintError::Widens`].
     pub fn danger_append(
         &self,
         role: &str,
@@ -82,8 +83,8 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when this token did not sign that hop, or `expires` is past this
-    /// token's own expiry or the chain's end.
+    /// [`MintError::OtherDelegator`] when this token did not sign that hop; [`MintError::Renewal`] when
+    /// `expires` is past this token's own expiry or the chain's end.
     pub fn renew(
         &self,
         child: &Chain,
@@ -96,9 +97,7 @@ impl Held {
             .split_last()
             .map_or((None, child.links()), |(last, before)| (Some(last), before));
         let Some(Block::Hop(hop)) = last.map(|link| &link.block) else {
-            return Err(MintError::Profile(
-                "only a hop can be renewed by its delegator".to_owned(),
-            ));
+            return Err(MintError::NotAHop);
         };
         let theirs = before.last().map(|link| link.signed.next_key);
         let (lineage, depth) = (
@@ -107,9 +106,7 @@ impl Held {
         );
         // After this token was renewed itself its key is new, so the hop counts as its own by place.
         if !lineage || !depth || (theirs != Some(self.key.public()) && !self.succeeds(before)) {
-            return Err(MintError::Profile(
-                "the hop was signed by another holder; only its delegator renews it".to_owned(),
-            ));
+            return Err(MintError::OtherDelegator);
         }
         let mut bounds = hop.bounds.clone();
         let limit = self.chain.expires().min(self.chain.ends());
@@ -166,14 +163,13 @@ impl Held {
         bounds: Bounds,
     ) -> Result<Draft, MintError> {
         if !role_fits(role) {
-            return Err(MintError::Profile(format!(
-                "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
-            )));
+            return Err(PositionError::Role {
+                role: role.to_owned(),
+            }
+            .into());
         }
         if !self.chain.approvals().is_empty() {
-            return Err(MintError::Profile(
-                "a token with approvals is for one call and cannot be delegated".to_owned(),
-            ));
+            return Err(MintError::HasApprovals);
         }
         let block = Block::Hop(HopBlock {
             role: role.to_owned(),
@@ -187,7 +183,7 @@ impl Held {
 
     fn append(&self, draft: Draft, to: PublicKey) -> Result<Chain, MintError> {
         let signed = draft.sign(Some(self.chain.last()), &self.key, to);
-        let link = signed.map_err(MintError::Profile)?;
+        let link = signed.map_err(MintError::Patterns)?;
         finish(
             self.chain.root(),
             self.chain.key_id(),

@@ -26,7 +26,7 @@ pub(crate) struct LookedUp {
 
 impl LookedUp {
     /// Whether this guard has looked the block up.
-    pub(crate) fn is_by(&self, looker: &Arc<Looker>) -> bool {
+    pub(super) fn is_by(&self, looker: &Arc<Looker>) -> bool {
         if self.last.load(Ordering::Acquire) == looker.0 {
             return true;
         }

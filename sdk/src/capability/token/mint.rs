@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::chain::Chain;
+use super::error::MintError;
 use super::lineage::lineage;
 use super::link::{Link, append};
 use super::position::{PriorBlock, check_position};
@@ -11,30 +12,8 @@ use crate::capability::block::{
     wire::{MAX_BLOCKS, MAX_BYTES},
 };
 use crate::capability::keys::{Authority, PublicKey};
-use crate::capability::narrow::Widens;
-use crate::capability::scope::{Scope, ScopeError};
+use crate::capability::scope::Scope;
 use crate::id::Timestamp;
-
-/// Why no token was made.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MintError {
-    /// The scope itself is at fault.
-    #[error("the scope cannot be used: {0}")]
-    Scope(#[from] ScopeError),
-    /// The scope is wider than what it is derived from; each way is listed.
-    #[error("{0}")]
-    Widens(Widens),
-    /// The token would not be in profile: a role, a key, its size or its depth.
-    #[error("no token can be made: {0}")]
-    Profile(String),
-}
-
-impl From<Widens> for MintError {
-    fn from(widens: Widens) -> Self {
-        Self::Widens(widens)
-    }
-}
 
 /// For whom and what for a root mints, beside the scope. All of it may be left out.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +31,10 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`MintError::Scope`] where the scope is at fault or inherits, which a root cannot;
-    /// [`MintError::Profile`] where the token would be too large or `to` is the root's own key.
+    /// [`MintError::Scope`] where the scope is at fault; [`MintError::Position`] where it inherits,
+    /// which a root cannot;
+    /// [`MintError::HolderIsRoot`] where `to` is the root's own key; one of the others where the token
+    /// would be too large or a pattern is at fault.
     pub fn mint(
         &self,
         scope: &Scope,
@@ -78,10 +59,7 @@ impl Authority {
         let expires = bounds.caveats.expires;
         let ends = mandate.ends.map_or(expires, Timestamp::floor_to_second);
         if to == self.public() {
-            return Err(MintError::Profile(
-                "the first holder's key is the root's own; make a fresh key for the holder"
-                    .to_owned(),
-            ));
+            return Err(MintError::HolderIsRoot);
         }
         let block = AuthorityBlock {
             lineage: lineage(begun),
@@ -100,8 +78,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when `expires` is past the chain's [`ends`](Chain::ends), or another
-    /// root signed it.
+    /// [`MintError::Renewal`] when `expires` is past the chain's [`ends`](Chain::ends);
+    /// [`MintError::OtherRoot`] when another root signed it.
     pub fn renew(
         &self,
         chain: &Chain,
@@ -119,22 +97,17 @@ impl Authority {
     pub(super) fn own_block<'a>(&self, chain: &'a Chain) -> Result<&'a AuthorityBlock, MintError> {
         let Some(Block::Authority(authority)) = chain.links().first().map(|link| &link.block)
         else {
-            return Err(MintError::Profile(
-                "the chain has no authority block".to_owned(),
-            ));
+            return Err(MintError::NoAuthority);
         };
         if chain.root() != self.public() {
-            return Err(MintError::Profile(format!(
-                "the token was signed by the root {}, not by this one",
-                chain.root()
-            )));
+            return Err(MintError::OtherRoot { root: chain.root() });
         }
         Ok(authority)
     }
 
     pub(super) fn sign(&self, block: AuthorityBlock, to: PublicKey) -> Result<Chain, MintError> {
         let link =
-            append(None, Block::Authority(block), self.key(), to).map_err(MintError::Profile)?;
+            append(None, Block::Authority(block), self.key(), to).map_err(MintError::Patterns)?;
         finish(self.public(), self.key_id(), Vec::new(), link)
     }
 }
@@ -147,9 +120,7 @@ pub(super) fn later(
 ) -> Result<Timestamp, MintError> {
     let new = new.floor_to_second();
     if new <= old || new > limit {
-        return Err(MintError::Profile(format!(
-            "a renewal ends after {old} and at the latest at {limit}, not at {new}"
-        )));
+        return Err(MintError::Renewal { old, limit, new });
     }
     Ok(new)
 }
@@ -162,13 +133,11 @@ pub(super) fn finish(
     link: Arc<Link>,
 ) -> Result<Chain, MintError> {
     let prior: Vec<PriorBlock<'_>> = before.iter().map(|link| PriorBlock::link(link)).collect();
-    check_position(&prior, &root, &link.signed, &link.block).map_err(MintError::Profile)?;
+    check_position(&prior, &root, &link.signed, &link.block)?;
     let mut links = before;
     links.push(link);
     if links.len() > MAX_BLOCKS {
-        return Err(MintError::Profile(format!(
-            "the token would have more than {MAX_BLOCKS} blocks"
-        )));
+        return Err(MintError::TooManyBlocks { max: MAX_BLOCKS });
     }
     let chain = Chain::of(root, key_id, links);
     // Exactly what a reader counts: what is made here can be read back.
@@ -183,9 +152,10 @@ pub(super) fn fits(scope: &Scope) -> Result<(), MintError> {
     const VALUE: usize = 4;
     let bytes = scope.values().saturating_mul(VALUE);
     if bytes > MAX_BYTES {
-        return Err(MintError::Profile(format!(
-            "the token would have at least {bytes} bytes, more than {MAX_BYTES}; list fewer values"
-        )));
+        return Err(MintError::ScopeTooLarge {
+            bytes,
+            max: MAX_BYTES,
+        });
     }
     Ok(())
 }
@@ -193,9 +163,10 @@ pub(super) fn fits(scope: &Scope) -> Result<(), MintError> {
 /// Whether so many bytes fit in one token.
 pub(super) fn size(bytes: usize) -> Result<(), MintError> {
     if bytes > MAX_BYTES {
-        return Err(MintError::Profile(format!(
-            "the token would have {bytes} bytes, more than {MAX_BYTES}; write a shorter scope"
-        )));
+        return Err(MintError::TooLarge {
+            bytes,
+            max: MAX_BYTES,
+        });
     }
     Ok(())
 }

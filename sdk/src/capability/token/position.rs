@@ -7,7 +7,7 @@ use crate::capability::scope::{Bounds, Budget, profile_fault};
 
 /// What a block says to those after it.
 #[derive(Clone, Copy)]
-pub(crate) struct PriorBlock<'a> {
+pub(super) struct PriorBlock<'a> {
     pub(crate) block: &'a Block,
     pub(crate) next_key: PublicKey,
     /// Who signed it besides, as a third party.
@@ -28,13 +28,70 @@ impl<'a> PriorBlock<'a> {
     }
 }
 
-/// What one block's place in a chain demands of it; the words are for `malformed`.
-pub(crate) fn check_position<B>(
+/// Why a block may not stand where it stands in a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PositionError {
+    /// An authority block follows another block.
+    #[error("an authority block stands only at the start")]
+    Authority,
+    /// The authority block inherits its grants, and there is nothing before it.
+    #[error("the authority block must list its grants")]
+    AuthorityInherits,
+    /// The authority block expires after the end that it sets for its renewals.
+    #[error("the authority block outlives its own end")]
+    OutlivesEnd,
+    /// A hop stands at the start, or follows an approval or a call.
+    #[error("the hop of `{role}` does not follow the authority block or a hop")]
+    Hop {
+        /// The role of the hop.
+        role: String,
+    },
+    /// The role of a hop is too long, is empty or has other characters.
+    #[error("the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`")]
+    Role {
+        /// The role as it was given.
+        role: String,
+    },
+    /// An approval stands at the start.
+    #[error("an approval cannot stand at the start")]
+    ApprovalAtStart,
+    /// The key of an approver is the root's, or one that holds the token.
+    #[error("an approver's key is also a holder's or the root's")]
+    ApproverHolds,
+    /// A call stands at the start.
+    #[error("a call cannot stand at the start")]
+    CallAtStart,
+    /// A block follows a call.
+    #[error("nothing may follow a call")]
+    AfterCall,
+    /// The block names the root's key as the next holder's.
+    #[error("a holder's key is the root's")]
+    HolderIsRoot,
+    /// The block names an approver's key as the next holder's.
+    #[error("a holder's key is also an approver's")]
+    HolderApproves,
+    /// The bounds of the block are not in profile; the text says what of them.
+    #[error("{0}")]
+    Bounds(String),
+    /// The block allows another hop and does not grant `agent.spawn`.
+    #[error("a block that does not grant `agent.spawn` must not allow another hop")]
+    DepthWithoutSpawn,
+    /// The block names a budget that neither its signer nor a block before it set.
+    #[error("the budget `{kind}` is counted under a key that did not sign it")]
+    OtherBudget {
+        /// The kind of the budget.
+        kind: String,
+    },
+}
+
+/// Whether a block may stand where it stands in a chain; the words are for `malformed`.
+pub(super) fn check_position<B>(
     before: &[PriorBlock<'_>],
     root: &PublicKey,
     signed: &SignedBlock<B>,
     block: &Block,
-) -> Result<(), String> {
+) -> Result<(), PositionError> {
     let hops_only = before
         .iter()
         .all(|link| matches!(link.block, Block::Authority(_) | Block::Hop(_)));
@@ -42,31 +99,28 @@ pub(crate) fn check_position<B>(
     match block {
         Block::Authority(authority) => {
             if !before.is_empty() {
-                return Err("an authority block stands only at the start".to_owned());
+                return Err(PositionError::Authority);
             }
             if authority.bounds.capabilities().is_none() {
-                return Err("the authority block must list its grants".to_owned());
+                return Err(PositionError::AuthorityInherits);
             }
             if authority.bounds.caveats.expires > authority.ends {
-                return Err("the authority block outlives its own end".to_owned());
+                return Err(PositionError::OutlivesEnd);
             }
         }
         Block::Hop(hop) if before.is_empty() || !hops_only => {
-            return Err(format!(
-                "the hop of `{}` does not follow the authority block or a hop",
-                hop.role
-            ));
+            return Err(PositionError::Hop {
+                role: hop.role.clone(),
+            });
         }
         Block::Hop(HopBlock { role, .. }) => {
             if !role_fits(role) {
-                return Err(format!(
-                    "the role `{role}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`"
-                ));
+                return Err(PositionError::Role { role: role.clone() });
             }
         }
         Block::Approval(_) => {
             if before.is_empty() {
-                return Err("an approval cannot stand at the start".to_owned());
+                return Err(PositionError::ApprovalAtStart);
             }
             let key = signed.external.as_ref().map(|external| &external.key);
             let holds = |key: &PublicKey| {
@@ -75,11 +129,11 @@ pub(crate) fn check_position<B>(
                     || before.iter().any(|link| link.next_key == *key)
             };
             if key.is_some_and(holds) {
-                return Err("an approver's key is also a holder's or the root's".to_owned());
+                return Err(PositionError::ApproverHolds);
             }
         }
         Block::Call(_) if before.is_empty() => {
-            return Err("a call cannot stand at the start".to_owned());
+            return Err(PositionError::CallAtStart);
         }
         Block::Call(_) => {}
     }
@@ -87,23 +141,21 @@ pub(crate) fn check_position<B>(
         .last()
         .is_some_and(|link| matches!(link.block, Block::Call(_)))
     {
-        return Err("nothing may follow a call".to_owned());
+        return Err(PositionError::AfterCall);
     }
     if signed.next_key == *root {
-        return Err("a holder's key is the root's".to_owned());
+        return Err(PositionError::HolderIsRoot);
     }
     if approvers(before).any(|key| key == signed.next_key) {
-        return Err("a holder's key is also an approver's".to_owned());
+        return Err(PositionError::HolderApproves);
     }
     let Some(bounds) = block.bounds() else {
         return Ok(());
     };
-    profile_fault(bounds).map_or(Ok(()), Err)?;
+    profile_fault(bounds).map_or(Ok(()), |what| Err(PositionError::Bounds(what)))?;
     let hop = u32::try_from(before.len()).unwrap_or(u32::MAX);
     if !bounds.may_spawn() && bounds.caveats.depth.is_none_or(|depth| depth > hop) {
-        return Err(
-            "a block that does not grant `agent.spawn` must not allow another hop".to_owned(),
-        );
+        return Err(PositionError::DepthWithoutSpawn);
     }
     keys(before, root, &signed.next_key, bounds)?;
     budgets(before, signer, bounds)
@@ -128,19 +180,23 @@ fn keys(
     root: &PublicKey,
     next_key: &PublicKey,
     bounds: &Bounds,
-) -> Result<(), String> {
+) -> Result<(), PositionError> {
     if bounds.approvers().any(|key| key == next_key) {
-        return Err("a holder's key is also an approver's".to_owned());
+        return Err(PositionError::HolderApproves);
     }
     let holds = |key: &PublicKey| key == root || before.iter().any(|link| link.next_key == *key);
     if bounds.approvers().any(holds) {
-        return Err("an approver's key is also a holder's or the root's".to_owned());
+        return Err(PositionError::ApproverHolds);
     }
     Ok(())
 }
 
 /// A block names only budgets of its own signer, or ones that a block before it named.
-fn budgets(before: &[PriorBlock<'_>], signer: &PublicKey, bounds: &Bounds) -> Result<(), String> {
+fn budgets(
+    before: &[PriorBlock<'_>],
+    signer: &PublicKey,
+    bounds: &Bounds,
+) -> Result<(), PositionError> {
     let named = |budget: &Budget| {
         before
             .iter()
@@ -157,10 +213,9 @@ fn budgets(before: &[PriorBlock<'_>], signer: &PublicKey, bounds: &Bounds) -> Re
         .iter()
         .find(|budget| budget.signer != Some(*signer) && !named(budget));
     stray.map_or(Ok(()), |budget| {
-        Err(format!(
-            "the budget `{}` is counted under a key that did not sign it",
-            budget.kind
-        ))
+        Err(PositionError::OtherBudget {
+            kind: budget.kind.clone(),
+        })
     })
 }
 

@@ -110,16 +110,11 @@ fn bounds(bounds: &Bounds) -> usize {
 
 fn caveats(caveats: &Caveats) -> usize {
     let Caveats {
-        audience,
-        task,
-        step,
-        dataset,
-        taint,
+        labels,
         budgets,
         quorums,
         ..
     } = caveats;
-    let sets = [audience, task, step, dataset, taint].into_iter().flatten();
     // Written, and in the list that is compiled; each has a place of up to a hundred bytes there.
     let budget = |budget: &Budget| {
         size_of::<Budget>() + 256 + 2 * text(&budget.kind) + 2 * optional(budget.label.as_ref())
@@ -127,7 +122,8 @@ fn caveats(caveats: &Caveats) -> usize {
     let quorum = |quorum: &Quorum| {
         2 * (size_of::<Quorum>() + texts(&quorum.capabilities) + tree(quorum.of.len(), 32))
     };
-    sets.map(|set| 2 * texts(set) + 128).sum::<usize>()
+    let label = |(_, names)| 2 * texts(names) + 128;
+    labels.iter().map(label).sum::<usize>()
         + budgets.iter().map(budget).sum::<usize>()
         + quorums.iter().map(quorum).sum::<usize>()
         + 8 * 128

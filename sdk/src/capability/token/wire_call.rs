@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::chain::Chain;
+use super::error::MintError;
 use super::held::Held;
 use super::link::append;
-use super::mint::{MintError, finish, size};
+use super::mint::{finish, size};
 use crate::capability::block::{Block, CallBlock, wire::Proof};
 use crate::capability::keys::AgentKey;
 use crate::capability::value::{Call, Facts};
@@ -69,7 +70,8 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when `facts` name no audience, or the token would be too large.
+    /// [`MintError::NoAudience`] when `facts` name no audience; [`MintError::TooLarge`] or
+    /// [`MintError::TooManyBlocks`] when the token would be too large.
     pub fn wire_call(
         &self,
         call: &Call,
@@ -77,9 +79,7 @@ impl Held {
         life: Duration,
     ) -> Result<Vec<u8>, MintError> {
         let Some(audience) = facts.audience.clone() else {
-            return Err(MintError::Profile(
-                "a call over the wire needs the audience that it is meant for".to_owned(),
-            ));
+            return Err(MintError::NoAudience);
         };
         let block = CallBlock {
             capability: call.capability().to_owned(),
@@ -95,7 +95,7 @@ impl Held {
             &self.key,
             key.public(),
         )
-        .map_err(MintError::Profile)?;
+        .map_err(MintError::Patterns)?;
         let seal = key.sign(&link.signed.seal_payload());
         let chain = finish(
             self.chain.root(),

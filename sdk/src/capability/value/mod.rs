@@ -7,6 +7,7 @@ pub mod canonical;
 mod cidr;
 mod decimal;
 mod facts;
+mod label;
 pub(crate) mod normal;
 mod pattern;
 mod reading;
@@ -20,6 +21,8 @@ pub use call::{Call, CallNonce};
 pub use cidr::Cidr;
 pub use decimal::Decimal;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
+pub(super) use label::Given;
+pub use label::{Label, Labels};
 pub use pattern::MAX_MATCHED_BYTES;
 pub(super) use pattern::{
     Answers, MAX_PATTERNS, Pattern, Patterns, pattern_fault, pattern_matches, too_many_patterns,

@@ -20,7 +20,7 @@ pub(crate) use table::Table;
 pub use text::stock_facts;
 
 /// The version of the profile that authority blocks declare.
-pub(crate) const PROFILE: i64 = 1;
+pub(super) const PROFILE: i64 = 1;
 
 /// The first block: who may do what, signed by a root.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::{ApprovalBlock, AuthorityBlock, Block, CallBlock, HopBlock, PROFILE, grant};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Bounds, Budget, Caveats, Grant, Grants, MAX_QUORUM, Quorum};
-use crate::capability::value::{Atom, Decimal, Risk, Sensitivity};
+use crate::capability::value::{Atom, Decimal, Label, Labels, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 pub(super) fn str_of<'a>(term: Term<'_>, table: &'a Table) -> Option<&'a str> {
@@ -135,13 +135,9 @@ fn bounds(raw: &RawBlock<'_>, table: &Table) -> Option<Bounds> {
     let mut caveats = Caveats {
         not_before: None,
         expires: Timestamp::default(),
-        audience: None,
-        task: None,
-        step: None,
-        dataset: None,
+        labels: Labels::new(),
         risk: None,
         sensitivity: None,
-        taint: None,
         depth: None,
         budgets: Vec::new(),
         quorums: Vec::new(),
@@ -175,16 +171,11 @@ fn bounds(raw: &RawBlock<'_>, table: &Table) -> Option<Bounds> {
                 caveats.not_before = Some(date(right()?)?)
             }
             "time" => expires = Some(date(right()?)?),
-            "aud" => caveats.audience = Some(set()?),
-            "task" => caveats.task = Some(set()?),
-            "step" => caveats.step = Some(set()?),
-            "dataset" => caveats.dataset = Some(set()?),
-            "taint" => caveats.taint = Some(set()?),
             "risk" => caveats.risk = Some(Risk::from_rank(int(right()?)?)?),
             "sensitivity" => caveats.sensitivity = Some(Sensitivity::from_rank(int(right()?)?)?),
             "depth" => caveats.depth = Some(u32::try_from(int(right()?)?).ok()?),
             "used" => caveats.budgets.push(budget(&predicate, right()?, table)?),
-            _ => return None,
+            name => caveats.labels.set(Label::of_predicate(name)?, Some(set()?)),
         }
     }
     caveats.expires = expires?;

@@ -8,7 +8,7 @@ use super::grant::halves;
 use super::query::Bin;
 use super::raw::{Op, Predicate, RawBlock, Rule, Term};
 use super::table::Table;
-use crate::capability::value::{Atom, Call, Facts};
+use crate::capability::value::{Atom, Call, Facts, Given, Label};
 use crate::id::Timestamp;
 use crate::id::hex::Hex;
 
@@ -68,19 +68,13 @@ pub fn stock_facts(
         }
     }
     add("time", &[facts.time.to_string()]);
-    for (name, text) in [
-        ("aud", &facts.audience),
-        ("task", &facts.task),
-        ("step", &facts.step),
-    ] {
-        if let Some(text) = text {
-            add(name, &[quoted(text)]);
-        }
-    }
-    for (name, set) in [("dataset", &facts.dataset), ("taint", &facts.taint)] {
-        if let Some(set) = set {
-            add(name, &[strs(&mut set.iter().map(String::as_str))]);
-        }
+    for label in Label::ALL {
+        let term = match facts.given(label) {
+            Some(Given::One(name)) => quoted(name),
+            Some(Given::Set(names)) => strs(&mut names.iter().map(String::as_str)),
+            None => continue,
+        };
+        add(label.predicate(), &[term]);
     }
     if let Some(risk) = facts.risk {
         add("risk", &[risk.rank().to_string()]);

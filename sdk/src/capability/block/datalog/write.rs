@@ -9,6 +9,7 @@ use super::{Block, CallBlock, PROFILE, grant};
 use crate::capability::block::{protobuf::Writer, wire};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Bounds, Caveats, Grants, MAX_QUORUM, Quorum};
+use crate::capability::value::Label;
 
 /// Datalog 3.0, 3.1 (for `trusting`) and 3.2 (for third-party blocks).
 const DATALOG_3_0: u64 = 3;
@@ -114,17 +115,14 @@ fn caveats(caveats: &Caveats, content: &mut Content<'_>) {
         single(content, "time", Bin::GreaterOrEqual, date(start));
     }
     single(content, "time", Bin::LessThan, date(caveats.expires));
-    let sets = [
-        ("aud", &caveats.audience),
-        ("task", &caveats.task),
-        ("step", &caveats.step),
-        ("dataset", &caveats.dataset),
-    ];
-    for (name, set) in sets {
-        if let Some(set) = set {
-            among(content, name, set);
+    let labels = |after, content: &mut Content<'_>| {
+        for label in Label::beside_levels(after) {
+            if let Some(names) = caveats.labels.get(label) {
+                among(content, label.predicate(), names);
+            }
         }
-    }
+    };
+    labels(false, content);
     let ranks = [
         ("risk", caveats.risk.map(|risk| risk.rank())),
         ("sensitivity", caveats.sensitivity.map(|rank| rank.rank())),
@@ -135,9 +133,7 @@ fn caveats(caveats: &Caveats, content: &mut Content<'_>) {
             single(content, name, Bin::LessOrEqual, most);
         }
     }
-    if let Some(labels) = &caveats.taint {
-        among(content, "taint", labels);
-    }
+    labels(true, content);
     if let Some(depth) = caveats.depth {
         let most = Term::Integer(i64::from(depth));
         single(content, "depth", Bin::LessOrEqual, most);

@@ -10,7 +10,7 @@ pub(crate) use write::{Writer, signed};
 
 /// The bytes are not the one spelling of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotCanonical;
+pub(super) struct NotCanonical;
 
 impl From<NotCanonical> for &'static str {
     fn from(_: NotCanonical) -> Self {
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The number in this field, if the field comes next.
-    pub(crate) fn optional_number(&mut self, field: u8) -> Result<Option<u64>, NotCanonical> {
+    pub(super) fn optional_number(&mut self, field: u8) -> Result<Option<u64>, NotCanonical> {
         if self.tag(field << 3) {
             self.varint().map(Some)
         } else {
@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes or the message in this field, if the field comes next.
-    pub(crate) fn optional_bytes(&mut self, field: u8) -> Result<Option<&'a [u8]>, NotCanonical> {
+    pub(super) fn optional_bytes(&mut self, field: u8) -> Result<Option<&'a [u8]>, NotCanonical> {
         if !self.tag(field << 3 | 2) {
             return Ok(None);
         }

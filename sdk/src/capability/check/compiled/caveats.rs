@@ -2,7 +2,9 @@
 
 use crate::capability::check::request::AccessRequest;
 use crate::capability::scope::{Caveats, Quorum};
-use crate::capability::value::{BudgetKey, Facts, Kind, Risk, Sensitivity, by_how_much};
+use crate::capability::value::{
+    BudgetKey, Facts, Given, Kind, Label, Risk, Sensitivity, by_how_much,
+};
 use crate::id::Timestamp;
 
 /// Names in order, without repetition.
@@ -13,13 +15,9 @@ type Names = Box<[String]>;
 pub(super) enum Caveat {
     NotBefore(Timestamp),
     Expires(Timestamp),
-    Audience(Names),
-    Task(Names),
-    Step(Names),
-    Dataset(Names),
+    Label(Label, Names),
     Risk(Risk),
     Sensitivity(Sensitivity),
-    Taint(Names),
     Depth(u32),
     Budget(BudgetKey, u64),
     Quorum(Quorum),
@@ -27,19 +25,19 @@ pub(super) enum Caveat {
 
 /// The caveats that are set, in the order of the profile, which is the order in which they refuse.
 pub(super) fn compile(caveats: &Caveats) -> Box<[Caveat]> {
-    let names = |set: &Option<std::collections::BTreeSet<String>>| {
-        set.as_ref().map(|set| set.iter().cloned().collect())
+    let labels = |after| {
+        Label::beside_levels(after).filter_map(|label| {
+            let names = caveats.labels.get(label)?;
+            Some(Caveat::Label(label, names.iter().cloned().collect()))
+        })
     };
     let mut all = Vec::with_capacity(4);
     all.extend(caveats.not_before.map(Caveat::NotBefore));
     all.push(Caveat::Expires(caveats.expires));
-    all.extend(names(&caveats.audience).map(Caveat::Audience));
-    all.extend(names(&caveats.task).map(Caveat::Task));
-    all.extend(names(&caveats.step).map(Caveat::Step));
-    all.extend(names(&caveats.dataset).map(Caveat::Dataset));
+    all.extend(labels(false));
     all.extend(caveats.risk.map(Caveat::Risk));
     all.extend(caveats.sensitivity.map(Caveat::Sensitivity));
-    all.extend(names(&caveats.taint).map(Caveat::Taint));
+    all.extend(labels(true));
     all.extend(caveats.depth.map(Caveat::Depth));
     all.extend(caveats.budgets.iter().map(|budget| {
         let key = BudgetKey {
@@ -57,13 +55,9 @@ impl Caveat {
         match self {
             Self::NotBefore(_) => Kind::NotYetValid,
             Self::Expires(_) => Kind::Expired,
-            Self::Audience(_) => Kind::Audience,
-            Self::Task(_) => Kind::Task,
-            Self::Step(_) => Kind::Step,
-            Self::Dataset(_) => Kind::Dataset,
+            Self::Label(label, _) => label.kind(),
             Self::Risk(_) => Kind::Risk,
             Self::Sensitivity(_) => Kind::Sensitivity,
-            Self::Taint(_) => Kind::Taint,
             Self::Depth(_) => Kind::Depth,
             Self::Budget(..) => Kind::Budget,
             Self::Quorum(_) => Kind::Approval,
@@ -76,13 +70,13 @@ impl Caveat {
         match self {
             Self::NotBefore(start) => start.secs() <= facts.time.secs(),
             Self::Expires(end) => facts.time.secs() < end.secs(),
-            Self::Audience(allowed) => one_of(allowed, facts.audience.as_ref()),
-            Self::Task(allowed) => one_of(allowed, facts.task.as_ref()),
-            Self::Step(allowed) => one_of(allowed, facts.step.as_ref()),
-            Self::Dataset(allowed) => subset(allowed, facts.dataset.as_ref()),
+            Self::Label(label, allowed) => match facts.given(*label) {
+                Some(Given::One(name)) => among(allowed, name),
+                Some(Given::Set(names)) => names.iter().all(|name| among(allowed, name)),
+                None => false,
+            },
             Self::Risk(most) => facts.risk.is_some_and(|risk| risk <= *most),
             Self::Sensitivity(most) => facts.sensitivity.is_some_and(|given| given <= *most),
-            Self::Taint(allowed) => subset(allowed, facts.taint.as_ref()),
             Self::Depth(most) => request.depth <= *most,
             Self::Budget(key, max) => request.skip.budgets || within(facts, key, *max),
             Self::Quorum(quorum) => {
@@ -96,10 +90,6 @@ impl Caveat {
     /// Why it does not hold.
     pub(super) fn why_not(&self, request: &AccessRequest<'_>) -> String {
         let (kind, facts) = (self.kind(), request.facts);
-        let name = |given: &Option<String>| match given {
-            Some(given) => format!("`{given}`"),
-            None => "not known".to_owned(),
-        };
         match self {
             Self::NotBefore(start) => {
                 format!(
@@ -113,11 +103,14 @@ impl Caveat {
                 facts.time,
                 by_how_much(*end, facts.time)
             ),
-            Self::Audience(allowed) => listed(kind, name(&facts.audience), allowed),
-            Self::Task(allowed) => listed(kind, name(&facts.task), allowed),
-            Self::Step(allowed) => listed(kind, name(&facts.step), allowed),
-            Self::Dataset(allowed) => listed(kind, known(facts.dataset.as_ref()), allowed),
-            Self::Taint(allowed) => listed(kind, known(facts.taint.as_ref()), allowed),
+            Self::Label(label, allowed) => {
+                let given = match facts.given(*label) {
+                    Some(Given::One(name)) => format!("`{name}`"),
+                    Some(Given::Set(names)) => format!("{names:?}"),
+                    None => "not known".to_owned(),
+                };
+                listed(kind, given, allowed)
+            }
             Self::Risk(most) => above(kind, facts.risk, most),
             Self::Sensitivity(most) => above(kind, facts.sensitivity, most),
             Self::Depth(most) => above(kind, Some(request.depth), most),
@@ -144,16 +137,6 @@ fn among(allowed: &Names, given: &str) -> bool {
         .is_ok()
 }
 
-fn one_of(allowed: &Names, given: Option<&String>) -> bool {
-    given.is_some_and(|given| among(allowed, given))
-}
-
-type Set = std::collections::BTreeSet<String>;
-
-fn subset(allowed: &Names, given: Option<&Set>) -> bool {
-    given.is_some_and(|given| given.iter().all(|name| among(allowed, name)))
-}
-
 fn within(facts: &Facts, key: &BudgetKey, max: u64) -> bool {
     // What Datalog counts up to.
     const LARGEST: u64 = i64::MAX as u64;
@@ -164,10 +147,6 @@ fn within(facts: &Facts, key: &BudgetKey, max: u64) -> bool {
 fn have(quorum: &Quorum, request: &AccessRequest<'_>) -> usize {
     let approved = |key: &&_| request.approved_by(key);
     quorum.of.iter().filter(approved).count()
-}
-
-fn known<T: std::fmt::Debug>(given: Option<T>) -> String {
-    given.map_or_else(|| "not known".to_owned(), |given| format!("{given:?}"))
 }
 
 fn listed(kind: Kind, given: String, allowed: &Names) -> String {

@@ -13,7 +13,7 @@ use crate::capability::work;
 
 /// The answer to "is all that the child allows allowed by the parent?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cover {
+pub(super) enum Cover {
     /// Yes, certainly.
     Yes,
     /// No: some value is allowed by the child and not by the parent.
@@ -32,7 +32,7 @@ impl From<bool> for Cover {
 ///
 /// `Yes` is certain. `Undecided` is the honest answer for two constraints that read one string in
 /// two ways, one of them a pattern.
-pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
+pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
     use Constraint as C;
     if let Some(values) = values(child) {
         return each(values, |atom| satisfies(atom, parent));
@@ -96,13 +96,13 @@ pub(crate) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
 }
 
 /// Whether the argument `atom` satisfies `constraint`; undecided when its hash hides it.
-pub(crate) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
+pub(super) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
     Listed::new(atom).satisfies(constraint)
 }
 
 /// A value of a list, with what it reads as: each reading is made once, however many constraints ask.
-pub(crate) struct Listed<'a> {
-    pub(crate) atom: &'a Atom,
+pub(super) struct Listed<'a> {
+    pub(super) atom: &'a Atom,
     path: OnceCell<Option<String>>,
     url: OnceCell<Option<normal::UrlParts>>,
     is_host: OnceCell<bool>,
@@ -110,7 +110,7 @@ pub(crate) struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    pub(crate) const fn new(atom: &'a Atom) -> Self {
+    pub(super) const fn new(atom: &'a Atom) -> Self {
         Self {
             atom,
             path: OnceCell::new(),
@@ -215,7 +215,7 @@ pub(crate) fn values(constraint: &Constraint) -> Option<impl Iterator<Item = &At
 }
 
 /// Whether the constraint speaks about a string other than by listing it.
-pub(crate) const fn reads_text(constraint: &Constraint) -> bool {
+pub(super) const fn reads_text(constraint: &Constraint) -> bool {
     use Constraint as C;
     matches!(
         constraint,
@@ -231,7 +231,7 @@ fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {
 }
 
 /// Whether all hosts of one pattern are allowed by `patterns`.
-pub(crate) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
+pub(super) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     work::comparisons(1);
     // `.b.org` allows what ends in it, `b.org` itself included.
     let wider = |from: &str| from.starts_with('.') && patterns.contains(from);

@@ -11,7 +11,7 @@ use crate::capability::narrow::{covers, meets};
 use crate::capability::scope::{
     Bounds, Budget, Caveats, Constraint, Grant, Grants, MAX_GRANTS, Plain, Quorum, patterns, split,
 };
-use crate::capability::value::too_many_patterns;
+use crate::capability::value::{Label, Labels, too_many_patterns};
 use crate::id::Timestamp;
 
 /// Two bounds whose intersection no bounds can express.
@@ -51,28 +51,23 @@ pub fn meet(a: &Bounds, b: &Bounds) -> Result<Bounds, MeetError> {
     let mut caveats = Caveats {
         not_before: a.caveats.not_before.max(b.caveats.not_before),
         expires: a.caveats.expires.min(b.caveats.expires),
-        audience: common(&a.caveats.audience, &b.caveats.audience),
-        task: common(&a.caveats.task, &b.caveats.task),
-        step: common(&a.caveats.step, &b.caveats.step),
-        dataset: common(&a.caveats.dataset, &b.caveats.dataset),
+        labels: Labels::new(),
         risk: least(a.caveats.risk, b.caveats.risk),
         sensitivity: least(a.caveats.sensitivity, b.caveats.sensitivity),
-        taint: common(&a.caveats.taint, &b.caveats.taint),
         depth: least(a.caveats.depth, b.caveats.depth),
         budgets: budgets(&a.caveats.budgets, &b.caveats.budgets),
         quorums: quorums(&a.caveats.quorums, &b.caveats.quorums)?,
     };
     // A list of no names is not written: what allows nothing says so in its grants.
     let mut nothing = false;
-    for (set, one) in [
-        (&mut caveats.audience, &a.caveats.audience),
-        (&mut caveats.task, &a.caveats.task),
-        (&mut caveats.step, &a.caveats.step),
-    ] {
-        if set.as_ref().is_some_and(BTreeSet::is_empty) {
-            set.clone_from(one);
-            nothing = true;
-        }
+    for label in Label::ALL {
+        let one = a.caveats.labels.get(label);
+        let both = common(one, b.caveats.labels.get(label));
+        let none = label.is_single() && both.as_ref().is_some_and(BTreeSet::is_empty);
+        nothing |= none;
+        caveats
+            .labels
+            .set(label, if none { one.cloned() } else { both });
     }
     let grants = match (&a.grants, &b.grants) {
         _ if nothing => Grants::Only(Vec::new()),
@@ -101,13 +96,9 @@ impl Bounds {
             caveats: Caveats {
                 not_before: None,
                 expires: Timestamp::MAX,
-                audience: None,
-                task: None,
-                step: None,
-                dataset: None,
+                labels: Labels::new(),
                 risk: None,
                 sensitivity: None,
-                taint: None,
                 depth: None,
                 budgets: Vec::new(),
                 quorums: Vec::new(),
@@ -199,10 +190,10 @@ fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
 }
 
 /// The common elements of two sets, of which `None` is the set of everything.
-fn common<T: Ord + Clone>(a: &Option<BTreeSet<T>>, b: &Option<BTreeSet<T>>) -> Option<BTreeSet<T>> {
+fn common<T: Ord + Clone>(a: Option<&BTreeSet<T>>, b: Option<&BTreeSet<T>>) -> Option<BTreeSet<T>> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a & b),
-        (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        (one, other) => one.or(other).cloned(),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
 /// What is wrong with a list of names that a caveat allows, without a name.
-pub(crate) const NAMES_NOTHING: &str =
+pub(super) const NAMES_NOTHING: &str =
     "an empty list allows nothing; leave it out, or name at least one";
 
 impl Scope {
@@ -60,27 +60,17 @@ impl Scope {
                 format!("the scope ends at {expires}, which is not after now ({now})"),
             ));
         }
-        for (place, set) in [
-            ("audience", &self.audience),
-            ("task", &self.task),
-            ("step", &self.step),
-        ] {
-            if set.as_ref().is_some_and(BTreeSet::is_empty) {
-                return Err(ScopeError::new(place, NAMES_NOTHING));
-            }
+        if let Some(label) = self.labels.names_nothing() {
+            return Err(ScopeError::new(label.name(), NAMES_NOTHING));
         }
         Ok(Bounds {
             grants: self.absolute_grants()?,
             caveats: Caveats {
                 not_before: self.not_before.map(Timestamp::floor_to_second),
                 expires,
-                audience: self.audience.clone(),
-                task: self.task.clone(),
-                step: self.step.clone(),
-                dataset: self.dataset.clone(),
+                labels: self.labels.clone(),
                 risk: self.risk,
                 sensitivity: self.sensitivity,
-                taint: self.taint.clone(),
                 depth: self.depth,
                 budgets: self.absolute_budgets()?,
                 quorums: self.absolute_quorums()?,
@@ -216,7 +206,7 @@ impl Scope {
 }
 
 /// What is wrong with the name of a capability or argument.
-pub(crate) fn name_fault(name: &str) -> Option<String> {
+pub(super) fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Some(format!(
             "a name has 1 to {MAX_NAME} bytes, this one {}",
@@ -229,7 +219,7 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
 }
 
 /// What is wrong with a constraint that no value satisfies.
-pub(crate) fn empty_fault(constraint: &Constraint) -> Option<String> {
+pub(super) fn empty_fault(constraint: &Constraint) -> Option<String> {
     let empty = match constraint {
         Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
         Constraint::Prefix(set)
@@ -271,11 +261,7 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
             }
         }
     }
-    if [&caveats.audience, &caveats.task, &caveats.step]
-        .into_iter()
-        .flatten()
-        .any(BTreeSet::is_empty)
-    {
+    if caveats.labels.names_nothing().is_some() {
         return Some("a caveat has an empty list".to_owned());
     }
     if caveats.budgets.is_empty() && caveats.quorums.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::constraint::Constraint;
 use crate::capability::keys::PublicKey;
-use crate::capability::value::{Risk, Sensitivity};
+use crate::capability::value::{Labels, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 /// The capability that a spawn is a call of.
@@ -45,7 +45,7 @@ impl Grant {
     }
 
     /// The arguments that a grant of this capability leaves free where it is written without them.
-    pub(crate) fn left_free(&self) -> &'static [&'static str] {
+    pub(super) fn left_free(&self) -> &'static [&'static str] {
         match self.capability.as_str() {
             SPAWN => &SPAWN_FREE,
             _ => &[],
@@ -230,20 +230,12 @@ pub struct Caveats {
     pub not_before: Option<Timestamp>,
     /// Before this second; always there.
     pub expires: Timestamp,
-    /// Only for these verifiers.
-    pub audience: Option<BTreeSet<String>>,
-    /// Only in these tasks.
-    pub task: Option<BTreeSet<String>>,
-    /// Only in these steps of the plan.
-    pub step: Option<BTreeSet<String>>,
-    /// Only on calls that touch no other data.
-    pub dataset: Option<BTreeSet<String>>,
+    /// Only for these verifiers, in these tasks and steps, on this data, with this taint.
+    pub labels: Labels,
     /// Only tools of at most this risk.
     pub risk: Option<Risk>,
     /// Only data of at most this sensitivity.
     pub sensitivity: Option<Sensitivity>,
-    /// Only while the run has no other taint.
-    pub taint: Option<BTreeSet<String>>,
     /// Only in chains of at most this many hops.
     pub depth: Option<u32>,
     /// Only while these are not used up; sorted by kind and id.
@@ -253,7 +245,7 @@ pub struct Caveats {
 }
 
 /// What one block of a token allows, in absolute terms; made by [`Scope::at`](super::Scope::at),
-/// [`narrow`](crate::capability::narrow()) and [`meet`](super::meet), or read from a token.
+/// [`narrow`](crate::capability::narrow()) and [`meet`](crate::capability::meet), or read from a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub(crate) grants: Grants,

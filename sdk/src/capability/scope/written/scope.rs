@@ -12,29 +12,24 @@ use crate::capability::scope::{
     bounds::{Budget, Grant, Grants, Quorum},
     builder::{ASKS_NO_KEY, Expiry, Scope, ScopeError},
 };
-use crate::capability::value::{Risk, Sensitivity};
+use crate::capability::value::{Label, Labels, Risk, Sensitivity};
 
-const FIELDS: [&str; 14] = [
-    "grants",
-    "not_before",
-    "expires_in",
-    "expires_at",
-    "audience",
-    "task",
-    "step",
-    "dataset",
-    "taint",
-    "max_risk",
-    "max_sensitivity",
-    "max_depth",
-    "budget",
-    "approvals",
+/// The fields before those of the labels, and those after.
+const FIELDS: [&[&str]; 2] = [
+    &["grants", "not_before", "expires_in", "expires_at"],
+    &[
+        "max_risk",
+        "max_sensitivity",
+        "max_depth",
+        "budget",
+        "approvals",
+    ],
 ];
 
 pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
-    let field = place.fields(&FIELDS)?;
-    let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
-    let names = |name: &str| field(name).map(|place| names(&place)).transpose();
+    let [before, after] = FIELDS;
+    let fields = [before, &Label::ALL.map(Label::name), after].concat();
+    let field = place.fields(&fields)?;
     let grants = field("grants").ok_or_else(|| {
         place.fault(
             "`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all",
@@ -46,17 +41,13 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
             .map(|place| place.parse("a time in RFC 3339"))
             .transpose()?,
         expires: expiry(field("expires_in"), field("expires_at"))?,
-        audience: names("audience")?,
-        task: names("task")?,
-        step: names("step")?,
-        dataset: texts("dataset")?,
+        labels: labels(&field)?,
         risk: field("max_risk")
             .map(|place| level(&place, "risk", Risk::ALL, Risk::name))
             .transpose()?,
         sensitivity: field("max_sensitivity")
             .map(|place| level(&place, "sensitivity", Sensitivity::ALL, Sensitivity::name))
             .transpose()?,
-        taint: texts("taint")?,
         depth: field("max_depth").map(|place| depth(&place)).transpose()?,
         budgets: field("budget").map_or(Ok(Vec::new()), |place| budgets(&place))?,
         quorums: match field("approvals") {
@@ -75,6 +66,18 @@ pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
 const ASKS_NOTHING: &str = "an empty list asks for no approval; leave it out, or write one";
 const LIMITS_NOTHING: &str =
     "nothing is limited here; leave it out, or write the most that may be used";
+
+fn labels<'a>(field: &impl Fn(&str) -> Option<Place<'a>>) -> Result<Labels, ScopeError> {
+    let mut labels = Labels::new();
+    for label in Label::ALL {
+        let read = field(label.name()).map(|place| match label.is_single() {
+            true => names(&place),
+            false => place.texts(),
+        });
+        labels.set(label, read.transpose()?);
+    }
+    Ok(labels)
+}
 
 /// One name or a list of them, of which there is at least one.
 fn names(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {

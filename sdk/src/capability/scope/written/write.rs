@@ -19,13 +19,9 @@ pub(super) fn bounds(bounds: &Bounds) -> Value {
         grants: bounds.grants.clone(),
         not_before: caveats.not_before,
         expires: Some(Expiry::At(caveats.expires)),
-        audience: caveats.audience,
-        task: caveats.task,
-        step: caveats.step,
-        dataset: caveats.dataset,
+        labels: caveats.labels,
         risk: caveats.risk,
         sensitivity: caveats.sensitivity,
-        taint: caveats.taint,
         depth: caveats.depth,
         budgets: caveats.budgets,
         quorums: caveats.quorums,
@@ -43,7 +39,9 @@ pub(super) fn scope(scope: &Scope) -> Value {
         None => (None, None),
     };
     let quorums = (!scope.quorums.is_empty()).then(|| scope.quorums.iter().map(quorum).collect());
-    object([
+    let labels = scope.labels.iter();
+    let labels = labels.map(|(label, names)| (label.name(), Some(strings(names))));
+    let first = [
         ("grants", Some(grants)),
         (
             "not_before",
@@ -51,11 +49,8 @@ pub(super) fn scope(scope: &Scope) -> Value {
         ),
         ("expires_in", life.map(Into::into)),
         ("expires_at", end.map(Into::into)),
-        ("audience", scope.audience.as_ref().map(strings)),
-        ("task", scope.task.as_ref().map(strings)),
-        ("step", scope.step.as_ref().map(strings)),
-        ("dataset", scope.dataset.as_ref().map(strings)),
-        ("taint", scope.taint.as_ref().map(strings)),
+    ];
+    let last = [
         ("max_risk", scope.risk.map(|risk| risk.name().into())),
         (
             "max_sensitivity",
@@ -67,11 +62,12 @@ pub(super) fn scope(scope: &Scope) -> Value {
             (!scope.budgets.is_empty()).then(|| budgets(&scope.budgets)),
         ),
         ("approvals", quorums),
-    ])
+    ];
+    object(first.into_iter().chain(labels).chain(last))
 }
 
 /// An object of the members that are there.
-fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Value {
     members
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))

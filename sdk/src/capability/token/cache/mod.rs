@@ -12,7 +12,7 @@ use crate::capability::keys::PublicKey;
 
 /// Two generations of links: when the young one is full, the old one is dropped.
 #[derive(Debug)]
-pub(crate) struct Cache {
+pub(super) struct Cache {
     /// How many bytes each generation holds.
     most: usize,
     young: Generation,

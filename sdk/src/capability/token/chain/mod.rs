@@ -220,7 +220,7 @@ impl Chain {
     }
 
     /// Whether the chain was not yet kept at `epoch`; from now on it was.
-    pub(crate) fn is_new_at(&self, epoch: u64) -> bool {
+    pub(super) fn is_new_at(&self, epoch: u64) -> bool {
         self.inner.kept_at.load(Ordering::Acquire) != epoch
             && self.inner.kept_at.swap(epoch, Ordering::AcqRel) != epoch
     }
@@ -278,7 +278,7 @@ impl Chain {
     }
 
     /// Asks once whether the root is trusted at `epoch`; remembered until the epoch changes.
-    pub(crate) fn trusted_at(&self, epoch: u64, trusts: impl FnOnce(&PublicKey) -> bool) -> bool {
+    pub(super) fn trusted_at(&self, epoch: u64, trusts: impl FnOnce(&PublicKey) -> bool) -> bool {
         once(&self.inner.trusted_at, epoch, || trusts(&self.inner.root))
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::chain::Chain;
+use super::error::MintError;
 use super::held::Held;
-use super::mint::MintError;
 use crate::capability::block::Block;
 use crate::capability::keys::{Authority, PublicKey};
 use crate::capability::scope::{Bounds, Budget};
@@ -16,7 +16,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`MintError::Profile`] when another root signed it, or it has no budget of that kind.
+    /// [`MintError::OtherRoot`] when another root signed it; [`MintError::NoBudget`] when it has no
+    /// budget of that kind.
     pub(crate) fn reissue(
         &self,
         chain: &Chain,
@@ -29,9 +30,12 @@ impl Authority {
             let is_it = |budget: &&mut Budget| {
                 budget.kind == more.kind && (more.label.is_none() || more.label == budget.label)
             };
-            let budget = budgets.iter_mut().find(is_it).ok_or_else(|| {
-                MintError::Profile(format!("the token has no budget of `{}`", more.kind))
-            })?;
+            let budget = budgets
+                .iter_mut()
+                .find(is_it)
+                .ok_or_else(|| MintError::NoBudget {
+                    kind: more.kind.clone(),
+                })?;
             budget.max = more.max;
         }
         Ok(self.sign(block, to)?.living(chain.whole()))
@@ -51,15 +55,11 @@ impl Held {
     /// [`MintError`] when the hop is no child of this token's, or wider than it.
     pub(crate) fn reissue(&self, child: &Chain, to: PublicKey) -> Result<Chain, MintError> {
         let Some(Block::Hop(hop)) = child.links().last().map(|link| &link.block) else {
-            return Err(MintError::Profile(
-                "only a hop can be signed again by its delegator".to_owned(),
-            ));
+            return Err(MintError::NotAHop);
         };
         let (lineage, depth) = (self.chain.lineage(), self.chain.depth() + 1);
         if (child.lineage(), child.depth()) != (lineage, depth) {
-            return Err(MintError::Profile(
-                "the hop is no child of this token's".to_owned(),
-            ));
+            return Err(MintError::NotAChild);
         }
         let keys = |chain: &Chain| -> Vec<PublicKey> {
             let links = chain.links().iter();

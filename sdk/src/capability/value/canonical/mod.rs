@@ -165,7 +165,7 @@ fn number_fits(number: &Number) -> Result<(), JsonError> {
 
 /// How many bytes the canonical text of an object has, and what is wrong where that is more than the
 /// arguments of a call may have. The values in it have passed [`check`].
-pub(crate) fn arguments_fit(map: &Map<String, Value>) -> Result<(), JsonError> {
+pub(super) fn arguments_fit(map: &Map<String, Value>) -> Result<(), JsonError> {
     let length = members(map);
     if length > MAX_ARGUMENTS {
         return Err(JsonError::here(too_long(length)));
@@ -253,7 +253,7 @@ pub(crate) enum Member<'a> {
 
 /// As [`digest`], of an object of these members, which are in the order of their names: for a digest
 /// that every call needs.
-pub(crate) fn digest_of<'a>(
+pub(super) fn digest_of<'a>(
     prefix: &[u8],
     members: impl IntoIterator<Item = (&'a str, Member<'a>)>,
 ) -> [u8; 32] {
@@ -339,7 +339,7 @@ fn put_string(text: &str, out: &mut String) {
 }
 
 /// The canonical text of a number.
-pub(crate) fn number_text(number: &Number) -> String {
+pub(super) fn number_text(number: &Number) -> String {
     if let Some(integer) = number.as_i64() {
         return integer.to_string();
     }

@@ -114,7 +114,7 @@ fn explicit(digits: &str, default: u16) -> Option<u16> {
 
 /// Whether a text is a URL path in normal form that ends in a slash, such as `/v1/`.
 #[must_use]
-pub(crate) fn url_path(text: &str) -> bool {
+pub(super) fn url_path(text: &str) -> bool {
     text.len() <= MAX_BYTES && text.ends_with('/') && segments(text)
 }
 

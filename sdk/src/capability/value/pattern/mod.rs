@@ -26,9 +26,9 @@ use crate::capability::work;
 /// The most different patterns in one token.
 pub(crate) const MAX_PATTERNS: usize = 16;
 /// The most positions of all patterns of a token together.
-pub(crate) const MAX_POSITIONS: usize = 256;
+pub(super) const MAX_POSITIONS: usize = 256;
 /// The longest pattern, in bytes.
-pub(crate) const MAX_PATTERN_BYTES: usize = 256;
+pub(super) const MAX_PATTERN_BYTES: usize = 256;
 /// The longest text that a pattern can match, in bytes; a longer one is denied.
 pub const MAX_MATCHED_BYTES: usize = 8 * 1024;
 

@@ -101,7 +101,7 @@ fn a_quorum_counts_each_approver_once() {
         .approve(&keys[1], at(100));
     assert!(matches!(
         one.with_approval(&stale),
-        Err(MintError::Profile(_))
+        Err(MintError::OtherApproval)
     ));
     assert!(
         one.delegate("x", &Scope::new(), key().public(), at(0))
@@ -119,19 +119,28 @@ fn an_approver_is_neither_holder_nor_root() {
             .grant(Grant::spawn(["reader"]))
     };
     let mint = |by: PublicKey| root.mint(&scope(by), &Mandate::default(), holder.public(), at(0));
-    assert!(matches!(mint(holder.public()), Err(MintError::Profile(_))));
-    assert!(matches!(mint(root.public()), Err(MintError::Profile(_))));
+    assert_eq!(
+        mint(holder.public()).unwrap_err(),
+        MintError::Position(PositionError::HolderApproves)
+    );
+    assert_eq!(
+        mint(root.public()).unwrap_err(),
+        MintError::Position(PositionError::ApproverHolds)
+    );
     let held = mint(approver.public())
         .unwrap()
         .held_by(holder.clone())
         .unwrap();
     let to_approver = held.delegate("reader", &Scope::inherit(), approver.public(), at(0));
-    assert!(matches!(to_approver, Err(MintError::Profile(_))));
+    assert_eq!(
+        to_approver.unwrap_err(),
+        MintError::Position(PositionError::HolderApproves)
+    );
     let pay = call("pay", json!({}));
-    assert!(matches!(
-        approve(&held, &pay, &holder),
-        Err(MintError::Profile(_))
-    ));
+    assert_eq!(
+        approve(&held, &pay, &holder).unwrap_err(),
+        MintError::Position(PositionError::ApproverHolds)
+    );
 }
 
 #[test]

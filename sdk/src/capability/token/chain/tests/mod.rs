@@ -13,7 +13,7 @@ use crate::capability::keys::{AgentKey, Authority, PublicKey};
 use crate::capability::scope::{
     Budget, Grant, Quorum, Scope, any, minutes, one_of, path_under, url,
 };
-use crate::capability::token::{KeyRing, Mandate, MintError};
+use crate::capability::token::{KeyRing, Mandate, MintError, PositionError};
 use crate::capability::value::{BudgetKey, Call, Facts, Kind, UrlPattern};
 
 mod approved;

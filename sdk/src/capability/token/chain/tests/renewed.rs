@@ -64,7 +64,7 @@ fn a_renewal_keeps_lineage_budgets_and_place() {
         .unwrap();
     assert!(matches!(
         moved.renew(&child, at(900), "d1", key().public()),
-        Err(MintError::Profile(_) | MintError::Widens(_))
+        Err(MintError::Widens(_))
     ));
     let plain = parent
         .delegate("reader", &reader("/a/b"), key().public(), at(0))

@@ -34,8 +34,8 @@ pub use token::{
 pub(crate) use token::{Looker, Moved, role_fits as is_role};
 pub use value::canonical::MAX_ARGUMENTS;
 pub use value::{
-    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Facts, Kind, MAX_MATCHED_BYTES,
-    Reading, Refusal, Risk, Sensitivity, UrlPattern, canonical,
+    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Exposure, Facts, Kind,
+    MAX_MATCHED_BYTES, Reading, Refusal, Risk, Sensitivity, UrlPattern, canonical,
 };
 pub(crate) use value::{by_how_much, normal};
 pub use work::{Work, work};

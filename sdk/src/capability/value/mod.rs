@@ -6,6 +6,7 @@ mod call;
 pub mod canonical;
 mod cidr;
 mod decimal;
+mod exposure;
 mod facts;
 pub(crate) mod normal;
 mod pattern;
@@ -19,6 +20,7 @@ pub(super) use call::Arg;
 pub use call::{Call, CallNonce};
 pub use cidr::Cidr;
 pub use decimal::Decimal;
+pub use exposure::Exposure;
 pub use facts::{BudgetKey, Facts, Risk, Sensitivity};
 pub use pattern::MAX_MATCHED_BYTES;
 pub(super) use pattern::{

@@ -5,36 +5,39 @@
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 
-mod at_work;
-mod budget;
+#[cfg(feature = "schema")]
+mod answer;
 mod builder;
 mod children;
+mod core;
 mod driver;
 mod durable;
 mod handle;
 mod helper;
-mod member;
-mod names;
 mod orchestrator;
+mod prices;
 mod report;
+mod resume;
 mod run;
-mod shared;
-mod spans;
+mod runtime;
 mod spawn;
 mod typed;
+mod unknown;
 
-pub use budget::Prices;
+#[cfg(feature = "schema")]
+pub use answer::Answer;
 pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
-pub use durable::{
-    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents,
-    kept_run, kept_runs, prune,
-};
+pub use durable::{SealError, SealKey};
 pub use handle::{Agent, AgentHandle, NotAChild};
 pub use helper::Helper;
 pub use orchestrator::Orchestrator;
+pub use prices::Prices;
 pub use report::{OutputError, Report, RunFailed};
+pub use resume::{
+    Pruned, ResumeError, Resumed, StoredAgent, StoredRun, prune, stored_agents, stored_run,
+    stored_runs,
+};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};
-#[cfg(feature = "schema")]
-pub use typed::Answer;
+pub use unknown::Unknown;

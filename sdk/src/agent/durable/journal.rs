@@ -1,15 +1,15 @@
 //! Keeps one call of an agent: that it was begun, what it was about to change, and what came of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::record::CallRecord;
-use super::tree::Tree;
+use super::call::CallRecord;
+use super::run_store::RunStore;
 use crate::agent::run::{CallOutcome, cleaned};
+use crate::capability::Exposure;
 use crate::id::{AgentId, CallId};
 use crate::store::{Batch, Store, StoreError};
 use crate::tool::{Journal, Look, ToolError};
@@ -24,7 +24,7 @@ const UNMADE: &str = "not made: what it is about to change cannot be kept";
 
 /// Keeps one call of an agent.
 pub(in crate::agent) struct CallJournal {
-    pub(in crate::agent) tree: Arc<Tree>,
+    pub(in crate::agent) run_store: Arc<RunStore>,
     pub(in crate::agent) store: Arc<dyn Store>,
     pub(in crate::agent) agent: AgentId,
     /// The model's id of the call.
@@ -36,9 +36,8 @@ pub(in crate::agent) struct CallJournal {
     /// What it was about to change when it was begun before a crash.
     pub(in crate::agent) before: Option<String>,
     pub(in crate::agent) seen: Seen,
-    /// What the tool's results are tainted with, and how sensitive they are, as a run counts it.
-    pub(in crate::agent) taint: BTreeSet<String>,
-    pub(in crate::agent) sensitivity: u8,
+    /// What the tool's results may carry instructions from, and how sensitive they are.
+    pub(in crate::agent) exposure: Exposure,
     /// Bytes of a result that the model is shown.
     pub(in crate::agent) max_bytes: usize,
 }
@@ -66,7 +65,7 @@ impl CallJournal {
             kind: Some(self.kind.clone()),
             before: before.cloned(),
         };
-        self.tree.call(self.agent, &self.id, &record)
+        self.run_store.call(self.agent, &self.id, &record)
     }
 }
 
@@ -87,7 +86,7 @@ impl Journal for CallJournal {
                 let kept = self.store.commit(self.record(call, Some(&look.now))).await;
                 kept.map(drop).map_err(|error| {
                     self.seen.unkept.store(true, Ordering::Release);
-                    self.tree.unkept(&error);
+                    self.run_store.unkept(&error);
                     ToolError::new(UNMADE)
                 })
             }
@@ -101,13 +100,12 @@ impl Journal for CallJournal {
         }
         let record = CallRecord::Done {
             outcome: cleaned(CallOutcome::of(result), self.max_bytes),
-            taint: self.taint.clone(),
-            sensitivity: self.sensitivity,
+            exposure: self.exposure.clone(),
         };
-        self.tree.call(self.agent, &self.id, &record)
+        self.run_store.call(self.agent, &self.id, &record)
     }
 
     fn unkept(&self, error: &StoreError) {
-        self.tree.unkept(error);
+        self.run_store.unkept(error);
     }
 }

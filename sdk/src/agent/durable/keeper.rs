@@ -2,58 +2,23 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use super::asking::Asking;
 use super::record::{StateRecord, VERSION};
-use super::tree::{Tree, line};
+use super::run_store::{RunStore, canonical_line};
 use crate::agent::run::Run;
-use crate::capability::Moved;
-use crate::guard::Charged;
 use crate::id::AgentId;
 use crate::store::Batch;
 
-/// What was taken from budgets for a turn of the model, and what it may write.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::agent) struct Asking {
-    charged: Vec<(String, String, u64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::agent) max_output_tokens: Option<u32>,
-}
-
-impl Asking {
-    pub(in crate::agent) fn of(charged: &Charged, max_output_tokens: Option<u32>) -> Self {
-        Self {
-            charged: charged.parts(),
-            max_output_tokens,
-        }
-    }
-
-    /// The same where the counters are others now; `None` where it is damaged.
-    pub(super) fn moved(self, moved: &Moved) -> Option<Self> {
-        let charged = Charged::of_parts(self.charged)?.moved(moved);
-        Some(Self {
-            charged: charged.parts(),
-            ..self
-        })
-    }
-
-    /// What was taken, to be settled; `None` where it is damaged.
-    pub(in crate::agent) fn charged(self) -> Option<Charged> {
-        Charged::of_parts(self.charged)
-    }
-}
-
 /// What is kept of a run that goes no further, where its agent begins another.
 #[derive(Debug)]
-pub(in crate::agent) struct Before {
+pub(in crate::agent) struct PreviousRun {
     messages: usize,
     /// The calls of its last turn.
     calls: Vec<String>,
 }
 
-impl Before {
-    pub(super) fn of(run: &Run) -> Self {
+impl PreviousRun {
+    pub(in crate::agent) fn of(run: &Run) -> Self {
         let calls = run.last_calls().iter().map(|call| call.id.clone());
         Self {
             messages: run.messages().len(),
@@ -64,27 +29,31 @@ impl Before {
 
 /// Keeps one agent's run.
 pub(in crate::agent) struct Keeper {
-    tree: Arc<Tree>,
+    run_store: Arc<RunStore>,
     agent: AgentId,
     /// How many messages are written.
     written: usize,
     /// What this run is written over.
-    before: Option<Before>,
+    previous_run: Option<PreviousRun>,
 }
 
 impl Keeper {
-    pub(in crate::agent) const fn new(tree: Arc<Tree>, agent: AgentId, written: usize) -> Self {
+    pub(in crate::agent) const fn new(
+        run_store: Arc<RunStore>,
+        agent: AgentId,
+        written: usize,
+    ) -> Self {
         Self {
-            tree,
+            run_store,
             agent,
             written,
-            before: None,
+            previous_run: None,
         }
     }
 
     /// Of a run that takes the place of another.
-    pub(in crate::agent) fn over(mut self, before: Option<Before>) -> Self {
-        self.before = before;
+    pub(in crate::agent) fn over(mut self, previous_run: Option<PreviousRun>) -> Self {
+        self.previous_run = previous_run;
         self
     }
 
@@ -98,23 +67,30 @@ impl Keeper {
             asking,
         };
         let new = run.messages().iter().enumerate().skip(self.written);
-        let batch = new.fold(self.tree.mine(), |batch, (index, message)| {
-            batch.put(self.tree.message_key(self.agent, index), line(message))
+        let batch = new.fold(self.run_store.still_owner(), |batch, (index, message)| {
+            batch.put(
+                self.run_store.message_key(self.agent, index),
+                canonical_line(message),
+            )
         });
         self.written = run.messages().len();
-        let batch = match self.before.take() {
-            Some(before) => self.without(batch, &before),
+        let batch = match self.previous_run.take() {
+            Some(previous) => self.without(batch, &previous),
             None => batch,
         };
-        batch.put(self.tree.state_key(self.agent), line(&record))
+        batch.put(
+            self.run_store.state_key(self.agent),
+            canonical_line(&record),
+        )
     }
 
-    fn without(&self, batch: Batch, before: &Before) -> Batch {
-        let messages = (self.written..before.messages).fold(batch, |batch, index| {
-            batch.delete(self.tree.message_key(self.agent, index))
+    fn without(&self, batch: Batch, previous: &PreviousRun) -> Batch {
+        let messages = (self.written..previous.messages).fold(batch, |batch, index| {
+            batch.delete(self.run_store.message_key(self.agent, index))
         });
-        let forget = |batch: Batch, call: &String| batch.and(self.tree.forget(self.agent, call));
-        before.calls.iter().fold(messages, forget)
+        let forget =
+            |batch: Batch, call: &String| batch.and(self.run_store.forget(self.agent, call));
+        previous.calls.iter().fold(messages, forget)
     }
 
     /// The run as it stands after a turn whose calls have all ended.
@@ -125,7 +101,7 @@ impl Keeper {
     ) -> Batch {
         let state = self.state(run, None);
         calls.into_iter().fold(state, |batch, call| {
-            batch.and(self.tree.forget(self.agent, call))
+            batch.and(self.run_store.forget(self.agent, call))
         })
     }
 }

@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::keeper::Asking;
-use super::record::{AgentRecord, CallRecord, Head, Over, Spawning, StateRecord, VERSION};
-use super::resume::ResumeError;
-use super::tree::{beneath, head, over};
+use super::asking::Asking;
+use super::call::CallRecord;
+use super::error::LoadError;
+use super::record::{AgentRecord, Head, Over, Spawning, StateRecord, VERSION};
+use super::run_store::{beneath, head_key, over_key};
 use crate::agent::run::Run;
-use crate::guard::Places;
+use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId, Timestamp};
 use crate::store::{Key, Store, Versioned};
 
@@ -20,33 +21,36 @@ const PAGE: usize = 1000;
 
 /// An agent's run as it was kept.
 #[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) run: Run,
-    pub(super) messages: usize,
-    pub(super) asking: Option<Asking>,
+pub(in crate::agent) struct StoredState {
+    pub(in crate::agent) run: Run,
+    pub(in crate::agent) messages: usize,
+    pub(in crate::agent) asking: Option<Asking>,
 }
 
 /// The head of a run, with its version.
-pub(super) async fn read_head(store: &dyn Store, run: RunId) -> Result<(Head, u64), ResumeError> {
-    let kept = store.get(&head(run)).await?;
-    let kept = kept.ok_or(ResumeError::NotFound { run })?;
-    Ok((read(&head(run), &kept.value)?, kept.version))
+pub(in crate::agent) async fn read_head(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<(Head, u64), LoadError> {
+    let kept = store.get(&head_key(run)).await?;
+    let kept = kept.ok_or(LoadError::NotFound { run })?;
+    Ok((read(&head_key(run), &kept.value)?, kept.version))
 }
 
 /// How a run ended, if it did.
-pub(super) async fn read_over(
+pub(in crate::agent) async fn read_over(
     store: &dyn Store,
     run: RunId,
-) -> Result<Option<String>, ResumeError> {
-    let kept = store.get(&over(run)).await?;
-    let over = kept.map(|kept| read::<Over>(&over(run), &kept.value));
+) -> Result<Option<String>, LoadError> {
+    let kept = store.get(&over_key(run)).await?;
+    let over = kept.map(|kept| read::<Over>(&over_key(run), &kept.value));
     Ok(over.transpose()?.map(|over| over.how))
 }
 
 /// The heads of all runs, and how those ended that did.
-pub(super) async fn read_heads(
+pub(in crate::agent) async fn read_heads(
     store: &dyn Store,
-) -> Result<Vec<(RunId, Head, Option<String>)>, ResumeError> {
+) -> Result<Vec<(RunId, Head, Option<String>)>, LoadError> {
     let mut overs: BTreeMap<RunId, String> = BTreeMap::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
         overs.insert(named(&key)?, read::<Over>(&key, &kept.value)?.how);
@@ -59,23 +63,23 @@ pub(super) async fn read_heads(
     heads.collect()
 }
 
-fn named(key: &Key) -> Result<RunId, ResumeError> {
+fn named(key: &Key) -> Result<RunId, LoadError> {
     let name = key.parts().pop().unwrap_or_default();
     name.parse().map_err(|_| damaged(key, "it names no run"))
 }
 
 /// The runs that ended before a time, each with the versions of its head and of its end.
-pub(super) async fn read_ended(
+pub(in crate::agent) async fn read_ended(
     store: &dyn Store,
     before: Timestamp,
-) -> Result<Vec<(RunId, [u64; 2])>, ResumeError> {
+) -> Result<Vec<(RunId, [u64; 2])>, LoadError> {
     let mut ended = Vec::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
         let is_before = read::<Over>(&key, &kept.value)?
             .at
             .is_some_and(|at| at < before);
         let run = named(&key)?;
-        if let (true, Some(first)) = (is_before, store.get(&head(run)).await?) {
+        if let (true, Some(first)) = (is_before, store.get(&head_key(run)).await?) {
             ended.push((run, [first.version, kept.version]));
         }
     }
@@ -83,10 +87,10 @@ pub(super) async fn read_ended(
 }
 
 /// The agents of a run whose tasks have not ended.
-pub(super) async fn read_agents(
+pub(in crate::agent) async fn read_agents(
     store: &dyn Store,
     run: RunId,
-) -> Result<BTreeMap<AgentId, AgentRecord>, ResumeError> {
+) -> Result<BTreeMap<AgentId, AgentRecord>, LoadError> {
     let all = scan(store, &beneath(run, "agents")).await?;
     let agents = all.iter().map(|(key, kept)| {
         let record: AgentRecord = read(key, &kept.value)?;
@@ -96,10 +100,10 @@ pub(super) async fn read_agents(
 }
 
 /// The calls that were begun in turns that are not over, by the agent and the model's id of the call.
-pub(super) async fn read_calls(
+pub(in crate::agent) async fn read_calls(
     store: &dyn Store,
     run: RunId,
-) -> Result<BTreeMap<(String, String), CallRecord>, ResumeError> {
+) -> Result<BTreeMap<(String, String), CallRecord>, LoadError> {
     let all = scan(store, &beneath(run, "calls")).await?;
     let calls = all.iter().map(|(key, kept)| {
         let parts = key.parts();
@@ -111,16 +115,16 @@ pub(super) async fn read_calls(
     calls.collect()
 }
 
-/// The spawns that were allowed and made no child, each with the places that it took.
-pub(super) async fn read_spawning(
+/// The spawns that were allowed and made no child, each with the slots that it took.
+pub(in crate::agent) async fn read_spawning(
     store: &dyn Store,
     run: RunId,
-) -> Result<Vec<(Key, Places)>, ResumeError> {
+) -> Result<Vec<(Key, BudgetSlots)>, LoadError> {
     let all = scan(store, &beneath(run, "spawning")).await?;
     let spawning = all.into_iter().map(|(key, kept)| {
-        let places = read::<Spawning>(&key, &kept.value)?.places();
-        let places = places.ok_or_else(|| damaged(&key, "it names no counter"))?;
-        Ok((key, places))
+        let slots = read::<Spawning>(&key, &kept.value)?.slots();
+        let slots = slots.ok_or_else(|| damaged(&key, "it names no counter"))?;
+        Ok((key, slots))
     });
     spawning.collect()
 }
@@ -130,7 +134,7 @@ async fn read_bare(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<(Key, StateRecord)>, ResumeError> {
+) -> Result<Option<(Key, StateRecord)>, LoadError> {
     let key = beneath(run, "states").child(&agent.to_string());
     let Some(kept) = store.get(&key).await? else {
         return Ok(None);
@@ -142,17 +146,17 @@ async fn read_bare(
 /// What is shown of an agent's run without its messages: a process that is at work in it may have
 /// added some since.
 #[derive(Deserialize)]
-pub(super) struct Outline {
-    pub(super) task: String,
-    pub(super) turns: u32,
+pub(in crate::agent) struct Outline {
+    pub(in crate::agent) task: String,
+    pub(in crate::agent) turns: u32,
 }
 
 /// What is shown of an agent's run; `None` where it never ran.
-pub(super) async fn read_outline(
+pub(in crate::agent) async fn read_outline(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<Outline>, ResumeError> {
+) -> Result<Option<Outline>, LoadError> {
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
@@ -161,11 +165,11 @@ pub(super) async fn read_outline(
 }
 
 /// An agent's run; `None` where it never ran.
-pub(super) async fn read_state(
+pub(in crate::agent) async fn read_state(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<Kept>, ResumeError> {
+) -> Result<Option<StoredState>, LoadError> {
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
@@ -185,17 +189,17 @@ pub(super) async fn read_state(
     }
     let run = Run::with_messages(state.run, messages)
         .map_err(|error| damaged(&key, &error.to_string()))?;
-    Ok(Some(Kept {
+    Ok(Some(StoredState {
         run,
         messages: state.messages,
         asking: state.asking,
     }))
 }
 
-pub(super) async fn scan(
+pub(in crate::agent) async fn scan(
     store: &dyn Store,
     prefix: &Key,
-) -> Result<Vec<(Key, Versioned)>, ResumeError> {
+) -> Result<Vec<(Key, Versioned)>, LoadError> {
     let mut all: Vec<(Key, Versioned)> = Vec::new();
     loop {
         let after = all.last().map(|(key, _)| key.clone());
@@ -207,7 +211,7 @@ pub(super) async fn scan(
     }
 }
 
-fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
+fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, LoadError> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| damaged(key, &error.to_string()))?;
     if let Some(version) = value.get("version")
@@ -219,8 +223,8 @@ fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
     serde_json::from_value(value).map_err(|error| damaged(key, &error.to_string()))
 }
 
-fn damaged(key: &Key, what: &str) -> ResumeError {
-    ResumeError::Damaged {
+fn damaged(key: &Key, what: &str) -> LoadError {
+    LoadError::Damaged {
         what: format!("`{key}`: {what}"),
     }
 }

@@ -6,28 +6,25 @@
 //! when it ended. Every batch expects the head as this process wrote it; whoever takes the run over
 //! writes the head anew, and from then on nothing that the process before it does is allowed or kept.
 
-mod found;
+mod asking;
+mod call;
+mod error;
 mod journal;
 mod keeper;
-mod keys;
-mod list;
 mod load;
-mod open_call;
-mod prune;
 mod record;
-mod resume;
-mod resumed;
+mod run_store;
 mod seal;
-mod takeover;
-mod tidy;
-mod tree;
 
+pub(super) use asking::Asking;
+pub(super) use call::{CallRecord, digest};
+pub(super) use error::LoadError;
 pub(super) use journal::{CallJournal, Seen};
-pub(super) use keeper::{Asking, Before, Keeper};
-pub use list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
-pub use prune::{Pruned, prune};
-pub(super) use record::{AgentRecord, CallRecord, digest};
-pub use resume::ResumeError;
-pub use resumed::{Resumed, Unknown};
+pub(super) use keeper::{Keeper, PreviousRun};
+pub(super) use load::{
+    StoredState, read_agents, read_calls, read_ended, read_head, read_heads, read_outline,
+    read_over, read_spawning, read_state, scan,
+};
+pub(super) use record::{AgentRecord, Head, Over, VERSION};
+pub(super) use run_store::{RunStore, canonical_line, head_key, lost, over_key};
 pub use seal::{SealError, SealKey};
-pub(super) use tree::Tree;

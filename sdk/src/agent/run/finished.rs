@@ -1,9 +1,8 @@
 //! How a run ended.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Exposure;
 use crate::model::{StopReason, Usage};
 
 /// Why a run is over.
@@ -47,7 +46,8 @@ pub enum Ended {
     /// answer.
     HandedOver,
     /// What it did could not be kept, so it went no further.
-    Unkept,
+    #[serde(rename = "unkept")]
+    NotPersisted,
 }
 
 impl Ended {
@@ -68,7 +68,7 @@ impl Ended {
             Self::CutShort => "cut short",
             Self::Refused => "refused by the model",
             Self::HandedOver => "handed over",
-            Self::Unkept => "not kept",
+            Self::NotPersisted => "not kept",
         }
     }
 
@@ -80,7 +80,7 @@ impl Ended {
             Self::TurnLimit
                 | Self::Budget
                 | Self::ModelFailed
-                | Self::Unkept
+                | Self::NotPersisted
                 | Self::NoAnswer
                 | Self::CutShort
                 | Self::Refused
@@ -122,10 +122,8 @@ pub struct Finished {
     pub usage: Usage,
     /// Completions whose cost their providers did not say; it is not in `usage`.
     pub unmeasured: u32,
-    /// What its data is tainted with; whoever takes the answer takes this too.
-    pub taint: BTreeSet<String>,
-    /// How sensitive the most sensitive data was that it read.
-    pub sensitivity: u8,
+    /// What it has read; whoever takes the answer takes this exposure too.
+    pub exposure: Exposure,
     /// What the guard refused, in the order of the calls.
     pub denials: Vec<DenialNote>,
 }

@@ -1,0 +1,143 @@
+//! The calls that an agent makes, and what is told of them.
+
+use std::sync::Arc;
+
+use super::AgentCore;
+use crate::capability::Risk;
+use crate::guard::{Context, Denial, Effect, Presented};
+use crate::id::CallId;
+use crate::record::EventKind;
+use crate::tool::{Journal, Outcome};
+
+impl AgentCore {
+    /// Records a spawn whose arguments cannot be read.
+    pub(in crate::agent) async fn record_unreadable(&self, denial: &Denial) {
+        let guard = self.runtime.gate.guard();
+        let now = guard.now().unwrap_or_default();
+        let context = Context::new(&self.path, Effect::Spawn, Risk::Low, now);
+        let audit = self.runtime.gate.audit();
+        guard
+            .record_unread(Presented::Held(&self.held), &context, denial, audit)
+            .await;
+    }
+
+    /// Calls a tool, and reports it.
+    pub(in crate::agent) async fn call(
+        &self,
+        tool: &str,
+        arguments: &str,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Outcome {
+        let (held, situation) = (&self.held, self.situation());
+        let of_tree = || {
+            self.run_store
+                .clone()
+                .map(|run_store| run_store as Arc<dyn Journal>)
+        };
+        let journal = journal.or_else(of_tree);
+        let outcome = self
+            .runtime
+            .gate
+            .call_kept(held, tool, arguments, &situation, &self.cancel, journal)
+            .await;
+        let shown = line(arguments);
+        let declared = self
+            .runtime
+            .gate
+            .toolbox()
+            .find(tool)
+            .map(|entry| &entry.declaration);
+        // The tool as the model named it is no capability, though it often reads like one.
+        let capability = || {
+            declared
+                .map_or(tool, |declared| declared.capability())
+                .to_owned()
+        };
+        let called = |call: CallId, error: Option<String>| EventKind::Called {
+            call,
+            capability: capability(),
+            arguments: shown.clone(),
+            error,
+        };
+        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) =
+            (&outcome, declared)
+        {
+            // A failure has a text too, and that may come from where the tool has been.
+            self.absorb(&declared.exposure);
+        }
+        let kind = match &outcome {
+            Outcome::Value { call, .. } => called(*call, None),
+            Outcome::Failed { call, error } => {
+                called(*call, Some(cut(&error.to_string(), LONGEST_DETAIL)))
+            }
+            Outcome::Denied(denial) => denied(denial, shown),
+            Outcome::Pending(pending) => denied(&pending.missing, shown),
+            Outcome::UnknownTool(name) => EventKind::Denied {
+                capability: line(name),
+                arguments: shown,
+                kind: crate::capability::Kind::UnknownTool,
+                hop: None,
+                detail: "there is no such tool".to_owned(),
+            },
+        };
+        self.emit(kind);
+        if let Outcome::Denied(denial) = &outcome {
+            self.stops_at(denial);
+        }
+        outcome
+    }
+
+    /// Whether nothing was decided, and the run is kept: then the whole tree stops, and whoever resumes
+    /// it asks again.
+    pub(in crate::agent) fn stops_at(&self, denial: &Denial) -> bool {
+        match &self.run_store {
+            Some(run_store) if denial.is_outage() => {
+                run_store.stop(format!(
+                    "the run stops, and can be resumed: {}",
+                    denial.detail()
+                ));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(in crate::agent) fn emit(&self, kind: EventKind) {
+        let time = self.runtime.gate.guard().now().ok();
+        self.runtime
+            .events
+            .emit(time, &self.path, &self.held.chain().id(), kind);
+    }
+}
+
+pub(in crate::agent) fn denied(denial: &Denial, arguments: String) -> EventKind {
+    EventKind::Denied {
+        capability: crate::text::printable(denial.capability()),
+        arguments,
+        kind: denial.kind(),
+        hop: denial.hop(),
+        detail: cut(denial.detail(), LONGEST_DETAIL),
+    }
+}
+
+/// How much of a detail an event holds.
+const LONGEST_DETAIL: usize = 1000;
+
+/// Arguments cut to a line.
+pub(in crate::agent) fn line(text: &str) -> String {
+    cut(text, 160)
+}
+
+/// The first characters of a text, on one line and with nothing that hides or moves.
+fn cut(text: &str, longest: usize) -> String {
+    let plain = |letter| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        letter => letter,
+    };
+    let start: String = text.chars().map(plain).take(longest).collect();
+    let mut shown = crate::text::printable(&start);
+    if text.chars().nth(longest).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,73 @@
+//! What an agent has read, and what its task is.
+
+use std::sync::PoisonError;
+
+use super::AgentCore;
+use crate::capability::{Exposure, Sensitivity};
+use crate::tool::Situation;
+
+/// The taint of an agent of which is not known what it has read.
+const UNKNOWN: &str = "unknown";
+
+impl AgentCore {
+    pub(in crate::agent) fn task(&self) -> Option<String> {
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Says what the task is, unless a parent's goes on: a model words the tasks of its helpers,
+    /// and neither a caveat nor a revocation goes by its words.
+    pub(in crate::agent) fn set_task(&self, task: &str) {
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| task.to_owned());
+    }
+
+    /// What the agent has read so far.
+    pub(in crate::agent) fn exposure(&self) -> Exposure {
+        self.exposure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes up the exposure of something that the agent read.
+    pub(in crate::agent) fn absorb(&self, read: &Exposure) {
+        let mut exposure = self.exposure.lock().unwrap_or_else(PoisonError::into_inner);
+        exposure.absorb(read);
+    }
+
+    /// Takes up that the agent has read something that is not known any more: it may have been anything.
+    /// The taint is a label like any other, so that it is kept, and handed on, like any other.
+    pub(in crate::agent) fn absorb_unknown(&self) {
+        self.absorb(&Exposure::new([UNKNOWN], Some(Sensitivity::Restricted)));
+    }
+
+    /// Hands the agent's exposure to its parent, which is about to read its result.
+    pub(in crate::agent) fn expose_parent(&self) {
+        if let Some(parent) = &self.parent {
+            parent.absorb(&self.exposure());
+        }
+    }
+
+    /// Takes up what its ancestors have read since it was spawned: its task may speak of it.
+    pub(in crate::agent) fn absorb_from_parents(&self) {
+        if let Some(parent) = &self.parent {
+            parent.absorb_from_parents();
+            self.absorb(&parent.exposure());
+        }
+    }
+
+    pub(in crate::agent) fn situation(&self) -> Situation {
+        Situation {
+            agent: self.path.clone(),
+            task: self.task(),
+            step: None,
+            exposure: Some(self.exposure()),
+            intent: self.intent.clone(),
+        }
+    }
+}

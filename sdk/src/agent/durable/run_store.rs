@@ -1,0 +1,213 @@
+//! Where a run is kept, and that it is this process's to write.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::call::CallRecord;
+use super::record::{AgentRecord, Head, Over, Spawning};
+use super::seal::SealKey;
+use crate::capability::{Chain, Held, canonical};
+use crate::guard::BudgetSlots;
+use crate::id::{AgentId, CallId, RunId, Timestamp};
+use crate::store::{Batch, Expected, Key, StoreError};
+use crate::tool::{Journal, ToolError};
+
+/// A run that is kept, as one process has it.
+pub(in crate::agent) struct RunStore {
+    pub(in crate::agent) run: RunId,
+    /// The version of the head that this process wrote.
+    owner: u64,
+    seal: Option<Arc<SealKey>>,
+    /// Why nothing of it goes on here, once something of it could not be kept.
+    stopped: OnceLock<String>,
+}
+
+/// The head of a run.
+pub(in crate::agent) fn head_key(run: RunId) -> Key {
+    Key::of(["runs", &run.to_string()])
+}
+
+/// The key of a value that says that a run is over. It is not part of the head, so that agents that end after
+/// the first one still find the head as it was.
+pub(in crate::agent) fn over_key(run: RunId) -> Key {
+    Key::of(["over", &run.to_string()])
+}
+
+/// What is kept of the agents of a run, by kind.
+pub(in crate::agent) fn beneath(run: RunId, kind: &str) -> Key {
+    Key::of(["run", &run.to_string(), kind])
+}
+
+/// One line of canonical JSON.
+pub(in crate::agent) fn canonical_line(value: &impl Serialize) -> String {
+    // Plain data with string keys: there is nothing in it that cannot be written.
+    serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
+}
+
+impl RunStore {
+    pub(in crate::agent) fn new(run: RunId, owner: u64, seal: Option<Arc<SealKey>>) -> Self {
+        Self {
+            run,
+            owner,
+            seal,
+            stopped: OnceLock::new(),
+        }
+    }
+
+    /// Stops the whole tree as it was last kept, because something of it could not be kept: its calls
+    /// stay open and its agents do not end, so that whoever resumes the run finds all of them.
+    pub(in crate::agent) fn unkept(&self, error: &StoreError) {
+        self.stop(match error {
+            StoreError::Conflict { .. } => {
+                "another process has taken this run over, and goes on with it".to_owned()
+            }
+            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
+        });
+    }
+
+    /// Stops the whole tree as it was last kept; `why` says for which reason. The first reason counts.
+    pub(in crate::agent) fn stop(&self, why: String) {
+        let _ = self.stopped.set(why);
+    }
+
+    /// Why the tree has stopped, if it has.
+    pub(in crate::agent) fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    /// What keeps a new run: its head, and the record of its first agent, which began at `since`.
+    pub(in crate::agent) fn first(
+        run: RunId,
+        (root, held): (AgentRecord, &Held),
+        since: Option<Timestamp>,
+        seal: Option<&SealKey>,
+    ) -> Batch {
+        let head_of = Head::new(root.agent, &root.role, since);
+        Batch::new()
+            .expect(head_key(run), Expected::Absent)
+            .put(head_key(run), canonical_line(&head_of))
+            .and(agent(run, &root.sealed(run, held, seal)))
+    }
+
+    /// Goes on only while the run is this process's.
+    pub(in crate::agent) fn still_owner(&self) -> Batch {
+        Batch::new().expect(head_key(self.run), Expected::Version(self.owner))
+    }
+
+    /// The record of an agent that got its token.
+    pub(in crate::agent) fn agent(&self, record: AgentRecord, held: &Held) -> Batch {
+        let record = record.sealed(self.run, held, self.seal.as_deref());
+        self.still_owner().and(agent(self.run, &record))
+    }
+
+    /// That a spawn has taken slots, until there is a child that has them, or none: whoever takes the
+    /// run over in between gives them back.
+    pub(in crate::agent) fn spawning(&self, call: CallId, slots: &BudgetSlots) -> Batch {
+        match slots.is_empty() {
+            true => Batch::new(),
+            false => Batch::new().put(
+                self.spawning_key(call),
+                canonical_line(&Spawning::of(slots)),
+            ),
+        }
+    }
+
+    /// That a spawn is over: what it took is a child's now, or is given back with this.
+    pub(in crate::agent) fn spawned(&self, call: CallId, slots: &BudgetSlots) -> Batch {
+        match slots.is_empty() {
+            true => Batch::new(),
+            false => self.still_owner().delete(self.spawning_key(call)),
+        }
+    }
+
+    fn spawning_key(&self, call: CallId) -> Key {
+        beneath(self.run, "spawning").child(&call.to_string())
+    }
+
+    /// The record of an agent that got a new token.
+    pub(in crate::agent) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
+        let seal = self.seal.as_deref();
+        agent(self.run, &record.clone().with(self.run, held, seal))
+    }
+
+    /// Moves the record of an agent to those that ended; `at` is when it did.
+    pub(in crate::agent) fn ended(
+        &self,
+        record: AgentRecord,
+        how: &str,
+        at: Option<Timestamp>,
+    ) -> Batch {
+        let is_root = record.parent.is_none();
+        let batch = self.still_owner().and(moved(self.run, record, how));
+        match is_root {
+            true => batch.put(over_key(self.run), canonical_line(&Over::new(how, at))),
+            false => batch,
+        }
+    }
+
+    fn call_key(&self, agent: AgentId, call: &str) -> Key {
+        beneath(self.run, "calls")
+            .child(&agent.to_string())
+            .child(call)
+    }
+
+    /// What became of a call.
+    pub(in crate::agent) fn call(&self, agent: AgentId, call: &str, record: &CallRecord) -> Batch {
+        self.still_owner()
+            .put(self.call_key(agent, call), canonical_line(record))
+    }
+
+    /// Forgets a call whose turn is over, or that came to nothing; for a batch that expects the run to
+    /// be [`still_owner`](Self::still_owner).
+    pub(in crate::agent) fn forget(&self, agent: AgentId, call: &str) -> Batch {
+        Batch::new().delete(self.call_key(agent, call))
+    }
+
+    pub(in crate::agent) fn message_key(&self, agent: AgentId, index: usize) -> Key {
+        beneath(self.run, "messages")
+            .child(&agent.to_string())
+            .child(&format!("{index:08}"))
+    }
+
+    pub(in crate::agent) fn state_key(&self, agent: AgentId) -> Key {
+        beneath(self.run, "states").child(&agent.to_string())
+    }
+}
+
+/// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
+impl Journal for RunStore {
+    fn begun(&self, _: CallId) -> Batch {
+        self.still_owner()
+    }
+
+    fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
+        Batch::new()
+    }
+
+    fn unkept(&self, error: &StoreError) {
+        Self::unkept(self, error);
+    }
+}
+
+/// The record of an agent.
+fn agent(run: RunId, record: &AgentRecord) -> Batch {
+    let place = beneath(run, "agents").child(&record.agent.to_string());
+    Batch::new().put(place, canonical_line(record))
+}
+
+/// Moves the record of an agent to those that ended.
+fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
+    let id = record.agent.to_string();
+    Batch::new().delete(beneath(run, "agents").child(&id)).put(
+        beneath(run, "ended").child(&id),
+        canonical_line(&record.ended(how)),
+    )
+}
+
+/// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
+/// slots that it had.
+pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
+    BudgetSlots::of(chain).give_back(moved(run, record.clone(), "lost"))
+}

@@ -1,0 +1,32 @@
+//! A run that was taken over, before its agents have their keys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::agent::durable::{AgentRecord, RunStore, StoredState};
+use crate::agent::runtime::AgentSlot;
+use crate::agent::unknown::Unknown;
+use crate::capability::Chain;
+use crate::id::AgentId;
+
+/// A run that is this process's, with the agents that go on.
+pub(super) struct Claim {
+    pub(super) run_store: Arc<RunStore>,
+    pub(super) root: AgentId,
+    pub(super) agents: BTreeMap<AgentId, ClaimedAgent>,
+    /// A slot for each of them.
+    pub(super) slots: Vec<AgentSlot>,
+    /// The calls of agents that do not go on, of which nobody knows whether they were made.
+    pub(super) unknown: Vec<Unknown>,
+}
+
+/// An agent that goes on.
+pub(super) struct ClaimedAgent {
+    pub(super) record: AgentRecord,
+    pub(super) chain: Chain,
+    /// Its run, where it had begun.
+    pub(super) state: Option<StoredState>,
+    pub(super) unknown: Vec<Unknown>,
+    /// What calls that are made again were about to change when they were first begun.
+    pub(super) before: HashMap<String, String>,
+}

@@ -1,0 +1,102 @@
+//! Which runs a store keeps, for whoever looks at it without an orchestrator.
+
+use super::error::ResumeError;
+use crate::agent::durable::{
+    CallRecord, read_agents, read_calls, read_head, read_heads, read_outline, read_over,
+};
+use crate::id::{AgentId, RunId, Timestamp};
+use crate::store::Store;
+
+/// A run that a durable store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredRun {
+    /// Its id, by which it is resumed.
+    pub run: RunId,
+    /// The role of its first agent.
+    pub role: String,
+    /// When a process last began with it or took it over.
+    pub since: Option<Timestamp>,
+    /// How it ended; `None` where it can go on.
+    pub ended: Option<String>,
+}
+
+/// An agent of a kept run whose task has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredAgent {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its path from the root.
+    pub path: String,
+    /// What it was asked to do; `None` where it does not run yet.
+    pub task: Option<String>,
+    /// Answers that it has had of its model.
+    pub turns: u32,
+    /// Whether its private key is kept, sealed.
+    pub sealed: bool,
+    /// The capabilities of calls that have begun and not ended.
+    pub in_flight: Vec<String>,
+}
+
+/// The runs that a store keeps, those that are over among them, in the order in which they began.
+///
+/// # Errors
+///
+/// When the store cannot be read, or keeps what this build does not know.
+pub async fn stored_runs(store: &dyn Store) -> Result<Vec<StoredRun>, ResumeError> {
+    let heads = read_heads(store).await?;
+    let kept = heads.into_iter().map(|(run, head, ended)| StoredRun {
+        run,
+        role: head.role,
+        since: head.since,
+        ended,
+    });
+    Ok(kept.collect())
+}
+
+/// One of the runs that a store keeps.
+///
+/// # Errors
+///
+/// [`ResumeError::NotFound`] when it keeps no such run; otherwise as [`stored_runs`].
+pub async fn stored_run(store: &dyn Store, run: RunId) -> Result<StoredRun, ResumeError> {
+    let (head, _) = read_head(store, run).await?;
+    Ok(StoredRun {
+        run,
+        role: head.role,
+        since: head.since,
+        ended: read_over(store, run).await?,
+    })
+}
+
+/// The agents of a kept run whose tasks have not ended, by their paths.
+///
+/// Another process may be at work in it: each agent is as it is when it is read.
+///
+/// # Errors
+///
+/// As [`stored_runs`].
+pub async fn stored_agents(store: &dyn Store, run: RunId) -> Result<Vec<StoredAgent>, ResumeError> {
+    let calls = read_calls(store, run).await?;
+    let mut agents = Vec::new();
+    for record in read_agents(store, run).await?.into_values() {
+        let outline = read_outline(store, run, record.agent).await?;
+        let begun = calls.iter().filter_map(|((agent, _), call)| match call {
+            CallRecord::Begun { capability, .. } if *agent == record.agent.to_string() => {
+                Some(capability.clone())
+            }
+            _ => None,
+        });
+        agents.push(StoredAgent {
+            agent: record.agent,
+            in_flight: begun.collect(),
+            path: record.path,
+            turns: outline.as_ref().map_or(0, |outline| outline.turns),
+            task: outline.map(|outline| outline.task),
+            sealed: record.key.is_some(),
+        });
+    }
+    agents.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(agents)
+}

@@ -1,0 +1,280 @@
+//! The one road to a child: ask the guard, narrow, make a key, sign the hop, record it.
+
+mod error;
+
+use std::collections::BTreeSet;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tracing::Instrument;
+
+pub use self::error::SpawnError;
+use super::core::AgentCore;
+use super::durable::{CallRecord, digest};
+use super::handle::Agent;
+use super::helper::Helper;
+use super::run::Limits;
+use crate::capability::{AgentKey, Call, Held, Kind, Refusal, Risk, SPAWN, Scope, Sensitivity};
+use crate::guard::{BudgetSlots, Context, Effect, Presented, Verdict};
+use crate::id::CallId;
+use crate::model::{Model, ToolCall};
+use crate::store::Batch;
+
+/// A child that is being described; await it to spawn it.
+#[must_use = "a spawn does nothing until it is awaited"]
+pub struct Spawn {
+    parent: Arc<AgentCore>,
+    role: String,
+    scope: Scope,
+    model: Option<Arc<dyn Model>>,
+    limits: Option<Limits>,
+    system: Option<String>,
+    /// The model's call that asks for it, and which call that is.
+    asked: Option<(String, String)>,
+    /// The task that a model wrote for it.
+    task: Option<String>,
+    takes_over: bool,
+}
+
+impl std::fmt::Debug for Spawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Spawn({} by {})", self.role, self.parent.path)
+    }
+}
+
+impl Agent {
+    /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
+    pub fn spawn(&self, role: impl Into<String>) -> Spawn {
+        Spawn::new(self.core.clone(), role.into())
+    }
+}
+
+impl Spawn {
+    pub(super) const fn new(parent: Arc<AgentCore>, role: String) -> Self {
+        Self {
+            parent,
+            role,
+            scope: Scope::new(),
+            model: None,
+            limits: None,
+            system: None,
+            asked: None,
+            task: None,
+            takes_over: false,
+        }
+    }
+
+    /// The call of the parent's model that asks for the child, what it asks for, and the task.
+    pub(super) fn asked_by(self, call: &ToolCall, helper: &Helper, task: &str) -> Self {
+        Self {
+            asked: Some((call.id.clone(), digest(call))),
+            task: Some(task.to_owned()),
+            scope: helper.scope.clone(),
+            limits: helper.limits,
+            system: helper.system.clone(),
+            takes_over: helper.takes_over,
+            ..self
+        }
+    }
+
+    /// What the child may do; without it, nothing.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The child's model, if not that of its role.
+    pub fn model(mut self, model: impl Model) -> Self {
+        self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// How far the child's run goes.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// What the child's model is told before its task.
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        self.system = Some(text.into());
+        self
+    }
+
+    /// What is kept of the spawn when it is allowed.
+    fn begun(&self, call: CallId) -> Batch {
+        match (&self.parent.run_store, &self.asked) {
+            (Some(run_store), Some((asked, digest))) => {
+                let record = CallRecord::Begun {
+                    call,
+                    capability: SPAWN.to_owned(),
+                    digest: digest.clone(),
+                    kind: None,
+                    before: None,
+                };
+                run_store.call(self.parent.id, asked, &record)
+            }
+            (Some(run_store), None) => run_store.still_owner(),
+            (None, _) => Batch::new(),
+        }
+    }
+
+    /// What is kept of it when there is no child. Whoever took the run over may have made one.
+    fn nothing(&self) -> Batch {
+        match (&self.parent.run_store, &self.asked) {
+            (Some(run_store), Some((asked, _))) => run_store
+                .still_owner()
+                .and(run_store.forget(self.parent.id, asked)),
+            _ => Batch::new(),
+        }
+    }
+
+    async fn begin(self) -> Result<Agent, SpawnError> {
+        if !crate::capability::is_role(&self.role) {
+            return Err(SpawnError::role(&self.role));
+        }
+        if self.parent.cancel.is_cancelled() {
+            let refusal = Refusal::new(Kind::Revoked, "the parent was cancelled, or has ended");
+            return Err(SpawnError::refused(&self.parent.path, refusal));
+        }
+        if let Some(why) = self.parent.stopped() {
+            return Err(SpawnError::Unavailable(why.to_owned()));
+        }
+        let (parent, key) = (&self.parent, AgentKey::generate());
+        let guard = parent.runtime.gate.guard();
+        let now = guard.now().map_err(|refusal| {
+            if let Some(run_store) = &parent.run_store {
+                run_store.stop(format!("the run stops, and can be resumed: {refusal}"));
+            }
+            SpawnError::unavailable(refusal)
+        })?;
+        let mut arguments = Map::new();
+        arguments.insert("role".to_owned(), Value::from(self.role.as_str()));
+        arguments.insert("scope".to_owned(), self.scope.to_json());
+        arguments.insert("key".to_owned(), Value::from(key.public().to_string()));
+        if let Some(task) = &self.task {
+            // A model's words: what is checked, approved and recorded is what the child is told.
+            arguments.insert("task".to_owned(), Value::from(task.as_str()));
+        }
+        let situation = parent.situation();
+        let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
+        context.facts.task = situation.task;
+        // A spawn touches no data but what the parent has read and may tell the child.
+        context.expose(situation.exposure.as_ref(), Some(Sensitivity::Public));
+        context.facts.dataset = Some(BTreeSet::new());
+        context.intent = situation.intent;
+        let asked = Call::new(SPAWN, arguments);
+        let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
+        // With the call itself, so that nobody takes a place that is not given back.
+        let slots = BudgetSlots::beneath(parent.held.chain());
+        let begun = |id| match &self.parent.run_store {
+            Some(run_store) => self.begun(id).and(run_store.spawning(id, &slots)),
+            None => self.begun(id),
+        };
+        let reservation = match guard
+            .authorize_until(
+                Presented::Held(&parent.held),
+                call,
+                context,
+                &begun,
+                parent.cancel.cancelled(),
+            )
+            .await
+        {
+            Verdict::Permit(_, reservation) => reservation,
+            Verdict::Denied(denial) => {
+                parent.stops_at(&denial);
+                return Err(SpawnError::Denied(Box::new(denial)));
+            }
+            Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
+        };
+        let slot = parent.runtime.slots.take();
+        let made = slot
+            .map_err(|refusal| SpawnError::refused(&parent.path, refusal))
+            .and_then(|slot| {
+                Ok((
+                    derive(&parent.held, &self.role, &self.scope, key, now)?,
+                    slot,
+                ))
+            });
+        let audit = parent.runtime.gate.audit();
+        let outcome = audit.outcome(&reservation, made.as_ref().err());
+        let over = match &parent.run_store {
+            Some(run_store) => run_store.spawned(reservation.id(), &slots),
+            None => Batch::new(),
+        };
+        let (held, slot) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let extra = slots.give_back(over.and(self.nothing()));
+                let written = guard.record_with(outcome, extra).await;
+                written.map_err(|error| {
+                    if let Some(run_store) = &parent.run_store {
+                        run_store.unkept(&error);
+                    }
+                    SpawnError::unrecorded(error)
+                })?;
+                return Err(error);
+            }
+        };
+        let mut core = AgentCore::child(parent, &self.role, held, slot);
+        if let Some(model) = self.model {
+            core.model = Some(model);
+        }
+        core.limits = self.limits.unwrap_or(core.limits);
+        core.system = self.system;
+        core.takes_over = self.takes_over;
+        let mut batch = outcome.and(over);
+        if let Some(run_store) = &parent.run_store {
+            if let Some((call, digest)) = self.asked {
+                let agent = core.id;
+                let child = CallRecord::Child { agent, digest };
+                batch = batch.and(run_store.call(parent.id, &call, &child));
+                core.call = Some(call);
+            }
+            batch = batch.and(run_store.agent(core.record(), &core.held));
+        }
+        let begun = core.begin(now, batch).await;
+        begun.map_err(SpawnError::unrecorded)?;
+        Ok(Agent::new(core))
+    }
+}
+
+/// Narrows, signs, and joins the token with its key.
+fn derive(
+    parent: &Held,
+    role: &str,
+    scope: &Scope,
+    key: AgentKey,
+    now: crate::id::Timestamp,
+) -> Result<Held, SpawnError> {
+    let chain = parent.delegate(role, scope, key.public(), now)?;
+    chain.held_by(key).map_err(SpawnError::unavailable)
+}
+
+impl IntoFuture for Spawn {
+    type Output = Result<Agent, SpawnError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(to_its_end(self.begin()))
+    }
+}
+
+/// A spawn has a task of its own, where there is a runtime: a store may have written what it takes
+/// though its caller went away in that moment. A child that nobody waits for any more is dropped.
+async fn to_its_end(
+    spawn: impl Future<Output = Result<Agent, SpawnError>> + Send + 'static,
+) -> Result<Agent, SpawnError> {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return spawn.await;
+    };
+    let stopped = |_| {
+        let what = "the spawn did not come to an end; did the policy panic?";
+        Err(SpawnError::Unavailable(what.to_owned()))
+    };
+    let spawn = runtime.spawn(spawn.in_current_span());
+    spawn.await.unwrap_or_else(stopped)
+}

@@ -1,0 +1,65 @@
+//! The slots of agents in budgets of agents that may be alive at once: a slot is taken with the call that
+//! spawns the agent, and given back when its task ends.
+
+use std::collections::BTreeSet;
+
+use super::ledger::{AGENTS, counter};
+use crate::capability::Chain;
+use crate::store::{Batch, Key};
+
+/// The slot that one agent has in each budget of [`AGENTS`] of its ancestors.
+///
+/// It follows from the chain, so nothing else needs to be kept of an agent to give it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BudgetSlots(BTreeSet<Key>);
+
+impl BudgetSlots {
+    /// What a child of whoever holds this chain takes.
+    pub(crate) fn beneath(chain: &Chain) -> Self {
+        Self::named(chain, chain.depth())
+    }
+
+    /// What whoever holds this chain has taken: of the budgets that the blocks before its own name.
+    pub(crate) fn of(chain: &Chain) -> Self {
+        match chain.depth().checked_sub(1) {
+            Some(parent) => Self::named(chain, parent),
+            // The first agent is nobody's child.
+            None => Self::default(),
+        }
+    }
+
+    fn named(chain: &Chain, last: u32) -> Self {
+        let named = chain.budgets();
+        let named = named.filter(|(key, _, hop)| key.kind == AGENTS && *hop <= last);
+        Self(named.map(|(key, ..)| counter(key)).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives them back.
+    pub(crate) fn give_back(&self, batch: Batch) -> Batch {
+        self.0
+            .iter()
+            .fold(batch, |batch, counter| batch.sub(counter.clone(), 1))
+    }
+
+    /// Takes over slots that other counters held, whatever the maximum is: the agent is alive.
+    pub(crate) fn take_over(&self, batch: Batch) -> Batch {
+        self.0
+            .iter()
+            .fold(batch, |batch, counter| batch.add(counter.clone(), 1, None))
+    }
+
+    /// The counters, to be kept.
+    pub(crate) fn parts(&self) -> Vec<String> {
+        self.0.iter().map(|key| key.as_str().to_owned()).collect()
+    }
+
+    /// The counters as they were kept; `None` where one of them is none.
+    pub(crate) fn of_parts(parts: &[String]) -> Option<Self> {
+        let keys = parts.iter().map(|part| part.parse().ok());
+        keys.collect::<Option<_>>().map(Self)
+    }
+}

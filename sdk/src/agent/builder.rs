@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::at_work::AtWork;
-use super::budget::Prices;
-use super::driver::SPAWN_TOOL;
+use super::driver::{Prices, SPAWN_TOOL};
 use super::durable::SealKey;
 use super::helper::Helper;
 use super::orchestrator::Orchestrator;
 use super::run::Limits;
-use super::shared::Shared;
+use super::runtime::{AtWork, Shared};
 use crate::capability::{Authority, Budget, KeyRing, PublicKey};
 use crate::clock::Clock;
 use crate::guard::{CALLS, Guard, Policy, Revocations, TURNS};

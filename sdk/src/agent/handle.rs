@@ -7,8 +7,8 @@ use std::task::{Context, Waker};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::core::Member;
 use super::durable::Before;
-use super::member::Member;
 use super::report::{Report, RunFailed};
 use super::spawn::Spawn;
 use crate::capability::Held;

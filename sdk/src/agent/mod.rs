@@ -5,35 +5,33 @@
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 
-mod at_work;
-mod budget;
 mod builder;
 mod children;
+mod core;
 mod driver;
 mod durable;
 mod handle;
 mod helper;
-mod member;
-mod names;
 mod orchestrator;
 mod report;
+mod resume;
 mod run;
-mod shared;
-mod spans;
+mod runtime;
 mod spawn;
 mod typed;
 
-pub use budget::Prices;
 pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
-pub use durable::{
-    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, SealError, SealKey, Unknown, kept_agents,
-    kept_run, kept_runs, prune,
-};
+pub use driver::Prices;
+pub use durable::{SealError, SealKey};
 pub use handle::{Agent, AgentHandle, NotAChild};
 pub use helper::Helper;
 pub use orchestrator::Orchestrator;
 pub use report::{OutputError, Report, RunFailed};
+pub use resume::{
+    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, Unknown, kept_agents, kept_run, kept_runs,
+    prune,
+};
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};
 #[cfg(feature = "schema")]

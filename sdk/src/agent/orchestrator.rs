@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::builder::OrchestratorBuilder;
+use super::core::Member;
 use super::durable::Tree;
 use super::handle::Agent;
-use super::member::Member;
-use super::shared::Shared;
+use super::runtime::Shared;
 use super::spawn::SpawnError;
 use crate::capability::{AgentKey, Authority, Mandate, Scope};
 use crate::guard::Guard;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::durable::Unknown;
+use super::resume::Unknown;
 use super::run::{CallOutcome, Ended, Finished};
 use crate::guard::Denial;
 use crate::tool::ToolError;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::super::durable::{CallJournal, Resumed, Seen, Unknown, digest};
-use super::super::member::Member;
+use super::super::core::Member;
+use super::super::durable::{CallJournal, Seen, digest};
+use super::super::resume::{Resumed, Unknown};
 use super::super::run::{CallOutcome, fingerprint};
-use super::super::shared::Shared;
-use super::super::spans;
+use super::super::runtime::Shared;
 use super::helper::Around;
-use super::{Driver, SPAWN_TOOL, helper, level};
+use super::{Driver, SPAWN_TOOL, helper, level, spans};
 use crate::capability::{Kind, SPAWN};
 use crate::guard::{Denial, Effect};
 use crate::model::ToolCall;

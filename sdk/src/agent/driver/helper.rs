@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::durable::Resumed;
+use super::super::core::{Member, denied, line};
 use super::super::helper::Helper;
-use super::super::member::{Member, denied, line};
 use super::super::report::{Report, RunFailed};
+use super::super::resume::Resumed;
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
 use super::super::typed::Wanted;

@@ -1,8 +1,10 @@
 //! Drives a run: asks the model, makes the calls of a turn in order, and ends the task. Where the
 //! store is durable, every step is kept before the next one is taken.
 
+mod budget;
 mod calls;
 mod helper;
+mod spans;
 mod turn;
 
 use std::collections::HashMap;
@@ -13,15 +15,16 @@ use std::sync::Arc;
 use serde_json::json;
 use tracing::Instrument;
 
+pub use self::budget::Prices;
 pub(super) use self::calls::is_spawn;
 use self::turn::NoTurn;
-use super::durable::{Asking, Keeper, Resumed, Unknown};
+use super::core::Member;
+use super::durable::{Asking, Keeper};
 use super::handle::Agent;
 use super::helper::Helper;
-use super::member::Member;
 use super::report::{Report, RunFailed};
+use super::resume::{Resumed, Unknown};
 use super::run::{CallOutcome, Ended, Finished, Run, Step};
-use super::spans;
 use super::typed::Wanted;
 use crate::capability::{SPAWN, Sensitivity};
 use crate::guard::Denial;

@@ -2,12 +2,10 @@
 
 use tracing::Instrument;
 
-use super::super::budget;
+use super::super::core::Member;
 use super::super::durable::Asking;
-use super::super::member::Member;
 use super::super::run::is_answer;
-use super::super::spans;
-use super::Driver;
+use super::{Driver, budget, spans};
 use crate::capability::Kind;
 use crate::model::{Completion, Model, ModelError, Request, Usage};
 use crate::record::EventKind;

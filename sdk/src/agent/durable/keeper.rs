@@ -30,7 +30,7 @@ impl Asking {
     }
 
     /// The same where the counters are others now; `None` where it is damaged.
-    pub(super) fn moved(self, moved: &Moved) -> Option<Self> {
+    pub(in crate::agent) fn moved(self, moved: &Moved) -> Option<Self> {
         let charged = Charged::of_parts(self.charged)?.moved(moved);
         Some(Self {
             charged: charged.parts(),
@@ -53,7 +53,7 @@ pub(in crate::agent) struct Before {
 }
 
 impl Before {
-    pub(super) fn of(run: &Run) -> Self {
+    pub(in crate::agent) fn of(run: &Run) -> Self {
         let calls = run.last_calls().iter().map(|call| call.id.clone());
         Self {
             messages: run.messages().len(),

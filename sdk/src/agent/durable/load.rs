@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::keeper::Asking;
 use super::record::{AgentRecord, CallRecord, Head, Over, Spawning, StateRecord, VERSION};
-use super::resume::ResumeError;
 use super::tree::{beneath, head, over};
+use crate::agent::resume::ResumeError;
 use crate::agent::run::Run;
 use crate::guard::Places;
 use crate::id::{AgentId, RunId, Timestamp};
@@ -20,21 +20,24 @@ const PAGE: usize = 1000;
 
 /// An agent's run as it was kept.
 #[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) run: Run,
-    pub(super) messages: usize,
-    pub(super) asking: Option<Asking>,
+pub(in crate::agent) struct Kept {
+    pub(in crate::agent) run: Run,
+    pub(in crate::agent) messages: usize,
+    pub(in crate::agent) asking: Option<Asking>,
 }
 
 /// The head of a run, with its version.
-pub(super) async fn read_head(store: &dyn Store, run: RunId) -> Result<(Head, u64), ResumeError> {
+pub(in crate::agent) async fn read_head(
+    store: &dyn Store,
+    run: RunId,
+) -> Result<(Head, u64), ResumeError> {
     let kept = store.get(&head(run)).await?;
     let kept = kept.ok_or(ResumeError::NotFound { run })?;
     Ok((read(&head(run), &kept.value)?, kept.version))
 }
 
 /// How a run ended, if it did.
-pub(super) async fn read_over(
+pub(in crate::agent) async fn read_over(
     store: &dyn Store,
     run: RunId,
 ) -> Result<Option<String>, ResumeError> {
@@ -44,7 +47,7 @@ pub(super) async fn read_over(
 }
 
 /// The heads of all runs, and how those ended that did.
-pub(super) async fn read_heads(
+pub(in crate::agent) async fn read_heads(
     store: &dyn Store,
 ) -> Result<Vec<(RunId, Head, Option<String>)>, ResumeError> {
     let mut overs: BTreeMap<RunId, String> = BTreeMap::new();
@@ -65,7 +68,7 @@ fn named(key: &Key) -> Result<RunId, ResumeError> {
 }
 
 /// The runs that ended before a time, each with the versions of its head and of its end.
-pub(super) async fn read_ended(
+pub(in crate::agent) async fn read_ended(
     store: &dyn Store,
     before: Timestamp,
 ) -> Result<Vec<(RunId, [u64; 2])>, ResumeError> {
@@ -83,7 +86,7 @@ pub(super) async fn read_ended(
 }
 
 /// The agents of a run whose tasks have not ended.
-pub(super) async fn read_agents(
+pub(in crate::agent) async fn read_agents(
     store: &dyn Store,
     run: RunId,
 ) -> Result<BTreeMap<AgentId, AgentRecord>, ResumeError> {
@@ -96,7 +99,7 @@ pub(super) async fn read_agents(
 }
 
 /// The calls that were begun in turns that are not over, by the agent and the model's id of the call.
-pub(super) async fn read_calls(
+pub(in crate::agent) async fn read_calls(
     store: &dyn Store,
     run: RunId,
 ) -> Result<BTreeMap<(String, String), CallRecord>, ResumeError> {
@@ -112,7 +115,7 @@ pub(super) async fn read_calls(
 }
 
 /// The spawns that were allowed and made no child, each with the places that it took.
-pub(super) async fn read_spawning(
+pub(in crate::agent) async fn read_spawning(
     store: &dyn Store,
     run: RunId,
 ) -> Result<Vec<(Key, Places)>, ResumeError> {
@@ -142,13 +145,13 @@ async fn read_bare(
 /// What is shown of an agent's run without its messages: a process that is at work in it may have
 /// added some since.
 #[derive(Deserialize)]
-pub(super) struct Outline {
-    pub(super) task: String,
-    pub(super) turns: u32,
+pub(in crate::agent) struct Outline {
+    pub(in crate::agent) task: String,
+    pub(in crate::agent) turns: u32,
 }
 
 /// What is shown of an agent's run; `None` where it never ran.
-pub(super) async fn read_outline(
+pub(in crate::agent) async fn read_outline(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
@@ -161,7 +164,7 @@ pub(super) async fn read_outline(
 }
 
 /// An agent's run; `None` where it never ran.
-pub(super) async fn read_state(
+pub(in crate::agent) async fn read_state(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
@@ -192,7 +195,7 @@ pub(super) async fn read_state(
     }))
 }
 
-pub(super) async fn scan(
+pub(in crate::agent) async fn scan(
     store: &dyn Store,
     prefix: &Key,
 ) -> Result<Vec<(Key, Versioned)>, ResumeError> {

@@ -6,28 +6,19 @@
 //! when it ended. Every batch expects the head as this process wrote it; whoever takes the run over
 //! writes the head anew, and from then on nothing that the process before it does is allowed or kept.
 
-mod found;
 mod journal;
 mod keeper;
-mod keys;
-mod list;
 mod load;
-mod open_call;
-mod prune;
 mod record;
-mod resume;
-mod resumed;
 mod seal;
-mod takeover;
-mod tidy;
 mod tree;
 
 pub(super) use journal::{CallJournal, Seen};
 pub(super) use keeper::{Asking, Before, Keeper};
-pub use list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
-pub use prune::{Pruned, prune};
-pub(super) use record::{AgentRecord, CallRecord, digest};
-pub use resume::ResumeError;
-pub use resumed::{Resumed, Unknown};
+pub(super) use load::{
+    Kept, read_agents, read_calls, read_ended, read_head, read_heads, read_outline, read_over,
+    read_spawning, read_state, scan,
+};
+pub(super) use record::{AgentRecord, CallRecord, Head, Over, digest};
 pub use seal::{SealError, SealKey};
-pub(super) use tree::Tree;
+pub(super) use tree::{Tree, head, line, lost, over};

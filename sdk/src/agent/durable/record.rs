@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::keeper::Asking;
 use super::seal::SealKey;
-use crate::agent::member::Member;
+use crate::agent::core::Member;
 use crate::agent::run::{CallOutcome, Limits};
 use crate::capability::{Held, to_text};
 use crate::guard::Places;
@@ -16,35 +16,35 @@ use crate::id::{AgentId, CallId, RunId, Timestamp, hex};
 use crate::model::ToolCall;
 
 /// The format that this build writes, and the only one that it reads.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::agent) const VERSION: u32 = 1;
 
 /// The head of a run: which it is. Whoever has the run wrote it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Head {
-    pub(super) version: u32,
+pub(in crate::agent) struct Head {
+    pub(in crate::agent) version: u32,
     /// The first agent.
-    pub(super) root: AgentId,
-    pub(super) role: String,
+    pub(in crate::agent) root: AgentId,
+    pub(in crate::agent) role: String,
     /// When this process began with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) since: Option<Timestamp>,
+    pub(in crate::agent) since: Option<Timestamp>,
 }
 
 /// That a run is over.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Over {
-    pub(super) version: u32,
+pub(in crate::agent) struct Over {
+    pub(in crate::agent) version: u32,
     /// How the task of its first agent ended.
-    pub(super) how: String,
+    pub(in crate::agent) how: String,
     /// When it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<Timestamp>,
+    pub(in crate::agent) at: Option<Timestamp>,
 }
 
 impl Over {
-    pub(super) fn new(how: &str, at: Option<Timestamp>) -> Self {
+    pub(in crate::agent) fn new(how: &str, at: Option<Timestamp>) -> Self {
         Self {
             version: VERSION,
             how: how.to_owned(),
@@ -54,7 +54,7 @@ impl Over {
 }
 
 impl Head {
-    pub(super) fn new(root: AgentId, role: &str, since: Option<Timestamp>) -> Self {
+    pub(in crate::agent) fn new(root: AgentId, role: &str, since: Option<Timestamp>) -> Self {
         Self {
             version: VERSION,
             root,
@@ -98,7 +98,7 @@ pub(in crate::agent) struct AgentRecord {
 }
 
 impl AgentRecord {
-    pub(super) fn of(run: RunId, member: &Member, seal: Option<&SealKey>) -> Self {
+    pub(in crate::agent) fn of(run: RunId, member: &Member, seal: Option<&SealKey>) -> Self {
         let chain = member.held.chain();
         let key = seal.map(|seal| seal.seal(run, member.id, &member.held));
         Self {
@@ -119,14 +119,19 @@ impl AgentRecord {
         }
     }
 
-    pub(super) fn ended(mut self, how: &str) -> Self {
+    pub(in crate::agent) fn ended(mut self, how: &str) -> Self {
         self.ended = Some(how.to_owned());
         self.key = None;
         self
     }
 
     /// The same agent with a new token and key.
-    pub(super) fn with(mut self, run: RunId, held: &Held, seal: Option<&SealKey>) -> Self {
+    pub(in crate::agent) fn with(
+        mut self,
+        run: RunId,
+        held: &Held,
+        seal: Option<&SealKey>,
+    ) -> Self {
         self.token = to_text(&held.chain().to_bytes());
         self.key = seal.map(|seal| seal.seal(run, self.agent, held));
         self
@@ -136,28 +141,28 @@ impl AgentRecord {
 /// An agent's run after its last step. The conversation stands beside it, a message a value.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StateRecord {
-    pub(super) version: u32,
+pub(in crate::agent) struct StateRecord {
+    pub(in crate::agent) version: u32,
     /// The run without its messages and tools.
-    pub(super) run: Value,
+    pub(in crate::agent) run: Value,
     /// How many messages there are.
-    pub(super) messages: usize,
+    pub(in crate::agent) messages: usize,
     /// What was taken from budgets for the turn that the model is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) asking: Option<Asking>,
+    pub(in crate::agent) asking: Option<Asking>,
 }
 
 /// A spawn that was allowed, and has made no child yet.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Spawning {
-    pub(super) version: u32,
+pub(in crate::agent) struct Spawning {
+    pub(in crate::agent) version: u32,
     /// The counters that it took a place of.
     places: Vec<String>,
 }
 
 impl Spawning {
-    pub(super) fn of(places: &Places) -> Self {
+    pub(in crate::agent) fn of(places: &Places) -> Self {
         Self {
             version: VERSION,
             places: places.parts(),
@@ -165,7 +170,7 @@ impl Spawning {
     }
 
     /// The places that it took; `None` where what was kept is damaged.
-    pub(super) fn places(&self) -> Option<Places> {
+    pub(in crate::agent) fn places(&self) -> Option<Places> {
         Places::of_parts(&self.places)
     }
 }
@@ -214,7 +219,7 @@ pub(in crate::agent) enum CallRecord {
 
 impl CallRecord {
     /// Which call of the model it was when it was begun; none where it is over.
-    pub(super) const fn digest(&self) -> Option<&String> {
+    pub(in crate::agent) const fn digest(&self) -> Option<&String> {
         match self {
             Self::Begun { digest, .. }
             | Self::Again { digest, .. }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::record::{AgentRecord, CallRecord, Head, Over, Spawning};
 use super::seal::SealKey;
-use crate::agent::member::Member;
+use crate::agent::core::Member;
 use crate::capability::{Chain, Held, canonical};
 use crate::guard::Places;
 use crate::id::{AgentId, CallId, RunId};
@@ -25,23 +25,23 @@ pub(in crate::agent) struct Tree {
 }
 
 /// The head of a run.
-pub(super) fn head(run: RunId) -> Key {
+pub(in crate::agent) fn head(run: RunId) -> Key {
     Key::of(["runs", &run.to_string()])
 }
 
 /// Says of a run that it is over. Skip from its head, so that agents that end after the first one
 /// still find the head as it was.
-pub(super) fn over(run: RunId) -> Key {
+pub(in crate::agent) fn over(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])
 }
 
 /// What is kept of the agents of a run, by kind.
-pub(super) fn beneath(run: RunId, kind: &str) -> Key {
+pub(in crate::agent) fn beneath(run: RunId, kind: &str) -> Key {
     Key::of(["run", &run.to_string(), kind])
 }
 
 /// One line of canonical JSON.
-pub(super) fn line(value: &impl Serialize) -> String {
+pub(in crate::agent) fn line(value: &impl Serialize) -> String {
     // Plain data with string keys: there is nothing in it that cannot be written.
     serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
 }
@@ -119,7 +119,7 @@ impl Tree {
     }
 
     /// The record of an agent that got a new token.
-    pub(super) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
+    pub(in crate::agent) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
         let seal = self.seal.as_deref();
         let record_of = record.clone().with(self.run, held, seal);
         let place = beneath(self.run, "agents").child(&record.agent.to_string());
@@ -160,13 +160,13 @@ impl Tree {
         Batch::new().delete(self.call_key(agent, call))
     }
 
-    pub(super) fn message_key(&self, agent: AgentId, index: usize) -> Key {
+    pub(in crate::agent) fn message_key(&self, agent: AgentId, index: usize) -> Key {
         beneath(self.run, "messages")
             .child(&agent.to_string())
             .child(&format!("{index:08}"))
     }
 
-    pub(super) fn state_key(&self, agent: AgentId) -> Key {
+    pub(in crate::agent) fn state_key(&self, agent: AgentId) -> Key {
         beneath(self.run, "states").child(&agent.to_string())
     }
 }
@@ -187,7 +187,7 @@ impl Journal for Tree {
 }
 
 /// The record of an agent, its key sealed where there is something to seal it with.
-pub(super) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batch {
+pub(in crate::agent) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batch {
     let record = AgentRecord::of(run, member, seal);
     Batch::new().put(
         beneath(run, "agents").child(&member.id.to_string()),
@@ -197,7 +197,7 @@ pub(super) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batc
 
 /// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
 /// places that it had.
-pub(super) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
+pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
     let id = record.agent.to_string();
     let batch = Batch::new().delete(beneath(run, "agents").child(&id)).put(
         beneath(run, "ended").child(&id),

@@ -8,8 +8,8 @@
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use super::member::Member;
-use super::run::{CallOutcome, Ended, Finished};
+use super::super::core::Member;
+use super::super::run::{CallOutcome, Ended, Finished};
 use crate::capability::Kind;
 use crate::model::{Completion, ModelError, Request, StopReason, ToolCall};
 

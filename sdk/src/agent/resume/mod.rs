@@ -1,12 +1,22 @@
 //! Goes on with a run that another process began.
 
-use super::keys::Keys;
-use super::list::{KeptRun, kept_runs};
-use super::load::{read_head, read_over, read_state};
-use super::record::Head;
-use super::resumed::{Rebuilding, Resumed};
-use super::takeover::take_over;
-use super::tidy::tidy;
+mod keys;
+mod list;
+mod open_call;
+mod prune;
+mod resumed;
+mod snapshot;
+mod takeover;
+mod tidy;
+
+use self::keys::Keys;
+pub use self::list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
+pub use self::prune::{Pruned, prune};
+use self::resumed::Rebuilding;
+pub use self::resumed::{Resumed, Unknown};
+use self::takeover::take_over;
+use self::tidy::tidy;
+use crate::agent::durable::{Head, read_head, read_over, read_state};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::Step;

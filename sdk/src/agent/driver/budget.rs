@@ -1,7 +1,7 @@
 //! What a turn of the model may cost: taken from the budgets before it, settled after it.
 
-use super::durable::Asking;
-use super::member::Member;
+use super::super::core::Member;
+use super::super::durable::Asking;
 use crate::capability::{Kind, Refusal};
 use crate::guard::{COST, Charged, Denial, TOKENS, TURNS};
 use crate::model::{Request, Usage};

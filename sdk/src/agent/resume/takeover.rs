@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::found::{Calls, Found};
-use super::keeper::Keeper;
+use super::ResumeError;
 use super::keys::Keys;
-use super::load::{Kept, read_spawning, read_state};
-use super::record::{AgentRecord, CallRecord, Head};
-use super::resume::ResumeError;
 use super::resumed::Unknown;
-use super::tree::{Tree, head, line, lost, over};
+use super::snapshot::{Calls, Found};
+use crate::agent::durable::{
+    AgentRecord, CallRecord, Head, Keeper, Kept, Tree, head, line, lost, over, read_spawning,
+    read_state,
+};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::Step;
-use crate::agent::shared::Seat;
+use crate::agent::runtime::Seat;
 use crate::capability::{Chain, SPAWN};
 use crate::guard::Places;
 use crate::id::{AgentId, RunId};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::record::{CallRecord, digest};
 use super::resumed::Unknown;
 use super::takeover::{TakenAgent, Takeover, UNKNOWN};
 use crate::agent::driver::is_spawn;
+use crate::agent::durable::{CallRecord, digest};
 use crate::agent::run::{CallOutcome, Run};
 use crate::capability::SPAWN;
 use crate::guard::give_back;

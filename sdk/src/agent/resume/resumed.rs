@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::keeper::{Asking, Before, Keeper};
 use super::takeover::{Taken, TakenAgent};
-use super::tree::Tree;
+use crate::agent::core::Member;
+use crate::agent::durable::{Asking, Before, Keeper, Tree};
 use crate::agent::handle::Agent;
-use crate::agent::member::Member;
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::{Limits, Run};
-use crate::agent::shared::Seat;
+use crate::agent::runtime::Seat;
 use crate::capability::Held;
 use crate::id::{AgentId, CallId};
 use crate::record::EventKind;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::{read_agents, read_calls};
-use super::record::{AgentRecord, CallRecord};
-use super::resume::{ResumeError, now};
+use super::{ResumeError, now};
+use crate::agent::durable::{AgentRecord, CallRecord, read_agents, read_calls};
 use crate::agent::orchestrator::Orchestrator;
 use crate::capability::Chain;
 use crate::id::{AgentId, RunId, Timestamp};

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::member::Member;
+use crate::agent::core::Member;
 use crate::id::RunId;
 
 /// The first agent of each kept run that was begun or taken over here.
 #[derive(Default)]
-pub(super) struct AtWork(Mutex<HashMap<RunId, Weak<Member>>>);
+pub(in crate::agent) struct AtWork(Mutex<HashMap<RunId, Weak<Member>>>);
 
 impl AtWork {
     /// Notes the first agent of a run. As many are noted as are alive.
-    pub(super) fn note(&self, member: &Arc<Member>) {
+    pub(in crate::agent) fn note(&self, member: &Arc<Member>) {
         let Some(tree) = member.tree.as_ref().filter(|_| member.is_root()) else {
             return;
         };
@@ -22,7 +22,7 @@ impl AtWork {
     }
 
     /// Whether the task of a run's first agent goes on here.
-    pub(super) fn has(&self, run: RunId) -> bool {
+    pub(in crate::agent) fn has(&self, run: RunId) -> bool {
         let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = runs.get(&run).and_then(Weak::upgrade);
         first.is_some_and(|first| !first.has_ended())

@@ -98,7 +98,7 @@ impl SealKey {
 
     /// The private key of an agent, opened.
     #[cfg(feature = "seal")]
-    pub(super) fn open(
+    pub(in crate::agent) fn open(
         &self,
         (run, agent, public): (RunId, AgentId, PublicKey),
         text: &str,
@@ -126,7 +126,7 @@ impl SealKey {
     }
 
     #[cfg(not(feature = "seal"))]
-    pub(super) fn open(
+    pub(in crate::agent) fn open(
         &self,
         _: (RunId, AgentId, PublicKey),
         _: &str,

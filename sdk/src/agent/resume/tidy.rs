@@ -1,9 +1,7 @@
 //! Closes what a run that is over left open, because its process ended before that could be recorded.
 
-use super::load::{read_agents, read_spawning};
-use super::record::Head;
-use super::resume::ResumeError;
-use super::tree::{Tree, head, line, lost};
+use super::ResumeError;
+use crate::agent::durable::{Head, Tree, head, line, lost, read_agents, read_spawning};
 use crate::agent::orchestrator::Orchestrator;
 use crate::id::RunId;
 use crate::store::{Batch, Expected};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
+use super::core::Member;
 use super::durable::{CallRecord, digest};
 use super::handle::Agent;
 use super::helper::Helper;
-use super::member::Member;
 use super::run::Limits;
 use crate::capability::{
     AgentKey, Call, Held, Kind, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity,

@@ -1,8 +1,9 @@
 //! Which runs a store keeps, for whoever looks at it without an orchestrator.
 
-use super::load::{read_agents, read_calls, read_head, read_heads, read_outline, read_over};
-use super::record::CallRecord;
-use super::resume::ResumeError;
+use super::ResumeError;
+use crate::agent::durable::{
+    CallRecord, read_agents, read_calls, read_head, read_heads, read_outline, read_over,
+};
 use crate::id::{AgentId, RunId, Timestamp};
 use crate::store::Store;
 

@@ -11,7 +11,7 @@ use crate::id::Timestamp;
 /// A name is revoked when its agent ends, so it is given to no other one before the tokens that it
 /// concerns have ended. Then both are forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Names(Mutex<Taken>);
+pub(in crate::agent) struct Names(Mutex<Taken>);
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -32,10 +32,10 @@ struct Base {
 
 /// A path that an agent has, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(in crate::agent) struct Named {
     names: Arc<Names>,
     base: String,
-    pub(super) path: String,
+    pub(in crate::agent) path: String,
 }
 
 impl Drop for Named {

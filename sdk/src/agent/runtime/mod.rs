@@ -1,18 +1,22 @@
 //! What all agents of an orchestrator share: its gate and models, the names in its trees, and how many
 //! agents are alive.
 
+mod active_runs;
+mod names;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::at_work::AtWork;
-use super::budget::Prices;
+pub(super) use self::active_runs::AtWork;
+pub(super) use self::names::Named;
+use self::names::Names;
+use super::core::Member;
+use super::driver::Prices;
 use super::durable::SealKey;
 use super::helper::Helper;
-use super::member::Member;
-use super::names::{Named, Names};
 use super::run::Limits;
 use crate::capability::{Authority, Budget, Chain, Kind, Refusal, Scope};
 use crate::id::Timestamp;

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::found::{Found, holds};
-use super::keeper::Keeper;
-use super::record::AgentRecord;
-use super::resume::ResumeError;
-use super::seal::SealKey;
+use super::ResumeError;
+use super::snapshot::{Found, holds};
 use super::takeover::{Taken, TakenAgent};
+use crate::agent::durable::{AgentRecord, Keeper, SealKey};
 use crate::agent::helper::Helper;
 use crate::agent::orchestrator::Orchestrator;
 use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, Moved, from_text};

@@ -1,10 +1,11 @@
 //! Removes what a store keeps of runs and calls that are long over.
 
-use super::load::{read_agents, read_ended, read_head, read_heads, read_spawning, scan};
-use super::record::{Head, Over};
-use super::resume::{ResumeError, now};
 use super::tidy::tidy;
-use super::tree::{head, line, over};
+use super::{ResumeError, now};
+use crate::agent::durable::{
+    Head, Over, head, line, over, read_agents, read_ended, read_head, read_heads, read_spawning,
+    scan,
+};
 use crate::agent::orchestrator::Orchestrator;
 use crate::guard::forget;
 use crate::id::{RunId, Timestamp};

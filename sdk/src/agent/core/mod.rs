@@ -1,21 +1,20 @@
 //! One agent in the tree: its token and key, and what it shares with the others.
 
-mod knows;
-mod life;
-mod news;
+mod calls;
+mod exposure;
+mod lifecycle;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
-use self::knows::Knows;
-pub(super) use self::news::{denied, line};
-use super::budget::Prices;
+pub(super) use self::calls::{denied, line};
+use self::exposure::Knows;
+use super::driver::Prices;
 use super::durable::{AgentRecord, Tree};
-use super::names::Named;
 use super::run::{Limits, Run};
-use super::shared::{Seat, Shared};
+use super::runtime::{Named, Seat, Shared};
 use crate::capability::{Held, Sensitivity};
 use crate::id::AgentId;
 use crate::model::Model;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::driver::{Prices, SPAWN_TOOL};
 use super::durable::SealKey;
-use super::helper::Helper;
+use super::helper::{Helper, SPAWN_TOOL};
 use super::orchestrator::Orchestrator;
+use super::prices::Prices;
 use super::run::Limits;
-use super::runtime::{AtWork, Shared};
+use super::runtime::{AgentSlots, AtWork, Shared};
 use crate::capability::{Authority, Budget, KeyRing, PublicKey};
 use crate::clock::Clock;
 use crate::guard::{CALLS, Guard, Policy, Revocations, TURNS};
@@ -244,8 +244,7 @@ impl OrchestratorBuilder {
                 helpers,
                 cancel: CancellationToken::new(),
                 names: Arc::default(),
-                alive: Arc::default(),
-                max_agents: self.max_agents,
+                slots: AgentSlots::at_most(self.max_agents),
                 first: self.first,
                 at_work: AtWork::default(),
                 seal: self.seal,
@@ -254,8 +253,16 @@ impl OrchestratorBuilder {
     }
 }
 
+impl Orchestrator {
+    /// Starts an orchestrator whose tokens `authority` signs and whose guard trusts it.
+    #[must_use]
+    pub fn builder(authority: &Authority) -> OrchestratorBuilder {
+        OrchestratorBuilder::new(authority)
+    }
+}
+
 impl OrchestratorBuilder {
-    pub(super) fn new(authority: &Authority) -> Self {
+    fn new(authority: &Authority) -> Self {
         Self {
             authority: authority.share(),
             tools: Toolbox::builder(),

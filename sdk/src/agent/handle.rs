@@ -9,8 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Member;
 use super::durable::Before;
-use super::report::{Report, RunFailed};
-use super::spawn::Spawn;
 use crate::capability::Held;
 use crate::id::{AgentId, RunId};
 use crate::record::EventKind;
@@ -32,7 +30,7 @@ pub struct Agent {
 impl Agent {
     pub(super) fn new(member: Member) -> Self {
         let member = Arc::new(member);
-        member.shared.at_work.note(&member);
+        member.note_active();
         Self {
             member,
             behind: None,
@@ -64,23 +62,6 @@ impl Agent {
     #[must_use]
     pub fn held(&self) -> Arc<Held> {
         self.member.held.clone()
-    }
-
-    /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
-    pub fn spawn(&self, role: impl Into<String>) -> Spawn {
-        Spawn::new(self.member.clone(), role.into())
-    }
-
-    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends, and
-    /// at the latest with its token.
-    ///
-    /// Needs a tokio runtime with timers, as `#[tokio::main]` makes one.
-    ///
-    /// # Errors
-    ///
-    /// [`RunFailed`] when there is no answer; what was done is in its report.
-    pub async fn run(self, task: impl Into<String>) -> Result<Report, RunFailed> {
-        super::driver::run(self, task.into(), None).await
     }
 
     /// Steps back for `to`, a child of this agent (a handoff): this one does nothing more, and ends when

@@ -6,6 +6,9 @@ use super::run::Limits;
 use crate::capability::Scope;
 use crate::model::ToolSpec;
 
+/// The name that a model spawns by.
+pub(super) const SPAWN_TOOL: &str = "agent_spawn";
+
 /// A helper that models call like any tool, by its role. Code wrote what it may do; the model says only
 /// what it shall do.
 ///

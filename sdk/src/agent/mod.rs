@@ -5,6 +5,8 @@
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 
+#[cfg(feature = "schema")]
+mod answer;
 mod builder;
 mod children;
 mod core;
@@ -13,26 +15,28 @@ mod durable;
 mod handle;
 mod helper;
 mod orchestrator;
+mod prices;
 mod report;
 mod resume;
 mod run;
 mod runtime;
 mod spawn;
 mod typed;
+mod unknown;
 
+#[cfg(feature = "schema")]
+pub use answer::Answer;
 pub use builder::{BuildError, OrchestratorBuilder};
 pub use children::{ChildFailed, Children};
-pub use driver::Prices;
 pub use durable::{SealError, SealKey};
 pub use handle::{Agent, AgentHandle, NotAChild};
 pub use helper::Helper;
 pub use orchestrator::Orchestrator;
+pub use prices::Prices;
 pub use report::{OutputError, Report, RunFailed};
 pub use resume::{
-    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, Unknown, kept_agents, kept_run, kept_runs,
-    prune,
+    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, kept_agents, kept_run, kept_runs, prune,
 };
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};
-#[cfg(feature = "schema")]
-pub use typed::Answer;
+pub use unknown::Unknown;

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::builder::OrchestratorBuilder;
 use super::core::Member;
 use super::durable::Tree;
 use super::handle::Agent;
 use super::runtime::Shared;
 use super::spawn::SpawnError;
-use crate::capability::{AgentKey, Authority, Mandate, Scope};
+use crate::capability::{AgentKey, Mandate, Scope};
 use crate::guard::Guard;
 use crate::id::RunId;
 use crate::record::Events;
@@ -31,14 +30,8 @@ impl fmt::Debug for Orchestrator {
 }
 
 impl Orchestrator {
-    /// Starts an orchestrator whose tokens `authority` signs and whose guard trusts it.
-    #[must_use]
-    pub fn builder(authority: &Authority) -> OrchestratorBuilder {
-        OrchestratorBuilder::new(authority)
-    }
-
     /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
-    /// beneath it may use up as much as [`OrchestratorBuilder::first_budgets`] says.
+    /// beneath it may use up as much as [`OrchestratorBuilder::first_budgets`](super::OrchestratorBuilder::first_budgets) says.
     ///
     /// What its model is to hold to belongs in the task that it is run on: a text of their own
     /// ([`Spawn::system`](super::Spawn::system)) and limits of their own have helpers alone.
@@ -46,7 +39,7 @@ impl Orchestrator {
     /// # Errors
     ///
     /// [`SpawnError`] when the scope is at fault or lives longer than
-    /// [`OrchestratorBuilder::max_lifetime`], the role is none, or the record cannot be written.
+    /// [`OrchestratorBuilder::max_lifetime`](super::OrchestratorBuilder::max_lifetime), the role is none, or the record cannot be written.
     pub async fn agent(&self, role: &str, scope: Scope) -> Result<Agent, SpawnError> {
         self.agent_for(role, scope, Mandate::default()).await
     }
@@ -65,7 +58,7 @@ impl Orchestrator {
         if !crate::capability::is_role(role) {
             return Err(SpawnError::role(role));
         }
-        let seat = self.shared.seat();
+        let seat = self.shared.slots.take();
         let seat = seat.map_err(|refusal| SpawnError::refused(role, refusal))?;
         let resumed = self.guard().wake().await;
         resumed.map_err(SpawnError::unrecorded)?;
@@ -90,12 +83,16 @@ impl Orchestrator {
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
         let mut member = Member::first(&self.shared, role, held, seat, mandate.intent);
         if !self.guard().store().durable() {
-            member.begin(now, Batch::new()).await?;
+            let begun = member.begin(now, Batch::new()).await;
+            begun.map_err(SpawnError::unrecorded)?;
             return Ok(Agent::new(member));
         }
         let (run, seal) = (RunId::fresh(), self.shared.seal.clone());
-        let kept = Tree::first(run, &member, seal.as_deref());
-        let committed = member.begin(now, kept).await?;
+        let since = self.guard().now().ok();
+        let root = (member.record(), &*member.held);
+        let kept = Tree::first(run, root, since, seal.as_deref());
+        let committed = member.begin(now, kept).await;
+        let committed = committed.map_err(SpawnError::unrecorded)?;
         member.tree = Some(Arc::new(Tree::new(run, committed.version, seal)));
         Ok(Agent::new(member))
     }

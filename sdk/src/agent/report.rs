@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::resume::Unknown;
 use super::run::{CallOutcome, Ended, Finished};
+use super::unknown::Unknown;
 use crate::guard::Denial;
-use crate::tool::ToolError;
 
 /// What a run hands back: its answer, what it cost, and every call that was refused.
 #[derive(Clone, Debug)]
@@ -114,15 +112,6 @@ impl Report {
 }
 
 impl CallOutcome {
-    /// What a tool gave back, or how it failed.
-    pub(super) fn of(result: Result<&Value, &ToolError>) -> Self {
-        match result {
-            Ok(Value::String(text)) => Self::Value(text.clone()),
-            Ok(value) => Self::Value(value.to_string()),
-            Err(error) => Self::Failed(error.to_string()),
-        }
-    }
-
     /// What the model is told of a helper's run; or what its own run ends with, where the helper took
     /// the task over.
     pub(super) fn answer(report: &Result<Report, RunFailed>, took_over: bool) -> Self {

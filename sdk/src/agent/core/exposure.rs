@@ -88,3 +88,15 @@ impl Member {
         }
     }
 }
+
+/// Sensitivity as a run counts it: 0 is nothing known.
+pub(in crate::agent) fn level(sensitivity: Option<Sensitivity>) -> u8 {
+    sensitivity.map_or(0, |level| level.rank() + 1)
+}
+
+/// The sensitivity that a run counts so.
+pub(super) fn sensitivity(level: u8) -> Option<Sensitivity> {
+    level
+        .checked_sub(1)
+        .and_then(|rank| Sensitivity::from_rank(i64::from(rank)))
+}

@@ -7,20 +7,22 @@ use std::sync::atomic::Ordering;
 use super::Member;
 use crate::agent::durable::CallRecord;
 use crate::agent::run::{CallOutcome, cleaned};
-use crate::agent::spawn::SpawnError;
 use crate::guard::{Places, Revocable};
 use crate::id::Timestamp;
 use crate::record::EventKind;
 use crate::store::{Batch, Committed, StoreError};
 
 impl Member {
-    /// Records that the agent got its token, with what else `also` writes. What cannot be recorded
-    /// does not begin.
+    /// Records that the agent got its token, with what else `also` writes.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written. What cannot be recorded does not begin.
     pub(in crate::agent) async fn begin(
         &self,
         now: Timestamp,
         also: Batch,
-    ) -> Result<Committed, SpawnError> {
+    ) -> Result<Committed, StoreError> {
         let parent = self.parent.as_ref().map(|parent| parent.held.chain());
         let entry = self
             .shared
@@ -29,13 +31,11 @@ impl Member {
             .hop(&self.path, self.held.chain(), parent, now);
         let store = self.shared.gate.guard().store();
         let committed = store.commit(also.and(entry)).await;
-        let committed = committed.map_err(|error| {
+        if let (Err(error), Some(tree)) = (&committed, &self.tree) {
             // Whether it was written is not known: the tree goes on from what the store holds.
-            if let Some(tree) = &self.tree {
-                tree.unkept(&error);
-            }
-            SpawnError::unrecorded(error)
-        })?;
+            tree.unkept(error);
+        }
+        let committed = committed?;
         let scope = self
             .held
             .chain()
@@ -158,7 +158,7 @@ impl Member {
                 }
             }
             // Last: what is written before it expects the head as it was.
-            also = also.and(tree.ended(self, how));
+            also = also.and(tree.ended(self.record(), how, guard.now().ok()));
         }
         // Where the run is another process's, that the task ended is all there is to say: the token is
         // not this process's to revoke.

@@ -3,6 +3,7 @@
 mod calls;
 mod exposure;
 mod lifecycle;
+mod record;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -10,13 +11,14 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::calls::{denied, line};
-use self::exposure::Knows;
-use super::driver::Prices;
+pub(super) use self::exposure::level;
+use self::exposure::{Knows, sensitivity};
 use super::durable::{AgentRecord, Tree};
+use super::prices::Prices;
 use super::run::{Limits, Run};
 use super::runtime::{Named, Seat, Shared};
-use crate::capability::{Held, Sensitivity};
-use crate::id::AgentId;
+use crate::capability::Held;
+use crate::id::{AgentId, Timestamp};
 use crate::model::Model;
 
 /// One agent in the tree, as everything that acts for it shares it.
@@ -40,7 +42,8 @@ pub(super) struct Member {
     intent: Option<String>,
     task: Mutex<Option<String>>,
     knows: Mutex<Knows>,
-    ended: AtomicBool,
+    /// Whether its task is over here; also noted among the active runs.
+    ended: Arc<AtomicBool>,
     seat: Mutex<Option<Seat>>,
     /// Its path among the names that are taken.
     name: Mutex<Option<Named>>,
@@ -76,7 +79,7 @@ impl Member {
         authority: (Held, Seat),
         intent: Option<String>,
     ) -> Self {
-        let named = shared.name(parent.map(|parent| &**parent), role, authority.0.chain());
+        let named = shared.name(above(parent), role, authority.0.chain());
         Self {
             path: named.path.clone(),
             name: Mutex::new(Some(named)),
@@ -110,7 +113,7 @@ impl Member {
             intent,
             task: Mutex::new(parent.and_then(|parent| parent.task())),
             knows: Mutex::new(parent.map(|parent| parent.knows()).unwrap_or_default()),
-            ended: AtomicBool::new(false),
+            ended: Arc::default(),
             seat: Mutex::new(Some(seat)),
             parent: parent.cloned(),
             shared: shared.clone(),
@@ -125,8 +128,7 @@ impl Member {
         record: &AgentRecord,
         (held, seat): (Held, Seat),
     ) -> Self {
-        let above = parent.map(|parent| &**parent);
-        let named = shared.name_again(above, (&record.path, &record.role), held.chain());
+        let named = shared.name_again(above(parent), (&record.path, &record.role), held.chain());
         let intent = record.intent.clone();
         let task = record.task.clone();
         Self {
@@ -166,6 +168,13 @@ impl Member {
         self.parent.as_ref().map(|parent| parent.id)
     }
 
+    /// Notes the run of a first agent among those that are active here, where it is kept.
+    pub(super) fn note_active(&self) {
+        if let (Some(tree), true) = (&self.tree, self.is_root()) {
+            self.shared.at_work.note(tree.run, &self.ended);
+        }
+    }
+
     pub(super) fn intent(&self) -> Option<&str> {
         self.intent.as_deref()
     }
@@ -177,9 +186,7 @@ impl Member {
     }
 }
 
-/// Sensitivity as a run counts it: 0 is nothing known.
-fn sensitivity(level: u8) -> Option<Sensitivity> {
-    level
-        .checked_sub(1)
-        .and_then(|rank| Sensitivity::from_rank(i64::from(rank)))
+/// The path of a parent, and when its token ends.
+fn above(parent: Option<&Arc<Member>>) -> Option<(&str, Timestamp)> {
+    parent.map(|parent| (parent.path.as_str(), parent.held.chain().expires()))
 }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::super::core::Member;
+use super::super::core::{Member, level};
 use super::super::durable::{CallJournal, Seen, digest};
-use super::super::resume::{Resumed, Unknown};
-use super::super::run::{CallOutcome, fingerprint};
-use super::super::runtime::Shared;
-use super::helper::Around;
-use super::{Driver, SPAWN_TOOL, helper, level, spans};
-use crate::capability::{Kind, SPAWN};
-use crate::guard::{Denial, Effect};
+use super::super::run::CallOutcome;
+use super::super::unknown::Unknown;
+use super::continuation::Continuation;
+use super::helper::{self, Around};
+use super::made::{Made, refused};
+use super::spans;
+use super::state::Driver;
+use crate::guard::Effect;
 use crate::model::ToolCall;
 use crate::record::EventKind;
 use crate::tool::{Journal, Outcome};
@@ -119,7 +120,7 @@ impl Driver {
 /// The calls in their order, those together that may be made at once.
 fn in_order(
     member: &Member,
-    awaited: &HashMap<String, Resumed>,
+    awaited: &HashMap<String, Continuation>,
     calls: Vec<ToolCall>,
 ) -> Vec<Vec<ToolCall>> {
     let mut groups: Vec<(Together, Vec<ToolCall>)> = Vec::new();
@@ -137,7 +138,7 @@ fn in_order(
 }
 
 fn together(member: &Member, call: &ToolCall) -> Together {
-    if is_spawn(&member.shared, &call.name) {
+    if member.shared.is_spawn(&call.name) {
         return Together::Helps;
     }
     let entry = member.shared.gate.toolbox().find(&call.name);
@@ -148,36 +149,12 @@ fn together(member: &Member, call: &ToolCall) -> Together {
     }
 }
 
-/// Whether a call of this name asks for a helper.
-pub(in crate::agent) fn is_spawn(shared: &Shared, name: &str) -> bool {
-    name == SPAWN_TOOL || name == SPAWN || shared.helpers.contains_key(name)
-}
-
-/// What came of making a call.
-pub(super) struct Made {
-    pub(super) outcome: CallOutcome,
-    /// Why it was refused, where it was.
-    pub(super) denial: Option<Denial>,
-    /// The calls whose outcome turned out not to be known.
-    pub(super) unknown: Vec<Unknown>,
-}
-
-impl From<CallOutcome> for Made {
-    fn from(outcome: CallOutcome) -> Self {
-        Self {
-            outcome,
-            denial: None,
-            unknown: Vec::new(),
-        }
-    }
-}
-
 /// Makes a call; `None` where the tree has stopped, and the call stays open.
 async fn one(member: &Arc<Member>, call: &ToolCall, around: Around) -> Option<Made> {
     let made = match around.child {
         // It was begun as a helper, and goes on as one, whatever is called so in this build.
         Some(child) => helper::go_on(call, child, around.wanted).await,
-        None if is_spawn(&member.shared, &call.name) => {
+        None if member.shared.is_spawn(&call.name) => {
             let helper = member.shared.helpers.get(&call.name);
             helper::spawn(member, call, helper, around).await
         }
@@ -238,23 +215,4 @@ fn journal(
         sensitivity: level(declared.sensitivity),
         max_bytes: member.limits.max_result_bytes,
     }))
-}
-
-pub(super) fn refused(denial: Denial, arguments: &str) -> Made {
-    let text = denial.for_model();
-    let fingerprint = fingerprint(denial.capability(), arguments);
-    // No block of the token spoke: what was written is no value of the tool's arguments.
-    let is_unreadable = denial.kind() == Kind::Argument && denial.hop().is_none();
-    let outcome = match is_unreadable {
-        true => CallOutcome::Unreadable { text, fingerprint },
-        false => CallOutcome::Denied {
-            kind: denial.kind().name().to_owned(),
-            text,
-            fingerprint,
-        },
-    };
-    Made {
-        denial: Some(denial),
-        ..Made::from(outcome)
-    }
 }

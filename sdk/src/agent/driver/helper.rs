@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::super::core::{Member, denied, line};
 use super::super::helper::Helper;
 use super::super::report::{Report, RunFailed};
-use super::super::resume::Resumed;
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
 use super::super::typed::Wanted;
-use super::calls::{Made, refused};
+use super::continuation::Continuation;
+use super::made::{Made, refused};
 use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
 use crate::guard::Denial;
 use crate::model::ToolCall;
@@ -88,7 +88,7 @@ pub(super) struct Around {
     /// Whether it is the only call of its turn.
     pub(super) alone: bool,
     /// The helper that it made before a crash, if it did.
-    pub(super) child: Option<Resumed>,
+    pub(super) child: Option<Continuation>,
     /// What a tool was about to change when it was begun before a crash.
     pub(super) before: Option<String>,
     /// What the answer of the whole run must look like.
@@ -99,7 +99,7 @@ pub(super) struct Around {
 ///
 /// Whether it took its parent's task over was kept with it. Of the call the task alone is needed, and
 /// only by a helper that had not begun to run: both ways to spawn name it alike.
-pub(super) async fn go_on(call: &ToolCall, child: Resumed, wanted: Option<Wanted>) -> Made {
+pub(super) async fn go_on(call: &ToolCall, child: Continuation, wanted: Option<Wanted>) -> Made {
     let takes_over = child.agent.member.takes_over;
     let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
     let task = task.unwrap_or_default();

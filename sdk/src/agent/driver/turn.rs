@@ -5,7 +5,8 @@ use tracing::Instrument;
 use super::super::core::Member;
 use super::super::durable::Asking;
 use super::super::run::is_answer;
-use super::{Driver, budget, spans};
+use super::state::Driver;
+use super::{budget, spans};
 use crate::capability::Kind;
 use crate::model::{Completion, Model, ModelError, Request, Usage};
 use crate::record::EventKind;
@@ -114,16 +115,6 @@ impl Driver {
                 tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
                 completed
             }
-        }
-    }
-}
-
-impl Driver {
-    /// What keeps the run as it stands, where it is kept.
-    fn kept(&mut self) -> Batch {
-        match &mut self.keeper {
-            Some(keeper) => keeper.state(&mut self.machine, None),
-            None => Batch::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::record::CallRecord;
+use super::call::CallRecord;
 use super::tree::Tree;
 use crate::agent::run::{CallOutcome, cleaned};
 use crate::id::{AgentId, CallId};

@@ -2,47 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use super::asking::Asking;
 use super::record::{StateRecord, VERSION};
 use super::tree::{Tree, line};
 use crate::agent::run::Run;
-use crate::capability::Moved;
-use crate::guard::Charged;
 use crate::id::AgentId;
 use crate::store::Batch;
-
-/// What was taken from budgets for a turn of the model, and what it may write.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::agent) struct Asking {
-    charged: Vec<(String, String, u64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::agent) max_output_tokens: Option<u32>,
-}
-
-impl Asking {
-    pub(in crate::agent) fn of(charged: &Charged, max_output_tokens: Option<u32>) -> Self {
-        Self {
-            charged: charged.parts(),
-            max_output_tokens,
-        }
-    }
-
-    /// The same where the counters are others now; `None` where it is damaged.
-    pub(in crate::agent) fn moved(self, moved: &Moved) -> Option<Self> {
-        let charged = Charged::of_parts(self.charged)?.moved(moved);
-        Some(Self {
-            charged: charged.parts(),
-            ..self
-        })
-    }
-
-    /// What was taken, to be settled; `None` where it is damaged.
-    pub(in crate::agent) fn charged(self) -> Option<Charged> {
-        Charged::of_parts(self.charged)
-    }
-}
 
 /// What is kept of a run that goes no further, where its agent begins another.
 #[derive(Debug)]

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::keeper::Asking;
-use super::record::{AgentRecord, CallRecord, Head, Over, Spawning, StateRecord, VERSION};
+use super::asking::Asking;
+use super::call::CallRecord;
+use super::error::LoadError;
+use super::record::{AgentRecord, Head, Over, Spawning, StateRecord, VERSION};
 use super::tree::{beneath, head, over};
-use crate::agent::resume::ResumeError;
 use crate::agent::run::Run;
 use crate::guard::Places;
 use crate::id::{AgentId, RunId, Timestamp};
@@ -30,9 +31,9 @@ pub(in crate::agent) struct Kept {
 pub(in crate::agent) async fn read_head(
     store: &dyn Store,
     run: RunId,
-) -> Result<(Head, u64), ResumeError> {
+) -> Result<(Head, u64), LoadError> {
     let kept = store.get(&head(run)).await?;
-    let kept = kept.ok_or(ResumeError::NotFound { run })?;
+    let kept = kept.ok_or(LoadError::NotFound { run })?;
     Ok((read(&head(run), &kept.value)?, kept.version))
 }
 
@@ -40,7 +41,7 @@ pub(in crate::agent) async fn read_head(
 pub(in crate::agent) async fn read_over(
     store: &dyn Store,
     run: RunId,
-) -> Result<Option<String>, ResumeError> {
+) -> Result<Option<String>, LoadError> {
     let kept = store.get(&over(run)).await?;
     let over = kept.map(|kept| read::<Over>(&over(run), &kept.value));
     Ok(over.transpose()?.map(|over| over.how))
@@ -49,7 +50,7 @@ pub(in crate::agent) async fn read_over(
 /// The heads of all runs, and how those ended that did.
 pub(in crate::agent) async fn read_heads(
     store: &dyn Store,
-) -> Result<Vec<(RunId, Head, Option<String>)>, ResumeError> {
+) -> Result<Vec<(RunId, Head, Option<String>)>, LoadError> {
     let mut overs: BTreeMap<RunId, String> = BTreeMap::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
         overs.insert(named(&key)?, read::<Over>(&key, &kept.value)?.how);
@@ -62,7 +63,7 @@ pub(in crate::agent) async fn read_heads(
     heads.collect()
 }
 
-fn named(key: &Key) -> Result<RunId, ResumeError> {
+fn named(key: &Key) -> Result<RunId, LoadError> {
     let name = key.parts().pop().unwrap_or_default();
     name.parse().map_err(|_| damaged(key, "it names no run"))
 }
@@ -71,7 +72,7 @@ fn named(key: &Key) -> Result<RunId, ResumeError> {
 pub(in crate::agent) async fn read_ended(
     store: &dyn Store,
     before: Timestamp,
-) -> Result<Vec<(RunId, [u64; 2])>, ResumeError> {
+) -> Result<Vec<(RunId, [u64; 2])>, LoadError> {
     let mut ended = Vec::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
         let is_before = read::<Over>(&key, &kept.value)?
@@ -89,7 +90,7 @@ pub(in crate::agent) async fn read_ended(
 pub(in crate::agent) async fn read_agents(
     store: &dyn Store,
     run: RunId,
-) -> Result<BTreeMap<AgentId, AgentRecord>, ResumeError> {
+) -> Result<BTreeMap<AgentId, AgentRecord>, LoadError> {
     let all = scan(store, &beneath(run, "agents")).await?;
     let agents = all.iter().map(|(key, kept)| {
         let record: AgentRecord = read(key, &kept.value)?;
@@ -102,7 +103,7 @@ pub(in crate::agent) async fn read_agents(
 pub(in crate::agent) async fn read_calls(
     store: &dyn Store,
     run: RunId,
-) -> Result<BTreeMap<(String, String), CallRecord>, ResumeError> {
+) -> Result<BTreeMap<(String, String), CallRecord>, LoadError> {
     let all = scan(store, &beneath(run, "calls")).await?;
     let calls = all.iter().map(|(key, kept)| {
         let parts = key.parts();
@@ -118,7 +119,7 @@ pub(in crate::agent) async fn read_calls(
 pub(in crate::agent) async fn read_spawning(
     store: &dyn Store,
     run: RunId,
-) -> Result<Vec<(Key, Places)>, ResumeError> {
+) -> Result<Vec<(Key, Places)>, LoadError> {
     let all = scan(store, &beneath(run, "spawning")).await?;
     let spawning = all.into_iter().map(|(key, kept)| {
         let places = read::<Spawning>(&key, &kept.value)?.places();
@@ -133,7 +134,7 @@ async fn read_bare(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<(Key, StateRecord)>, ResumeError> {
+) -> Result<Option<(Key, StateRecord)>, LoadError> {
     let key = beneath(run, "states").child(&agent.to_string());
     let Some(kept) = store.get(&key).await? else {
         return Ok(None);
@@ -155,7 +156,7 @@ pub(in crate::agent) async fn read_outline(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<Outline>, ResumeError> {
+) -> Result<Option<Outline>, LoadError> {
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
@@ -168,7 +169,7 @@ pub(in crate::agent) async fn read_state(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<Kept>, ResumeError> {
+) -> Result<Option<Kept>, LoadError> {
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
@@ -198,7 +199,7 @@ pub(in crate::agent) async fn read_state(
 pub(in crate::agent) async fn scan(
     store: &dyn Store,
     prefix: &Key,
-) -> Result<Vec<(Key, Versioned)>, ResumeError> {
+) -> Result<Vec<(Key, Versioned)>, LoadError> {
     let mut all: Vec<(Key, Versioned)> = Vec::new();
     loop {
         let after = all.last().map(|(key, _)| key.clone());
@@ -210,7 +211,7 @@ pub(in crate::agent) async fn scan(
     }
 }
 
-fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
+fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, LoadError> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| damaged(key, &error.to_string()))?;
     if let Some(version) = value.get("version")
@@ -222,8 +223,8 @@ fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, ResumeError> {
     serde_json::from_value(value).map_err(|error| damaged(key, &error.to_string()))
 }
 
-fn damaged(key: &Key, what: &str) -> ResumeError {
-    ResumeError::Damaged {
+fn damaged(key: &Key, what: &str) -> LoadError {
+    LoadError::Damaged {
         what: format!("`{key}`: {what}"),
     }
 }

@@ -6,6 +6,9 @@
 //! when it ended. Every batch expects the head as this process wrote it; whoever takes the run over
 //! writes the head anew, and from then on nothing that the process before it does is allowed or kept.
 
+mod asking;
+mod call;
+mod error;
 mod journal;
 mod keeper;
 mod load;
@@ -13,12 +16,15 @@ mod record;
 mod seal;
 mod tree;
 
+pub(super) use asking::Asking;
+pub(super) use call::{CallRecord, digest};
+pub(super) use error::LoadError;
 pub(super) use journal::{CallJournal, Seen};
-pub(super) use keeper::{Asking, Before, Keeper};
+pub(super) use keeper::{Before, Keeper};
 pub(super) use load::{
     Kept, read_agents, read_calls, read_ended, read_head, read_heads, read_outline, read_over,
     read_spawning, read_state, scan,
 };
-pub(super) use record::{AgentRecord, CallRecord, Head, Over, digest};
+pub(super) use record::{AgentRecord, Head, Over, VERSION};
 pub use seal::{SealError, SealKey};
 pub(super) use tree::{Tree, head, line, lost, over};

@@ -1,19 +1,14 @@
 //! What is kept of a run, as it is written.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::keeper::Asking;
+use super::asking::Asking;
 use super::seal::SealKey;
-use crate::agent::core::Member;
-use crate::agent::run::{CallOutcome, Limits};
+use crate::agent::run::Limits;
 use crate::capability::{Held, to_text};
 use crate::guard::Places;
-use crate::id::{AgentId, CallId, RunId, Timestamp, hex};
-use crate::model::ToolCall;
+use crate::id::{AgentId, RunId, Timestamp};
 
 /// The format that this build writes, and the only one that it reads.
 pub(in crate::agent) const VERSION: u32 = 1;
@@ -98,43 +93,22 @@ pub(in crate::agent) struct AgentRecord {
 }
 
 impl AgentRecord {
-    pub(in crate::agent) fn of(run: RunId, member: &Member, seal: Option<&SealKey>) -> Self {
-        let chain = member.held.chain();
-        let key = seal.map(|seal| seal.seal(run, member.id, &member.held));
-        Self {
-            version: VERSION,
-            agent: member.id,
-            path: member.path.clone(),
-            role: member.role.clone(),
-            parent: member.parent_id(),
-            call: member.call.clone(),
-            takes_over: member.takes_over,
-            token: to_text(&chain.to_bytes()),
-            key,
-            task: member.task(),
-            intent: member.intent().map(str::to_owned),
-            system: member.system.clone(),
-            limits: member.limits,
-            ended: None,
-        }
-    }
-
     pub(in crate::agent) fn ended(mut self, how: &str) -> Self {
         self.ended = Some(how.to_owned());
         self.key = None;
         self
     }
 
-    /// The same agent with a new token and key.
-    pub(in crate::agent) fn with(
-        mut self,
-        run: RunId,
-        held: &Held,
-        seal: Option<&SealKey>,
-    ) -> Self {
-        self.token = to_text(&held.chain().to_bytes());
+    /// The same with the private key, sealed where there is something to seal it with.
+    pub(super) fn sealed(mut self, run: RunId, held: &Held, seal: Option<&SealKey>) -> Self {
         self.key = seal.map(|seal| seal.seal(run, self.agent, held));
         self
+    }
+
+    /// The same agent with a new token and key.
+    pub(super) fn with(mut self, run: RunId, held: &Held, seal: Option<&SealKey>) -> Self {
+        self.token = to_text(&held.chain().to_bytes());
+        self.sealed(run, held, seal)
     }
 }
 
@@ -173,70 +147,4 @@ impl Spawning {
     pub(in crate::agent) fn places(&self) -> Option<Places> {
         Places::of_parts(&self.places)
     }
-}
-
-/// What became of a call so far.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
-pub(in crate::agent) enum CallRecord {
-    /// It was allowed, and has not ended.
-    Begun {
-        /// Its id in the audit.
-        call: CallId,
-        capability: String,
-        /// Which call of the model it is: see [`digest`].
-        digest: String,
-        /// Which tool it is of; none of a spawn.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        kind: Option<String>,
-        /// What it was about to change, as that stood when the call was first begun.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        before: Option<String>,
-    },
-    /// It was begun in a process that is gone, and is about to be made again.
-    Again {
-        /// Which call of the model it is: see [`digest`].
-        digest: String,
-        /// Which tool it is of.
-        kind: String,
-        /// What it was about to change, as that stood when the call was first begun.
-        before: String,
-    },
-    /// It made this child, which has not ended.
-    Child {
-        agent: AgentId,
-        /// Which call of the model it is: see [`digest`].
-        digest: String,
-    },
-    /// It has ended.
-    Done {
-        outcome: CallOutcome,
-        /// What the outcome is tainted with, and how sensitive it is, as a run counts it.
-        taint: BTreeSet<String>,
-        sensitivity: u8,
-    },
-}
-
-impl CallRecord {
-    /// Which call of the model it was when it was begun; none where it is over.
-    pub(in crate::agent) const fn digest(&self) -> Option<&String> {
-        match self {
-            Self::Begun { digest, .. }
-            | Self::Again { digest, .. }
-            | Self::Child { digest, .. } => Some(digest),
-            Self::Done { .. } => None,
-        }
-    }
-}
-
-/// Which call of the model it is: SHA-256 of its id, tool and arguments, as the model wrote them.
-///
-/// A call that was begun is gone on with only if it still is that call.
-pub(in crate::agent) fn digest(call: &ToolCall) -> String {
-    let mut hash = Sha256::new();
-    for part in [&call.id, &call.name, &call.arguments] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hex::write(&hash.finalize())
 }

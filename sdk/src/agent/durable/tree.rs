@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::{AgentRecord, CallRecord, Head, Over, Spawning};
+use super::call::CallRecord;
+use super::record::{AgentRecord, Head, Over, Spawning};
 use super::seal::SealKey;
-use crate::agent::core::Member;
 use crate::capability::{Chain, Held, canonical};
 use crate::guard::Places;
-use crate::id::{AgentId, CallId, RunId};
+use crate::id::{AgentId, CallId, RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, StoreError};
 use crate::tool::{Journal, ToolError};
 
@@ -77,13 +77,18 @@ impl Tree {
         self.stopped.get().map(String::as_str)
     }
 
-    /// What keeps a new run: its head, and the record of its first agent.
-    pub(in crate::agent) fn first(run: RunId, root: &Member, seal: Option<&SealKey>) -> Batch {
-        let head_of = Head::new(root.id, &root.role, root.shared.gate.guard().now().ok());
+    /// What keeps a new run: its head, and the record of its first agent, which began at `since`.
+    pub(in crate::agent) fn first(
+        run: RunId,
+        (root, held): (AgentRecord, &Held),
+        since: Option<Timestamp>,
+        seal: Option<&SealKey>,
+    ) -> Batch {
+        let head_of = Head::new(root.agent, &root.role, since);
         Batch::new()
             .expect(head(run), Expected::Absent)
             .put(head(run), line(&head_of))
-            .and(agent(run, root, seal))
+            .and(agent(run, &root.sealed(run, held, seal)))
     }
 
     /// Goes on only while the run is this process's.
@@ -92,9 +97,9 @@ impl Tree {
     }
 
     /// The record of an agent that got its token.
-    pub(in crate::agent) fn agent(&self, member: &Member) -> Batch {
-        self.mine()
-            .and(agent(self.run, member, self.seal.as_deref()))
+    pub(in crate::agent) fn agent(&self, record: AgentRecord, held: &Held) -> Batch {
+        let record = record.sealed(self.run, held, self.seal.as_deref());
+        self.mine().and(agent(self.run, &record))
     }
 
     /// That a spawn has taken places, until there is a child that has them, or none: whoever takes the
@@ -121,24 +126,20 @@ impl Tree {
     /// The record of an agent that got a new token.
     pub(in crate::agent) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
         let seal = self.seal.as_deref();
-        let record_of = record.clone().with(self.run, held, seal);
-        let place = beneath(self.run, "agents").child(&record.agent.to_string());
-        Batch::new().put(place, line(&record_of))
+        agent(self.run, &record.clone().with(self.run, held, seal))
     }
 
-    /// Moves the record of an agent to those that ended.
-    pub(in crate::agent) fn ended(&self, member: &Member, how: &str) -> Batch {
-        let record = AgentRecord::of(self.run, member, None).ended(how);
-        let id = member.id.to_string();
-        let batch = self
-            .mine()
-            .delete(beneath(self.run, "agents").child(&id))
-            .put(beneath(self.run, "ended").child(&id), line(&record));
-        match member.is_root() {
-            true => {
-                let at = member.shared.gate.guard().now().ok();
-                batch.put(over(self.run), line(&Over::new(how, at)))
-            }
+    /// Moves the record of an agent to those that ended; `at` is when it did.
+    pub(in crate::agent) fn ended(
+        &self,
+        record: AgentRecord,
+        how: &str,
+        at: Option<Timestamp>,
+    ) -> Batch {
+        let is_root = record.parent.is_none();
+        let batch = self.mine().and(moved(self.run, record, how));
+        match is_root {
+            true => batch.put(over(self.run), line(&Over::new(how, at))),
             false => batch,
         }
     }
@@ -186,22 +187,22 @@ impl Journal for Tree {
     }
 }
 
-/// The record of an agent, its key sealed where there is something to seal it with.
-pub(in crate::agent) fn agent(run: RunId, member: &Member, seal: Option<&SealKey>) -> Batch {
-    let record = AgentRecord::of(run, member, seal);
-    Batch::new().put(
-        beneath(run, "agents").child(&member.id.to_string()),
-        line(&record),
-    )
+/// The record of an agent.
+fn agent(run: RunId, record: &AgentRecord) -> Batch {
+    let place = beneath(run, "agents").child(&record.agent.to_string());
+    Batch::new().put(place, line(record))
+}
+
+/// Moves the record of an agent to those that ended.
+fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
+    let id = record.agent.to_string();
+    Batch::new()
+        .delete(beneath(run, "agents").child(&id))
+        .put(beneath(run, "ended").child(&id), line(&record.ended(how)))
 }
 
 /// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
 /// places that it had.
 pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
-    let id = record.agent.to_string();
-    let batch = Batch::new().delete(beneath(run, "agents").child(&id)).put(
-        beneath(run, "ended").child(&id),
-        line(&record.clone().ended("lost")),
-    );
-    Places::of(chain).give_back(batch)
+    Places::of(chain).give_back(moved(run, record.clone(), "lost"))
 }

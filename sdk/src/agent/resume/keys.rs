@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ResumeError;
+use super::claim::{Taken, TakenAgent};
+use super::error::ResumeError;
 use super::snapshot::{Found, holds};
-use super::takeover::{Taken, TakenAgent};
 use crate::agent::durable::{AgentRecord, Keeper, SealKey};
 use crate::agent::helper::Helper;
 use crate::agent::orchestrator::Orchestrator;

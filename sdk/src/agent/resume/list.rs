@@ -1,6 +1,6 @@
 //! Which runs a store keeps, for whoever looks at it without an orchestrator.
 
-use super::ResumeError;
+use super::error::ResumeError;
 use crate::agent::durable::{
     CallRecord, read_agents, read_calls, read_head, read_heads, read_outline, read_over,
 };

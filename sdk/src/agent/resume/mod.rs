@@ -1,5 +1,7 @@
 //! Goes on with a run that another process began.
 
+mod claim;
+mod error;
 mod keys;
 mod list;
 mod open_call;
@@ -9,98 +11,20 @@ mod snapshot;
 mod takeover;
 mod tidy;
 
+pub use self::error::ResumeError;
 use self::keys::Keys;
 pub use self::list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
 pub use self::prune::{Pruned, prune};
-use self::resumed::Rebuilding;
-pub use self::resumed::{Resumed, Unknown};
+pub use self::resumed::Resumed;
+use self::resumed::{Rebuilding, announce};
 use self::takeover::take_over;
 use self::tidy::tidy;
 use crate::agent::durable::{Head, read_head, read_over, read_state};
 use crate::agent::orchestrator::Orchestrator;
-use crate::agent::report::{Report, RunFailed};
+use crate::agent::report::Report;
 use crate::agent::run::Step;
 use crate::capability::Budget;
-use crate::guard::Guard;
-use crate::id::{RunId, Timestamp};
-use crate::store::StoreError;
-
-/// Why a run cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResumeError {
-    /// The store keeps no such run.
-    #[error("the store keeps no run {run}; was it begun with another store?")]
-    NotFound {
-        /// The run.
-        run: RunId,
-    },
-    /// The store is in memory.
-    #[error("the store keeps nothing beyond its process; give the orchestrator a durable one")]
-    NotDurable,
-    /// The run is over, and how.
-    #[error("the run is over: {how}")]
-    Ended {
-        /// How its first agent's task ended.
-        how: String,
-        /// What it did, with its answer if it has one; none where it never ran.
-        report: Option<Box<Result<Report, RunFailed>>>,
-    },
-    /// Agents whose private keys were not kept, or sealed under another key. Their tokens are of no
-    /// use to anyone any more.
-    #[error(
-        "needs authority: the keys of {} cannot be had; give the orchestrator the sealing key that \
-         the run was begun with", .agents.join(", ")
-    )]
-    NeedsAuthority {
-        /// Their paths.
-        agents: Vec<String>,
-    },
-    /// A token is not accepted any more: the first agent's has ended or was revoked, or the root of
-    /// one is not trusted here.
-    #[error("the token of `{agent}` is not accepted: {why}")]
-    Token {
-        /// The agent's path.
-        agent: String,
-        /// Why.
-        why: String,
-    },
-    /// This orchestrator is at work on the run: it would take it from itself.
-    #[error("this orchestrator is at work on the run; it goes on by itself")]
-    AtWork,
-    /// Another process took the run over at the same time.
-    #[error("another process took the run over")]
-    TakenOver,
-    /// There is no place for its agents.
-    #[error("{0}")]
-    TooMany(String),
-    /// What is kept cannot be read.
-    #[error("what is kept of the run is damaged: {what}")]
-    Damaged {
-        /// Which value, and what is wrong with it.
-        what: String,
-    },
-    /// The store cannot be read or written.
-    #[error("the run cannot be read or written: {0}")]
-    Store(StoreError),
-}
-
-impl From<StoreError> for ResumeError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Conflict { .. } => Self::TakenOver,
-            other => Self::Store(other),
-        }
-    }
-}
-
-/// Now, by the guard's clock; whether a token holds is not known without it.
-pub(super) fn now(guard: &Guard) -> Result<Timestamp, ResumeError> {
-    guard.now().map_err(|refusal| {
-        let what = refusal.to_string();
-        ResumeError::Store(StoreError::Unavailable { what })
-    })
-}
+use crate::id::RunId;
 
 impl Orchestrator {
     /// The runs that the store keeps, those that are over among them, in the order in which they
@@ -194,8 +118,8 @@ impl Orchestrator {
         let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
             what: "the first agent is not there".to_owned(),
         })?;
-        resumed.announce();
-        Ok(resumed)
+        announce(&resumed);
+        Ok(Resumed(resumed))
     }
 
     /// Whether a run is not over; otherwise what it did.

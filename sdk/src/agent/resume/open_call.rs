@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::resumed::Unknown;
-use super::takeover::{TakenAgent, Takeover, UNKNOWN};
-use crate::agent::driver::is_spawn;
+use super::claim::TakenAgent;
+use super::takeover::{Takeover, UNKNOWN};
 use crate::agent::durable::{CallRecord, digest};
 use crate::agent::run::{CallOutcome, Run};
+use crate::agent::unknown::Unknown;
 use crate::capability::SPAWN;
 use crate::guard::give_back;
 use crate::id::AgentId;
@@ -134,7 +134,7 @@ impl Takeover<'_> {
     /// is one, or a call of the same tool, if that says so.
     fn may_repeat(&self, call: &ToolCall, capability: &str, kind: Option<&str>) -> bool {
         match capability == SPAWN {
-            true => is_spawn(&self.orchestrator.shared, &call.name),
+            true => self.orchestrator.shared.is_spawn(&call.name),
             false => self.is_tool(call, Some(capability), kind),
         }
     }
@@ -142,7 +142,7 @@ impl Takeover<'_> {
     /// Whether what the call names is the tool that it was begun with, and may be called again. A build
     /// that changed may have another tool of that name, a helper, or nothing.
     fn is_tool(&self, call: &ToolCall, capability: Option<&str>, kind: Option<&str>) -> bool {
-        if is_spawn(&self.orchestrator.shared, &call.name) {
+        if self.orchestrator.shared.is_spawn(&call.name) {
             return false;
         }
         let toolbox = self.orchestrator.gate().toolbox();

@@ -1,10 +1,10 @@
 //! Removes what a store keeps of runs and calls that are long over.
 
+use super::error::{ResumeError, now};
 use super::tidy::tidy;
-use super::{ResumeError, now};
 use crate::agent::durable::{
-    Head, Over, head, line, over, read_agents, read_ended, read_head, read_heads, read_spawning,
-    scan,
+    Head, LoadError, Over, head, line, over, read_agents, read_ended, read_head, read_heads,
+    read_spawning, scan,
 };
 use crate::agent::orchestrator::Orchestrator;
 use crate::guard::forget;
@@ -82,8 +82,8 @@ async fn remove(
 /// The head of a run, with its version; `None` where somebody else prunes too.
 async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)>, ResumeError> {
     match read_head(store, run).await {
-        Err(ResumeError::NotFound { .. }) => Ok(None),
-        read => read.map(Some),
+        Err(LoadError::NotFound { .. }) => Ok(None),
+        read => Ok(read.map(Some)?),
     }
 }
 

@@ -3,58 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::takeover::{Taken, TakenAgent};
+use super::claim::{Taken, TakenAgent};
 use crate::agent::core::Member;
-use crate::agent::durable::{Asking, Before, Keeper, Tree};
+use crate::agent::driver::{Continuation, go_on};
+use crate::agent::durable::{Before, Keeper, Tree};
 use crate::agent::handle::Agent;
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::{Limits, Run};
 use crate::agent::runtime::Seat;
+use crate::agent::unknown::Unknown;
 use crate::capability::Held;
-use crate::id::{AgentId, CallId};
+use crate::id::AgentId;
 use crate::record::EventKind;
-
-/// A call that was in flight when the process ended, of which nobody knows whether it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Unknown {
-    /// The agent that made it.
-    pub agent: String,
-    /// Its id in the audit.
-    pub call: CallId,
-    /// The capability.
-    pub capability: String,
-}
-
-impl Unknown {
-    pub(in crate::agent) fn of(agent: &str, call: CallId, capability: String) -> Self {
-        Self {
-            agent: agent.to_owned(),
-            call,
-            capability,
-        }
-    }
-}
 
 /// An agent that was taken over from a process that is gone, with its children: its token, and its
 /// run after the last step that was recorded.
-pub struct Resumed {
-    pub(in crate::agent) agent: Agent,
-    pub(in crate::agent) run: Option<Run>,
-    pub(in crate::agent) keeper: Keeper,
-    pub(in crate::agent) asking: Option<Asking>,
-    /// Children that an open call of the model waits for.
-    pub(in crate::agent) awaited: HashMap<String, Resumed>,
-    /// What open calls of tools were about to change when they were first begun.
-    pub(in crate::agent) before: HashMap<String, String>,
-    children: Vec<Resumed>,
-    unknown: Vec<Unknown>,
-}
+pub struct Resumed(pub(in crate::agent) Continuation);
 
 impl std::fmt::Debug for Resumed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Resumed({:?})", self.agent)
+        write!(f, "Resumed({:?})", self.0.agent)
     }
 }
 
@@ -62,35 +31,33 @@ impl Resumed {
     /// The agent's path from the root.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.agent.path()
+        self.0.agent.path()
     }
 
     /// What the agent was asked to do; `None` where it was not running.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
-        self.run.as_ref().map(Run::task)
+        self.0.run.as_ref().map(Run::task)
     }
 
     /// The calls of this agent and of those beneath it that may or may not have been made. Its models
     /// are told the same.
     #[must_use]
     pub fn unknown(&self) -> Vec<Unknown> {
-        let beneath = self.awaited.values().chain(&self.children);
-        let mut all = self.unknown.clone();
-        all.extend(beneath.flat_map(Self::unknown));
-        all
+        self.0.all_unknown()
     }
 
     /// The children that code spawned and that have not ended, to be run or dropped. Those that a
     /// model spawned go on with the run of their parent.
     pub fn children(&mut self) -> Vec<Self> {
-        std::mem::take(&mut self.children)
+        let children = std::mem::take(&mut self.0.children);
+        children.into_iter().map(Self).collect()
     }
 
     /// The same run with other limits: one that stopped at its last turn goes on with more.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.run = self.run.map(|run| run.with_limits(limits));
+        self.0.run = self.0.run.map(|run| run.with_limits(limits));
         self
     }
 
@@ -101,7 +68,7 @@ impl Resumed {
     ///
     /// [`RunFailed`] when there is no answer.
     pub async fn run(self) -> Result<Report, RunFailed> {
-        crate::agent::driver::go_on(self, "", None).await
+        go_on(self.0, "", None).await
     }
 
     /// The agent, of one that code drives: its run, if it had one, goes no further.
@@ -110,8 +77,8 @@ impl Resumed {
     /// `forgotten`, and is as sensitive as can be.
     #[must_use]
     pub fn into_agent(self) -> Agent {
-        let mut agent = self.agent;
-        agent.before = self.run.as_ref().map(Before::of);
+        let mut agent = self.0.agent;
+        agent.before = self.0.run.as_ref().map(Before::of);
         agent
     }
 }
@@ -152,7 +119,7 @@ impl<'a> Rebuilding<'a> {
     }
 
     /// The first agent with its whole tree; `None` where one of them lacks something.
-    pub(super) fn tree(mut self) -> Option<Resumed> {
+    pub(super) fn tree(mut self) -> Option<Continuation> {
         let mut first = self.agent(self.root, None)?;
         // Of those that do not go on, whoever they were.
         first.unknown.append(&mut self.unknown);
@@ -160,7 +127,7 @@ impl<'a> Rebuilding<'a> {
     }
 
     /// An agent and everything beneath it.
-    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Resumed> {
+    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Continuation> {
         let TakenAgent {
             record,
             kept,
@@ -180,7 +147,7 @@ impl<'a> Rebuilding<'a> {
             None if record.call.is_none() => agent.member.forget(),
             None => {}
         }
-        let mut resumed = Resumed {
+        let mut resumed = Continuation {
             keeper: Keeper::new(self.tree.clone(), id, written),
             agent,
             run,
@@ -208,20 +175,16 @@ impl<'a> Rebuilding<'a> {
     }
 }
 
-impl Resumed {
-    /// Tells whoever watches.
-    pub(super) fn announce(&self) {
-        let member = &self.agent.member;
-        member.emit(EventKind::Resumed {});
-        for unknown in &self.unknown {
-            member.emit(EventKind::Unknown {
-                call: unknown.call,
-                capability: unknown.capability.clone(),
-            });
-        }
-        self.awaited
-            .values()
-            .chain(&self.children)
-            .for_each(Self::announce);
+/// Tells whoever watches.
+pub(super) fn announce(resumed: &Continuation) {
+    let member = &resumed.agent.member;
+    member.emit(EventKind::Resumed {});
+    for unknown in &resumed.unknown {
+        member.emit(EventKind::Unknown {
+            call: unknown.call,
+            capability: unknown.capability.clone(),
+        });
     }
+    let beneath = resumed.awaited.values().chain(&resumed.children);
+    beneath.for_each(announce);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ResumeError, now};
+use super::error::{ResumeError, now};
 use crate::agent::durable::{AgentRecord, CallRecord, read_agents, read_calls};
 use crate::agent::orchestrator::Orchestrator;
 use crate::capability::Chain;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::ResumeError;
+use super::claim::{Taken, TakenAgent};
+use super::error::ResumeError;
 use super::keys::Keys;
-use super::resumed::Unknown;
 use super::snapshot::{Calls, Found};
 use crate::agent::durable::{
     AgentRecord, CallRecord, Head, Keeper, Kept, Tree, head, line, lost, over, read_spawning,
@@ -14,6 +14,7 @@ use crate::agent::durable::{
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::Step;
 use crate::agent::runtime::Seat;
+use crate::agent::unknown::Unknown;
 use crate::capability::{Chain, SPAWN};
 use crate::guard::Places;
 use crate::id::{AgentId, RunId};
@@ -23,28 +24,6 @@ use crate::store::{Batch, Expected, Key};
 pub(super) const UNKNOWN: &str = "the outcome of this call is not known: the process ended while it was made. \
                        It may have had its effect; find out before you make it again";
 
-/// A run that is this process's, with the agents that go on.
-pub(super) struct Taken {
-    pub(super) tree: Arc<Tree>,
-    pub(super) root: AgentId,
-    pub(super) agents: BTreeMap<AgentId, TakenAgent>,
-    /// A place for each of them.
-    pub(super) seats: Vec<Seat>,
-    /// The calls of agents that do not go on, of which nobody knows whether they were made.
-    pub(super) unknown: Vec<Unknown>,
-}
-
-/// An agent that goes on.
-pub(super) struct TakenAgent {
-    pub(super) record: AgentRecord,
-    pub(super) chain: Chain,
-    /// Its run, where it had begun.
-    pub(super) kept: Option<Kept>,
-    pub(super) unknown: Vec<Unknown>,
-    /// What calls that are made again were about to change when they were first begun.
-    pub(super) before: HashMap<String, String>,
-}
-
 /// Takes a place for each of so many agents.
 fn seat(
     orchestrator: &Orchestrator,
@@ -53,7 +32,7 @@ fn seat(
 ) -> Result<(), ResumeError> {
     seats.truncate(agents);
     while seats.len() < agents {
-        let seat = orchestrator.shared.seat();
+        let seat = orchestrator.shared.slots.take();
         seats.push(seat.map_err(|refusal| ResumeError::TooMany(refusal.to_string()))?);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Closes what a run that is over left open, because its process ended before that could be recorded.
 
-use super::ResumeError;
+use super::error::ResumeError;
 use crate::agent::durable::{Head, Tree, head, line, lost, read_agents, read_spawning};
 use crate::agent::orchestrator::Orchestrator;
 use crate::id::RunId;

@@ -1,9 +1,11 @@
 //! What a run asks of its driver, and what it is told.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Finished;
 use crate::model::{Request, ToolCall};
+use crate::tool::ToolError;
 
 /// What a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,17 @@ pub enum CallOutcome {
         /// Its answer, or in words why there is none.
         text: String,
     },
+}
+
+impl CallOutcome {
+    /// What a tool gave back, or how it failed.
+    pub(in crate::agent) fn of(result: Result<&Value, &ToolError>) -> Self {
+        match result {
+            Ok(Value::String(text)) => Self::Value(text.clone()),
+            Ok(value) => Self::Value(value.to_string()),
+            Err(error) => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// A run was told something that does not fit what it waits for; it is unchanged.

@@ -1,5 +1,7 @@
 //! The one road to a child: ask the guard, narrow, make a key, sign the hop, record it.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -8,77 +10,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
+pub use self::error::SpawnError;
 use super::core::Member;
 use super::durable::{CallRecord, digest};
 use super::handle::Agent;
 use super::helper::Helper;
 use super::run::Limits;
-use crate::capability::{
-    AgentKey, Call, Held, Kind, MintError, Refusal, Risk, SPAWN, Scope, ScopeError, Sensitivity,
-    Widens,
-};
-use crate::guard::{Context, Denial, Effect, Pending, Places, Presented, Verdict};
+use crate::capability::{AgentKey, Call, Held, Kind, Refusal, Risk, SPAWN, Scope, Sensitivity};
+use crate::guard::{Context, Effect, Places, Presented, Verdict};
 use crate::id::CallId;
 use crate::model::{Model, ToolCall};
-use crate::store::{Batch, StoreError};
-
-/// Why there is no child.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SpawnError {
-    /// The parent may not spawn this role, or not now.
-    #[error("{0}")]
-    Denied(Box<Denial>),
-    /// The spawn needs an approval that is missing.
-    #[error("the spawn needs an approval: {}", .0.missing)]
-    Pending(Box<Pending>),
-    /// The scope is wider than the parent's; each way is listed.
-    #[error("{0}")]
-    Widens(Widens),
-    /// The scope itself is at fault.
-    #[error("the scope cannot be used: {0}")]
-    Scope(ScopeError),
-    /// The token would not be in profile.
-    #[error("{0}")]
-    Profile(String),
-    /// The clock, the keyring or the record cannot be used, so nothing begins.
-    #[error("the agent does not begin: {0}")]
-    Unavailable(String),
-}
-
-impl SpawnError {
-    /// A refusal that no token spoke.
-    pub(super) fn refused(agent: &str, refusal: Refusal) -> Self {
-        Self::Denied(Box::new(Denial::new(agent, SPAWN, refusal)))
-    }
-
-    pub(super) fn role(role: &str) -> Self {
-        Self::Profile(format!(
-            "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`",
-            crate::text::printable(role)
-        ))
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
-    pub(super) fn unavailable(refusal: Refusal) -> Self {
-        Self::Unavailable(refusal.to_string())
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
-    pub(super) fn unrecorded(error: StoreError) -> Self {
-        Self::Unavailable(format!("it cannot be recorded: {error}"))
-    }
-}
-
-impl From<MintError> for SpawnError {
-    fn from(error: MintError) -> Self {
-        match error {
-            MintError::Scope(error) => Self::Scope(error),
-            MintError::Widens(widens) => Self::Widens(widens),
-            other => Self::Profile(other.to_string()),
-        }
-    }
-}
+use crate::store::Batch;
 
 /// A child that is being described; await it to spawn it.
 #[must_use = "a spawn does nothing until it is awaited"]
@@ -99,6 +41,13 @@ pub struct Spawn {
 impl std::fmt::Debug for Spawn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Spawn({} by {})", self.role, self.parent.path)
+    }
+}
+
+impl Agent {
+    /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
+    pub fn spawn(&self, role: impl Into<String>) -> Spawn {
+        Spawn::new(self.member.clone(), role.into())
     }
 }
 
@@ -240,7 +189,7 @@ impl Spawn {
             }
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
-        let seat = parent.shared.seat();
+        let seat = parent.shared.slots.take();
         let made = seat
             .map_err(|refusal| SpawnError::refused(&parent.path, refusal))
             .and_then(|seat| {
@@ -284,9 +233,10 @@ impl Spawn {
                 batch = batch.and(tree.call(parent.id, &call, &child));
                 member.call = Some(call);
             }
-            batch = batch.and(tree.agent(&member));
+            batch = batch.and(tree.agent(member.record(), &member.held));
         }
-        member.begin(now, batch).await?;
+        let begun = member.begin(now, batch).await;
+        begun.map_err(SpawnError::unrecorded)?;
         Ok(Agent::new(member))
     }
 }

@@ -1,0 +1,27 @@
+//! What is kept of an agent, so that another process goes on with it.
+
+use super::Member;
+use crate::agent::durable::{AgentRecord, VERSION};
+use crate::capability::to_text;
+
+impl Member {
+    /// The agent as it is kept, without its private key.
+    pub(in crate::agent) fn record(&self) -> AgentRecord {
+        AgentRecord {
+            version: VERSION,
+            agent: self.id,
+            path: self.path.clone(),
+            role: self.role.clone(),
+            parent: self.parent_id(),
+            call: self.call.clone(),
+            takes_over: self.takes_over,
+            token: to_text(&self.held.chain().to_bytes()),
+            key: None,
+            task: self.task(),
+            intent: self.intent().map(str::to_owned),
+            system: self.system.clone(),
+            limits: self.limits,
+            ended: None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a driver holds of the run that it drives, and how that is kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::core::Member;
+use super::super::durable::{Asking, Keeper};
+use super::super::run::Run;
+use super::super::typed::Wanted;
+use super::super::unknown::Unknown;
+use super::continuation::Continuation;
+use crate::guard::Denial;
+use crate::store::Batch;
+
+/// One agent at its task.
+pub(super) struct Driver {
+    pub(super) member: Arc<Member>,
+    pub(super) machine: Run,
+    pub(super) denials: Vec<Denial>,
+    /// Where its steps are kept, if they are.
+    pub(super) keeper: Option<Keeper>,
+    /// What was taken from budgets for the turn that is asked for, before a crash.
+    pub(super) asking: Option<Asking>,
+    /// Children that open calls wait for, taken over after a crash.
+    pub(super) awaited: HashMap<String, Continuation>,
+    /// What calls of tools were about to change that were begun before a crash.
+    pub(super) before: HashMap<String, String>,
+    /// The calls, of it and of those beneath it, whose outcome is not known.
+    pub(super) unknown: Vec<Unknown>,
+    /// What the answer must look like.
+    pub(super) wanted: Option<Wanted>,
+}
+
+impl Driver {
+    /// Keeps the run as it stands.
+    pub(super) async fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let batch = keeper.state(&mut self.machine, None);
+            self.commit(batch).await;
+        }
+    }
+
+    /// Looks whether the run is still this process's, where it is kept: no call begins otherwise.
+    pub(super) async fn expect_mine(&self) {
+        if let (Some(_), Some(tree)) = (&self.keeper, &self.member.tree) {
+            self.commit(tree.mine()).await;
+        }
+    }
+
+    /// Keeps the run after a turn whose calls have all ended.
+    pub(super) async fn keep_turn(&mut self, calls: &[String]) {
+        if let Some(keeper) = &mut self.keeper {
+            let ids = calls.iter().map(String::as_str);
+            let batch = keeper.turn(&mut self.machine, ids);
+            self.commit(batch).await;
+        }
+    }
+
+    /// Writes a step of the run. What cannot be kept goes no further: the whole tree stops.
+    pub(super) async fn commit(&self, batch: Batch) {
+        let store = self.member.shared.gate.guard().store();
+        if let Err(error) = store.commit(batch).await
+            && let Some(tree) = &self.member.tree
+        {
+            tree.unkept(&error);
+        }
+    }
+
+    /// Notes calls whose outcome is not known, each once.
+    pub(super) fn add_unknown(&mut self, unknown: Vec<Unknown>) {
+        for unknown in unknown {
+            if !self.unknown.contains(&unknown) {
+                self.unknown.push(unknown);
+            }
+        }
+    }
+
+    /// Whether the run can be gone on with later, so that a fault of today does not end it.
+    pub(super) fn may_stop(&self) -> bool {
+        self.keeper.is_some() && self.member.is_root()
+    }
+
+    /// What keeps the run as it stands, where it is kept.
+    pub(super) fn kept(&mut self) -> Batch {
+        match &mut self.keeper {
+            Some(keeper) => keeper.state(&mut self.machine, None),
+            None => Batch::new(),
+        }
+    }
+}

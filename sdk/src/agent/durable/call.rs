@@ -1,0 +1,76 @@
+//! What is kept of a call that a model asked for.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::agent::run::CallOutcome;
+use crate::id::{AgentId, CallId, hex};
+use crate::model::ToolCall;
+
+/// What became of a call so far.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub(in crate::agent) enum CallRecord {
+    /// It was allowed, and has not ended.
+    Begun {
+        /// Its id in the audit.
+        call: CallId,
+        capability: String,
+        /// Which call of the model it is: see [`digest`].
+        digest: String,
+        /// Which tool it is of; none of a spawn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// What it was about to change, as that stood when the call was first begun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+    },
+    /// It was begun in a process that is gone, and is about to be made again.
+    Again {
+        /// Which call of the model it is: see [`digest`].
+        digest: String,
+        /// Which tool it is of.
+        kind: String,
+        /// What it was about to change, as that stood when the call was first begun.
+        before: String,
+    },
+    /// It made this child, which has not ended.
+    Child {
+        agent: AgentId,
+        /// Which call of the model it is: see [`digest`].
+        digest: String,
+    },
+    /// It has ended.
+    Done {
+        outcome: CallOutcome,
+        /// What the outcome is tainted with, and how sensitive it is, as a run counts it.
+        taint: BTreeSet<String>,
+        sensitivity: u8,
+    },
+}
+
+impl CallRecord {
+    /// Which call of the model it was when it was begun; none where it is over.
+    pub(in crate::agent) const fn digest(&self) -> Option<&String> {
+        match self {
+            Self::Begun { digest, .. }
+            | Self::Again { digest, .. }
+            | Self::Child { digest, .. } => Some(digest),
+            Self::Done { .. } => None,
+        }
+    }
+}
+
+/// Which call of the model it is: SHA-256 of its id, tool and arguments, as the model wrote them.
+///
+/// A call that was begun is gone on with only if it still is that call.
+pub(in crate::agent) fn digest(call: &ToolCall) -> String {
+    let mut hash = Sha256::new();
+    for part in [&call.id, &call.name, &call.arguments] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::write(&hash.finalize())
+}

@@ -1,0 +1,94 @@
+//! Why a run cannot go on.
+
+use crate::agent::durable::LoadError;
+use crate::agent::report::{Report, RunFailed};
+use crate::guard::Guard;
+use crate::id::{RunId, Timestamp};
+use crate::store::StoreError;
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// The store keeps no such run.
+    #[error("the store keeps no run {run}; was it begun with another store?")]
+    NotFound {
+        /// The run.
+        run: RunId,
+    },
+    /// The store is in memory.
+    #[error("the store keeps nothing beyond its process; give the orchestrator a durable one")]
+    NotDurable,
+    /// The run is over, and how.
+    #[error("the run is over: {how}")]
+    Ended {
+        /// How its first agent's task ended.
+        how: String,
+        /// What it did, with its answer if it has one; none where it never ran.
+        report: Option<Box<Result<Report, RunFailed>>>,
+    },
+    /// Agents whose private keys were not kept, or sealed under another key. Their tokens are of no
+    /// use to anyone any more.
+    #[error(
+        "needs authority: the keys of {} cannot be had; give the orchestrator the sealing key that \
+         the run was begun with", .agents.join(", ")
+    )]
+    NeedsAuthority {
+        /// Their paths.
+        agents: Vec<String>,
+    },
+    /// A token is not accepted any more: the first agent's has ended or was revoked, or the root of
+    /// one is not trusted here.
+    #[error("the token of `{agent}` is not accepted: {why}")]
+    Token {
+        /// The agent's path.
+        agent: String,
+        /// Why.
+        why: String,
+    },
+    /// This orchestrator is at work on the run: it would take it from itself.
+    #[error("this orchestrator is at work on the run; it goes on by itself")]
+    AtWork,
+    /// Another process took the run over at the same time.
+    #[error("another process took the run over")]
+    TakenOver,
+    /// There is no place for its agents.
+    #[error("{0}")]
+    TooMany(String),
+    /// What is kept cannot be read.
+    #[error("what is kept of the run is damaged: {what}")]
+    Damaged {
+        /// Which value, and what is wrong with it.
+        what: String,
+    },
+    /// The store cannot be read or written.
+    #[error("the run cannot be read or written: {0}")]
+    Store(StoreError),
+}
+
+impl From<StoreError> for ResumeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::TakenOver,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<LoadError> for ResumeError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::NotFound { run } => Self::NotFound { run },
+            LoadError::Damaged { what } => Self::Damaged { what },
+            LoadError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Now, by the guard's clock; whether a token holds is not known without it.
+pub(super) fn now(guard: &Guard) -> Result<Timestamp, ResumeError> {
+    guard.now().map_err(|refusal| {
+        let what = refusal.to_string();
+        ResumeError::Store(StoreError::Unavailable { what })
+    })
+}

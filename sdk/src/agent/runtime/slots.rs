@@ -1,0 +1,46 @@
+//! How many agents are alive at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::capability::{Kind, Refusal};
+
+/// The agents that may be alive at once.
+#[derive(Debug)]
+pub(in crate::agent) struct AgentSlots {
+    alive: Arc<AtomicUsize>,
+    max: usize,
+}
+
+/// The place of one agent among those that are alive at once; given back when its task ends.
+#[derive(Debug)]
+pub(in crate::agent) struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl AgentSlots {
+    /// As many as `max` at once.
+    pub(in crate::agent) fn at_most(max: usize) -> Self {
+        Self {
+            alive: Arc::default(),
+            max,
+        }
+    }
+
+    /// A place for one more agent.
+    pub(in crate::agent) fn take(&self) -> Result<Seat, Refusal> {
+        let taken = self.alive.fetch_add(1, Ordering::AcqRel);
+        // Counted before it is asked, so that many at once cannot all be the last.
+        let seat = Seat(self.alive.clone());
+        if taken < self.max {
+            return Ok(seat);
+        }
+        let most = self.max;
+        let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
+        Err(Refusal::new(Kind::Budget, what).passing())
+    }
+}

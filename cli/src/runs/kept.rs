@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use bailiwick::agent::{KeptAgent, KeptRun, ResumeError, kept_agents, kept_run, kept_runs};
+use bailiwick::agent::{
+    ResumeError, StoredAgent, StoredRun, stored_agents, stored_run, stored_runs,
+};
 use bailiwick::id::RunId;
 use bailiwick::store::SqliteStore;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
 }
 
 fn all(store: &SqliteStore, out: &mut Output) -> Result<(), Fault> {
-    let runs = waiting(kept_runs(store))?.map_err(fault)?;
+    let runs = waiting(stored_runs(store))?.map_err(fault)?;
     if out.is_json() {
         return out.object(json!({ "runs": runs.iter().map(object).collect::<Vec<_>>() }));
     }
@@ -52,7 +54,7 @@ fn all(store: &SqliteStore, out: &mut Output) -> Result<(), Fault> {
 }
 
 fn one(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
-    let agents = waiting(kept_agents(store, run))?.map_err(fault)?;
+    let agents = waiting(stored_agents(store, run))?.map_err(fault)?;
     if out.is_json() {
         let agents: Vec<_> = agents.iter().map(agent_object).collect();
         return out.object(json!({ "run": run.to_string(), "agents": agents }));
@@ -61,8 +63,8 @@ fn one(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
     lines.try_for_each(|(path, line)| out.line(&format!("{path}  {line}")))
 }
 
-fn find(file: &str, store: &SqliteStore, run: RunId) -> Result<KeptRun, Fault> {
-    waiting(kept_run(store, run))?.map_err(|error| match error {
+fn find(file: &str, store: &SqliteStore, run: RunId) -> Result<StoredRun, Fault> {
+    waiting(stored_run(store, run))?.map_err(|error| match error {
         ResumeError::NotFound { .. } => Fault::new(format!(
             "`{file}` keeps no run {run}; `bailiwick runs` lists those it keeps"
         )),
@@ -70,7 +72,7 @@ fn find(file: &str, store: &SqliteStore, run: RunId) -> Result<KeptRun, Fault> {
     })
 }
 
-fn line(run: &KeptRun) -> String {
+fn line(run: &StoredRun) -> String {
     let since = run
         .since
         .map_or_else(|| "-".to_owned(), |time| time.to_string());
@@ -78,7 +80,7 @@ fn line(run: &KeptRun) -> String {
     format!("{}  {since}  {}  {how}", run.run, run.role)
 }
 
-fn object(run: &KeptRun) -> Value {
+fn object(run: &StoredRun) -> Value {
     json!({
         "run": run.run.to_string(),
         "role": run.role,
@@ -88,7 +90,7 @@ fn object(run: &KeptRun) -> Value {
 }
 
 /// What an agent is at.
-pub(super) fn agent_line(agent: &KeptAgent) -> String {
+pub(super) fn agent_line(agent: &StoredAgent) -> String {
     let key = if agent.sealed { "key sealed" } else { "no key" };
     let task = agent.task.as_deref().unwrap_or("(not running yet)");
     let begun = match agent.in_flight.is_empty() {
@@ -98,7 +100,7 @@ pub(super) fn agent_line(agent: &KeptAgent) -> String {
     format!("turn {}, {key}{begun}: {task}", agent.turns)
 }
 
-pub(super) fn agent_object(agent: &KeptAgent) -> Value {
+pub(super) fn agent_object(agent: &StoredAgent) -> Value {
     json!({
         "agent": agent.agent.to_string(),
         "path": agent.path,

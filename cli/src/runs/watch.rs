@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bailiwick::agent::{KeptAgent, kept_agents, kept_run};
+use bailiwick::agent::{StoredAgent, stored_agents, stored_run};
 use bailiwick::id::RunId;
 use bailiwick::store::SqliteStore;
 use serde_json::json;
@@ -28,7 +28,7 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
         // Those that are left when it is over may be about to end, or be left open for ever.
         still = if now == before { still + 1 } else { 0 };
         let how = match now.is_empty() || still >= STILL {
-            true => kept_run(store, run).await.map_err(fault)?.ended,
+            true => stored_run(store, run).await.map_err(fault)?.ended,
             false => None,
         };
         if live && (now != before || drawn == 0) {
@@ -56,10 +56,10 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
 
 /// By the parts of their paths, so that whoever is beneath an agent comes right after it, and by
 /// their ids, since two may have one path.
-type Agents = BTreeMap<(Vec<String>, String), KeptAgent>;
+type Agents = BTreeMap<(Vec<String>, String), StoredAgent>;
 
 async fn agents(store: &SqliteStore, run: RunId) -> Result<Agents, Fault> {
-    let agents = kept_agents(store, run).await.map_err(fault)?;
+    let agents = stored_agents(store, run).await.map_err(fault)?;
     let keyed = agents.into_iter().map(|agent| {
         let parts = agent.path.split('/').map(str::to_owned).collect();
         ((parts, agent.agent.to_string()), agent)

@@ -74,7 +74,7 @@ impl Place {
             .model(ScriptedModel::from_fn(script))
             .max_agents(agents)
             // As many turns and calls as there are.
-            .first_budgets([])
+            .default_budgets([])
     }
 }
 

@@ -122,7 +122,7 @@ impl Tree {
                 }
                 Ok(Some(report)) => println!("said early {}", report.text()),
                 Ok(None) => {}
-                Err(failed) if failed.report().finished().ended == Ended::Unkept => {
+                Err(failed) if failed.report().finished().ended == Ended::NotPersisted => {
                     println!("said unkept {failed}");
                 }
                 Err(failed) => return println!("said failed {failed}"),

@@ -97,7 +97,7 @@ async fn attack_21_a_tree_whose_scope_says_nothing_is_limited() {
     let said = scope().budget(Budget::new(TURNS, 5_000));
     let few = [Budget::new(TURNS, 7), Budget::new(CALLS, 3)];
     let (orchestrator, agent) =
-        with(said, |builder| builder.model(model()).first_budgets(few)).await;
+        with(said, |builder| builder.model(model()).default_budgets(few)).await;
     assert_eq!(left(&orchestrator, &agent, TURNS).await, 5_000);
     let worker = agent.spawn("worker").scope(Scope::inherit()).await.unwrap();
     let made = |outcome: Outcome| matches!(outcome, Outcome::Value { .. });
@@ -108,8 +108,10 @@ async fn attack_21_a_tree_whose_scope_says_nothing_is_limited() {
     };
     assert_eq!((denial.kind(), denial.hop()), (Kind::Budget, Some(0)));
     // None where that is what it says.
-    let (orchestrator, agent) =
-        with(scope(), |builder| builder.model(model()).first_budgets([])).await;
+    let (orchestrator, agent) = with(scope(), |builder| {
+        builder.model(model()).default_budgets([])
+    })
+    .await;
     for kind in [TURNS, CALLS] {
         let left = orchestrator.guard().left(&agent.held(), kind).await;
         assert_eq!(left.unwrap(), None);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bailiwick::agent::{
-    Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey, kept_agents,
+    Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey, stored_agents,
 };
 use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes, path_under};
 use bailiwick::clock::ManualClock;
@@ -145,12 +145,12 @@ async fn a_run_that_is_at_work_is_listed_and_not_found_damaged() {
     let work = tokio::spawn(agent.run("read"));
     let mut seen = 0;
     while !work.is_finished() {
-        let agents = kept_agents(&other, run).await.unwrap();
+        let agents = stored_agents(&other, run).await.unwrap();
         seen = agents.first().map_or(seen, |lead| lead.turns);
     }
     work.await.unwrap().unwrap();
     assert!(seen > 0, "it was looked at while it ran");
-    assert!(kept_agents(&other, run).await.unwrap().is_empty());
+    assert!(stored_agents(&other, run).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -243,7 +243,7 @@ async fn a_run_is_not_taken_over_by_the_orchestrator_that_is_at_work_on_it() {
         orchestrator.resume(run).await,
         orchestrator.resume_with_new_keys(run).await,
     ] {
-        assert!(matches!(taken.unwrap_err(), ResumeError::AtWork));
+        assert!(matches!(taken.unwrap_err(), ResumeError::AlreadyRunning));
     }
     // It still has it, and so does whoever takes it over in another process.
     let child = lead.spawn("reader").await.unwrap();
@@ -251,7 +251,7 @@ async fn a_run_is_not_taken_over_by_the_orchestrator_that_is_at_work_on_it() {
     let mut resumed = next.resume(run).await.unwrap();
     assert_eq!(resumed.children().len(), 1);
     let taken = next.resume(run).await.unwrap_err();
-    assert!(matches!(taken, ResumeError::AtWork), "{taken}");
+    assert!(matches!(taken, ResumeError::AlreadyRunning), "{taken}");
     drop((lead, child));
 }
 

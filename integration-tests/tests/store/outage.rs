@@ -191,7 +191,7 @@ impl Home {
                 .map_err(|failed| failed.report().finished().ended),
         };
         assert!(
-            matches!(begun, Ok(()) | Err(Ended::Unkept)),
+            matches!(begun, Ok(()) | Err(Ended::NotPersisted)),
             "{refuses:?}: {begun:?}"
         );
         // The store and the clock are back.
@@ -282,7 +282,7 @@ async fn by_code_alone(lead: Agent) -> Result<(), Ended> {
             Ok(_) => {}
             Err(ChildFailed::Run(failed)) => return Err(failed.report().finished().ended),
             // It did not begin.
-            Err(_) => return Err(Ended::Unkept),
+            Err(_) => return Err(Ended::NotPersisted),
         }
     }
     Ok(())
@@ -356,7 +356,11 @@ async fn a_spent_call_that_cannot_be_looked_for_stops_the_tree_and_denies_nothin
         let run = lead.run_id().unwrap();
         fated.fate.looks.store(looks, Ordering::SeqCst);
         let failed = lead.run("lead").await.unwrap_err();
-        assert_eq!(failed.report().finished().ended, Ended::Unkept, "{looks}");
+        assert_eq!(
+            failed.report().finished().ended,
+            Ended::NotPersisted,
+            "{looks}"
+        );
         assert_eq!(failed.report().denials().len(), 0, "{looks}");
         fated.fate.looks.store(0, Ordering::SeqCst);
         let report = orchestrator.resume(run).await.unwrap().run().await.unwrap();

@@ -12,7 +12,7 @@ use super::helper::{Helper, SPAWN_TOOL};
 use super::orchestrator::Orchestrator;
 use super::prices::Prices;
 use super::run::Limits;
-use super::runtime::{AgentSlots, AtWork, Shared};
+use super::runtime::{ActiveRuns, AgentSlots, Runtime};
 use crate::capability::{Authority, Budget, KeyRing, PublicKey};
 use crate::clock::Clock;
 use crate::guard::{CALLS, Guard, Policy, Revocations, TURNS};
@@ -31,7 +31,7 @@ pub struct OrchestratorBuilder {
     limits: Limits,
     prices: HashMap<String, Prices>,
     max_agents: usize,
-    first: Vec<Budget>,
+    default_budgets: Vec<Budget>,
     seal: Option<Arc<SealKey>>,
     words: bool,
     helpers: Vec<Helper>,
@@ -41,7 +41,7 @@ pub struct OrchestratorBuilder {
 const MAX_AGENTS: usize = 100;
 
 /// What a tree uses up at most, unless said otherwise.
-const FIRST: [(&str, u64); 2] = [(TURNS, 1_000), (CALLS, 10_000)];
+const DEFAULT_BUDGETS: [(&str, u64); 2] = [(TURNS, 1_000), (CALLS, 10_000)];
 
 /// Why an orchestrator cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,8 +139,8 @@ impl OrchestratorBuilder {
     /// These take the place of those. With none at all a tree is limited by its scopes alone, by its
     /// expiry, and by the limits of each run.
     #[must_use]
-    pub fn first_budgets(mut self, budgets: impl IntoIterator<Item = Budget>) -> Self {
-        self.first = budgets.into_iter().collect();
+    pub fn default_budgets(mut self, budgets: impl IntoIterator<Item = Budget>) -> Self {
+        self.default_budgets = budgets.into_iter().collect();
         self
     }
 
@@ -232,7 +232,7 @@ impl OrchestratorBuilder {
         let toolbox = self.tools.build()?;
         let helpers = named(self.helpers, &toolbox)?;
         Ok(Orchestrator {
-            shared: Arc::new(Shared {
+            runtime: Arc::new(Runtime {
                 authority: self.authority,
                 gate: Gate::new(Arc::new(guard), toolbox, audit),
                 models: self.models,
@@ -245,8 +245,8 @@ impl OrchestratorBuilder {
                 cancel: CancellationToken::new(),
                 names: Arc::default(),
                 slots: AgentSlots::at_most(self.max_agents),
-                first: self.first,
-                at_work: AtWork::default(),
+                default_budgets: self.default_budgets,
+                active_runs: ActiveRuns::default(),
                 seal: self.seal,
             }),
         })
@@ -272,7 +272,9 @@ impl OrchestratorBuilder {
             limits: Limits::default(),
             prices: HashMap::new(),
             max_agents: MAX_AGENTS,
-            first: FIRST.map(|(kind, max)| Budget::new(kind, max)).into(),
+            default_budgets: DEFAULT_BUDGETS
+                .map(|(kind, max)| Budget::new(kind, max))
+                .into(),
             seal: None,
             words: false,
             helpers: Vec::new(),

@@ -7,8 +7,8 @@ use std::task::{Context, Waker};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::core::Member;
-use super::durable::Before;
+use super::core::AgentCore;
+use super::durable::PreviousRun;
 use crate::capability::Held;
 use crate::id::{AgentId, RunId};
 use crate::record::EventKind;
@@ -18,50 +18,50 @@ use crate::tool::Outcome;
 ///
 /// Dropping it ends its task. Children are made from it alone ([`Agent::spawn`]).
 pub struct Agent {
-    pub(super) member: Arc<Member>,
+    pub(super) core: Arc<AgentCore>,
     /// The agent that stepped back for this one, which ends after it.
     behind: Option<Box<Agent>>,
     /// How its task ends when it is dropped.
     how: &'static str,
     /// What is kept of a run that it had in a process before.
-    pub(super) before: Option<Before>,
+    pub(super) previous_run: Option<PreviousRun>,
 }
 
 impl Agent {
-    pub(super) fn new(member: Member) -> Self {
-        let member = Arc::new(member);
-        member.note_active();
+    pub(super) fn new(core: AgentCore) -> Self {
+        let core = Arc::new(core);
+        core.note_active();
         Self {
-            member,
+            core,
             behind: None,
             how: "dropped",
-            before: None,
+            previous_run: None,
         }
     }
 
     /// The agent's path from the root, such as `lead/reader`.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.member.path
+        &self.core.path
     }
 
     /// The agent's id.
     #[must_use]
     pub fn id(&self) -> AgentId {
-        self.member.id
+        self.core.id
     }
 
     /// The run that the agent belongs to, by which it is resumed; `None` where the store keeps nothing
     /// beyond the process.
     #[must_use]
     pub fn run_id(&self) -> Option<RunId> {
-        self.member.tree.as_ref().map(|tree| tree.run)
+        self.core.run_store.as_ref().map(|run_store| run_store.run)
     }
 
     /// The agent's token and key.
     #[must_use]
     pub fn held(&self) -> Arc<Held> {
-        self.member.held.clone()
+        self.core.held.clone()
     }
 
     /// Steps back for `to`, a child of this agent (a handoff): this one does nothing more, and ends when
@@ -71,10 +71,10 @@ impl Agent {
     ///
     /// [`NotAChild`], with both agents, when `to` was not spawned by this one.
     pub fn hand_over(mut self, mut to: Self) -> Result<Self, NotAChild> {
-        if !to.member.is_child_of(&self.member) {
+        if !to.core.is_child_of(&self.core) {
             return Err(NotAChild(Box::new((self, to))));
         }
-        self.member.emit(EventKind::HandedOver {
+        self.core.emit(EventKind::HandedOver {
             to: to.path().to_owned(),
         });
         self.how = "handed over";
@@ -86,8 +86,8 @@ impl Agent {
     pub(super) async fn end_behind(&mut self) {
         let mut behind = self.behind.take();
         while let Some(mut agent) = behind {
-            if agent.member.end(agent.how) {
-                let _ = agent.member.record_end(agent.how, None).await;
+            if agent.core.end(agent.how) {
+                let _ = agent.core.record_end(agent.how, None).await;
             }
             behind = agent.behind.take();
         }
@@ -95,10 +95,10 @@ impl Agent {
 
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
-        self.member.learn_from_parents();
-        let outcome = self.member.call(tool, &arguments.to_string(), None).await;
+        self.core.learn_from_parents();
+        let outcome = self.core.call(tool, &arguments.to_string(), None).await;
         // Whoever made the call has its result, and may tell the parent.
-        self.member.teach_parent();
+        self.core.teach_parent();
         outcome
     }
 
@@ -106,18 +106,18 @@ impl Agent {
     #[must_use]
     pub fn handle(&self) -> AgentHandle {
         AgentHandle {
-            cancel: self.member.cancel.clone(),
+            cancel: self.core.cancel.clone(),
         }
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        if self.member.end(self.how)
+        if self.core.end(self.how)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let (member, how) = (self.member.clone(), self.how);
-            let mut ending = Box::pin(async move { drop(member.record_end(how, None).await) });
+            let (core, how) = (self.core.clone(), self.how);
+            let mut ending = Box::pin(async move { drop(core.record_end(how, None).await) });
             // The store has it before whatever is asked of it next, such as a spawn in its place.
             let mut context = Context::from_waker(Waker::noop());
             if ending.as_mut().poll(&mut context).is_pending() {
@@ -129,12 +129,7 @@ impl Drop for Agent {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Agent({}, {:?})",
-            self.member.path,
-            self.member.held.chain()
-        )
+        write!(f, "Agent({}, {:?})", self.core.path, self.core.held.chain())
     }
 }
 

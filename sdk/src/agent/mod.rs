@@ -35,7 +35,8 @@ pub use orchestrator::Orchestrator;
 pub use prices::Prices;
 pub use report::{OutputError, Report, RunFailed};
 pub use resume::{
-    KeptAgent, KeptRun, Pruned, ResumeError, Resumed, kept_agents, kept_run, kept_runs, prune,
+    Pruned, ResumeError, Resumed, StoredAgent, StoredRun, prune, stored_agents, stored_run,
+    stored_runs,
 };
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};

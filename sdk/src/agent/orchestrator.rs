@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::core::Member;
-use super::durable::Tree;
+use super::core::AgentCore;
+use super::durable::RunStore;
 use super::handle::Agent;
-use super::runtime::Shared;
+use super::runtime::Runtime;
 use super::spawn::SpawnError;
 use crate::capability::{AgentKey, Mandate, Scope};
 use crate::guard::Guard;
@@ -18,20 +18,20 @@ use crate::tool::Gate;
 /// Where a tree of agents begins. Cheap to clone; clones are one orchestrator.
 #[derive(Clone)]
 pub struct Orchestrator {
-    pub(super) shared: Arc<Shared>,
+    pub(super) runtime: Arc<Runtime>,
 }
 
 impl fmt::Debug for Orchestrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Orchestrator")
-            .field("gate", &self.shared.gate)
+            .field("gate", &self.runtime.gate)
             .finish_non_exhaustive()
     }
 }
 
 impl Orchestrator {
     /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
-    /// beneath it may use up as much as [`OrchestratorBuilder::first_budgets`](super::OrchestratorBuilder::first_budgets) says.
+    /// beneath it may use up as much as [`OrchestratorBuilder::default_budgets`](super::OrchestratorBuilder::default_budgets) says.
     ///
     /// What its model is to hold to belongs in the task that it is run on: a text of their own
     /// ([`Spawn::system`](super::Spawn::system)) and limits of their own have helpers alone.
@@ -58,13 +58,16 @@ impl Orchestrator {
         if !crate::capability::is_role(role) {
             return Err(SpawnError::role(role));
         }
-        let seat = self.shared.slots.take();
-        let seat = seat.map_err(|refusal| SpawnError::refused(role, refusal))?;
+        let slot = self.runtime.slots.take();
+        let slot = slot.map_err(|refusal| SpawnError::refused(role, refusal))?;
         let resumed = self.guard().wake().await;
         resumed.map_err(SpawnError::unrecorded)?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
-        let (scope, key) = (self.shared.first(scope), AgentKey::generate());
-        let chain = self.shared.authority.mint_begun(
+        let (scope, key) = (
+            self.runtime.with_default_budgets(scope),
+            AgentKey::generate(),
+        );
+        let chain = self.runtime.authority.mint_begun(
             &scope,
             &mandate,
             key.public(),
@@ -81,43 +84,43 @@ impl Orchestrator {
             )));
         }
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
-        let mut member = Member::first(&self.shared, role, held, seat, mandate.intent);
+        let mut core = AgentCore::first(&self.runtime, role, held, slot, mandate.intent);
         if !self.guard().store().durable() {
-            let begun = member.begin(now, Batch::new()).await;
+            let begun = core.begin(now, Batch::new()).await;
             begun.map_err(SpawnError::unrecorded)?;
-            return Ok(Agent::new(member));
+            return Ok(Agent::new(core));
         }
-        let (run, seal) = (RunId::fresh(), self.shared.seal.clone());
+        let (run, seal) = (RunId::fresh(), self.runtime.seal.clone());
         let since = self.guard().now().ok();
-        let root = (member.record(), &*member.held);
-        let kept = Tree::first(run, root, since, seal.as_deref());
-        let committed = member.begin(now, kept).await;
+        let root = (core.record(), &*core.held);
+        let kept = RunStore::first(run, root, since, seal.as_deref());
+        let committed = core.begin(now, kept).await;
         let committed = committed.map_err(SpawnError::unrecorded)?;
-        member.tree = Some(Arc::new(Tree::new(run, committed.version, seal)));
-        Ok(Agent::new(member))
+        core.run_store = Some(Arc::new(RunStore::new(run, committed.version, seal)));
+        Ok(Agent::new(core))
     }
 
     /// The guard that decides every call of this tree.
     #[must_use]
     pub fn guard(&self) -> &Arc<Guard> {
-        self.shared.gate.guard()
+        self.runtime.gate.guard()
     }
 
     /// The one road to a tool.
     #[must_use]
     pub fn gate(&self) -> &Gate {
-        &self.shared.gate
+        &self.runtime.gate
     }
 
     /// The news of this tree.
     #[must_use]
     pub fn events(&self) -> &Events {
-        &self.shared.events
+        &self.runtime.events
     }
 
     /// Cancels every agent of this orchestrator, for good: their runs end as cancelled, and so does
     /// whatever agent is begun here later.
     pub fn cancel(&self) {
-        self.shared.cancel.cancel();
+        self.runtime.cancel.cancel();
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn call(chain: &Chain, capability: &str, batch: Batch) -> Result<Batc
 }
 
 /// Gives back what a call of `capability` took: it was begun, and is about to be made anew. The place
-/// of a child is apart ([`Places`]).
+/// of a child is apart ([`BudgetSlots`]).
 pub(crate) fn give_back(chain: &Chain, capability: &str, batch: Batch) -> Batch {
     let own = format!("{CALLS}.{capability}");
     limits(chain).into_keys().fold(batch, |batch, key| {

@@ -2,6 +2,7 @@
 //! [`Permit`].
 
 mod authorize;
+mod budget_slots;
 mod builder;
 mod context;
 mod denial;
@@ -10,7 +11,6 @@ mod forget;
 mod kept;
 mod ledger;
 mod permit;
-mod places;
 mod policy;
 mod replay;
 mod revocation;
@@ -20,6 +20,7 @@ mod verifier;
 mod wait;
 
 pub use crate::text::printable;
+pub(crate) use budget_slots::BudgetSlots;
 pub use builder::GuardBuilder;
 pub use context::{Context, Effect};
 pub use denial::Denial;
@@ -30,7 +31,6 @@ pub use ledger::{AGENTS, CALLS, COST, Charged, TOKENS, TURNS};
 #[doc(hidden)]
 pub use permit::Allowed;
 pub use permit::{Permit, Reservation};
-pub(crate) use places::Places;
 pub use policy::{Decision, Policy};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
 pub use revocation::{Revocable, Revocations};

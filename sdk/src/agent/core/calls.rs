@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::Member;
+use super::AgentCore;
 use crate::capability::Risk;
 use crate::guard::{Context, Denial, Effect, Presented};
 use crate::id::CallId;
 use crate::record::EventKind;
 use crate::tool::{Journal, Outcome};
 
-impl Member {
+impl AgentCore {
     /// Records a spawn whose arguments cannot be read.
     pub(in crate::agent) async fn record_unreadable(&self, denial: &Denial) {
-        let guard = self.shared.gate.guard();
+        let guard = self.runtime.gate.guard();
         let now = guard.now().unwrap_or_default();
         let context = Context::new(&self.path, Effect::Spawn, Risk::Low, now);
-        let audit = self.shared.gate.audit();
+        let audit = self.runtime.gate.audit();
         guard
             .record_unread(Presented::Held(&self.held), &context, denial, audit)
             .await;
@@ -29,16 +29,20 @@ impl Member {
         journal: Option<Arc<dyn Journal>>,
     ) -> Outcome {
         let (held, situation) = (&self.held, self.situation());
-        let of_tree = || self.tree.clone().map(|tree| tree as Arc<dyn Journal>);
+        let of_tree = || {
+            self.run_store
+                .clone()
+                .map(|run_store| run_store as Arc<dyn Journal>)
+        };
         let journal = journal.or_else(of_tree);
         let outcome = self
-            .shared
+            .runtime
             .gate
             .call_kept(held, tool, arguments, &situation, &self.cancel, journal)
             .await;
         let shown = line(arguments);
         let declared = self
-            .shared
+            .runtime
             .gate
             .toolbox()
             .find(tool)
@@ -86,9 +90,9 @@ impl Member {
     /// Whether nothing was decided, and the run is kept: then the whole tree stops, and whoever resumes
     /// it asks again.
     pub(in crate::agent) fn stops_at(&self, denial: &Denial) -> bool {
-        match &self.tree {
-            Some(tree) if denial.is_outage() => {
-                tree.stop(format!(
+        match &self.run_store {
+            Some(run_store) if denial.is_outage() => {
+                run_store.stop(format!(
                     "the run stops, and can be resumed: {}",
                     denial.detail()
                 ));
@@ -99,8 +103,8 @@ impl Member {
     }
 
     pub(in crate::agent) fn emit(&self, kind: EventKind) {
-        let time = self.shared.gate.guard().now().ok();
-        self.shared
+        let time = self.runtime.gate.guard().now().ok();
+        self.runtime
             .events
             .emit(time, &self.path, &self.held.chain().id(), kind);
     }

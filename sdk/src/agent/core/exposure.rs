@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::Member;
+use super::AgentCore;
 use crate::capability::Sensitivity;
 use crate::tool::Situation;
 
@@ -12,12 +12,12 @@ const FORGOTTEN: &str = "forgotten";
 
 /// What an agent's data is tainted with; it only grows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Knows {
+pub(super) struct Exposure {
     pub(super) taint: BTreeSet<String>,
     sensitivity: Option<Sensitivity>,
 }
 
-impl Member {
+impl AgentCore {
     pub(in crate::agent) fn task(&self) -> Option<String> {
         self.task
             .lock()
@@ -34,8 +34,8 @@ impl Member {
             .get_or_insert_with(|| task.to_owned());
     }
 
-    pub(super) fn knows(&self) -> Knows {
-        self.knows
+    pub(super) fn exposure(&self) -> Exposure {
+        self.exposure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -47,9 +47,9 @@ impl Member {
         taint: &BTreeSet<String>,
         sensitivity: Option<Sensitivity>,
     ) {
-        let mut knows = self.knows.lock().unwrap_or_else(PoisonError::into_inner);
-        knows.taint.extend(taint.iter().cloned());
-        knows.sensitivity = knows.sensitivity.max(sensitivity);
+        let mut exposure = self.exposure.lock().unwrap_or_else(PoisonError::into_inner);
+        exposure.taint.extend(taint.iter().cloned());
+        exposure.sensitivity = exposure.sensitivity.max(sensitivity);
     }
 
     /// What the agent has read is not known any more: it may have been anything. As a label like any
@@ -62,8 +62,8 @@ impl Member {
     /// Hands what the agent knows to its parent, which is about to read its result.
     pub(in crate::agent) fn teach_parent(&self) {
         if let Some(parent) = &self.parent {
-            let knows = self.knows();
-            parent.learn(&knows.taint, knows.sensitivity);
+            let exposure = self.exposure();
+            parent.learn(&exposure.taint, exposure.sensitivity);
         }
     }
 
@@ -71,19 +71,19 @@ impl Member {
     pub(in crate::agent) fn learn_from_parents(&self) {
         if let Some(parent) = &self.parent {
             parent.learn_from_parents();
-            let knows = parent.knows();
-            self.learn(&knows.taint, knows.sensitivity);
+            let exposure = parent.exposure();
+            self.learn(&exposure.taint, exposure.sensitivity);
         }
     }
 
     pub(in crate::agent) fn situation(&self) -> Situation {
-        let knows = self.knows();
+        let exposure = self.exposure();
         Situation {
             agent: self.path.clone(),
             task: self.task(),
             step: None,
-            taint: Some(knows.taint),
-            sensitivity: knows.sensitivity,
+            taint: Some(exposure.taint),
+            sensitivity: exposure.sensitivity,
             intent: self.intent.clone(),
         }
     }

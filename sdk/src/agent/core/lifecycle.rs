@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::Member;
+use super::AgentCore;
 use crate::agent::durable::CallRecord;
 use crate::agent::run::{CallOutcome, cleaned};
-use crate::guard::{Places, Revocable};
+use crate::guard::{BudgetSlots, Revocable};
 use crate::id::Timestamp;
 use crate::record::EventKind;
 use crate::store::{Batch, Committed, StoreError};
 
-impl Member {
+impl AgentCore {
     /// Records that the agent got its token, with what else `also` writes.
     ///
     /// # Errors
@@ -21,19 +21,19 @@ impl Member {
     pub(in crate::agent) async fn begin(
         &self,
         now: Timestamp,
-        also: Batch,
+        extra: Batch,
     ) -> Result<Committed, StoreError> {
         let parent = self.parent.as_ref().map(|parent| parent.held.chain());
         let entry = self
-            .shared
+            .runtime
             .gate
             .audit()
             .hop(&self.path, self.held.chain(), parent, now);
-        let store = self.shared.gate.guard().store();
-        let committed = store.commit(also.and(entry)).await;
-        if let (Err(error), Some(tree)) = (&committed, &self.tree) {
+        let store = self.runtime.gate.guard().store();
+        let committed = store.commit(extra.and(entry)).await;
+        if let (Err(error), Some(run_store)) = (&committed, &self.run_store) {
             // Whether it was written is not known: the tree goes on from what the store holds.
-            tree.unkept(error);
+            run_store.unkept(error);
         }
         let committed = committed?;
         let scope = self
@@ -49,14 +49,16 @@ impl Member {
 
     /// Why the whole tree has stopped, if it has: something of it could not be kept.
     pub(in crate::agent) fn stopped(&self) -> Option<&str> {
-        self.tree.as_ref().and_then(|tree| tree.stopped())
+        self.run_store
+            .as_ref()
+            .and_then(|run_store| run_store.stopped())
     }
 
     /// Ends the task of a run that came to its end, with its last state and what its parent's model is
     /// told. Where it is kept, that is recorded first: an end that cannot be recorded is none, and the
     /// task is left for whoever resumes the run.
     pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
-        if self.tree.is_none() {
+        if self.run_store.is_none() {
             if self.end(how) {
                 let _ = self.record_end(how, last).await;
             }
@@ -92,10 +94,10 @@ impl Member {
             Revocable::Block(chain.id()),
             Revocable::Agent(self.path.clone()),
         ];
-        let revocations = self.shared.gate.guard().revocations();
+        let revocations = self.runtime.gate.guard().revocations();
         revocations.revoke_until(ended, chain.expires());
         self.cancel.cancel();
-        self.give_seat_back();
+        self.give_slot_back();
         self.emit(EventKind::Ended {
             how: how.to_owned(),
         });
@@ -112,13 +114,13 @@ impl Member {
     pub(in crate::agent) fn suspend(&self) {
         if !self.ended.swap(true, Ordering::AcqRel) {
             self.cancel.cancel();
-            self.give_seat_back();
+            self.give_slot_back();
         }
     }
 
-    fn give_seat_back(&self) {
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
-        seat.take();
+    fn give_slot_back(&self) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.take();
         let mut name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
         name.take();
     }
@@ -133,40 +135,43 @@ impl Member {
         how: &str,
         last: Option<Last>,
     ) -> Result<(), StoreError> {
-        let time = self.shared.gate.guard().now().ok();
+        let time = self.runtime.gate.guard().now().ok();
         let entry = self
-            .shared
+            .runtime
             .gate
             .audit()
             .ended(&self.path, self.held.chain(), how, time);
-        let guard = self.shared.gate.guard();
+        let guard = self.runtime.gate.guard();
         // Its children may be in other processes. By its path it is revoked in this one alone: the
         // next process gives the path to another agent.
-        let mine = self.tree.as_ref().map(|tree| tree.mine());
-        let mut also = guard.ended_too(mine.unwrap_or_default(), self.held.chain());
-        also = Places::of(self.held.chain()).give_back(also);
-        if let Some(tree) = &self.tree {
+        let still_owner = self
+            .run_store
+            .as_ref()
+            .map(|run_store| run_store.still_owner());
+        let mut extra = guard.ended_too(still_owner.unwrap_or_default(), self.held.chain());
+        extra = BudgetSlots::of(self.held.chain()).give_back(extra);
+        if let Some(run_store) = &self.run_store {
             if let Some((state, outcome, (taint, sensitivity))) = last {
-                also = also.and(state);
+                extra = extra.and(state);
                 if let (Some(call), Some(parent)) = (&self.call, self.parent_id()) {
                     let done = CallRecord::Done {
                         outcome: cleaned(outcome, self.parent_result_bytes()),
                         taint,
                         sensitivity,
                     };
-                    also = also.and(tree.call(parent, call, &done));
+                    extra = extra.and(run_store.call(parent, call, &done));
                 }
             }
             // Last: what is written before it expects the head as it was.
-            also = also.and(tree.ended(self.record(), how, guard.now().ok()));
+            extra = extra.and(run_store.ended(self.record(), how, guard.now().ok()));
         }
         // Where the run is another process's, that the task ended is all there is to say: the token is
         // not this process's to revoke.
-        let recorded = guard.record_with(entry, also).await;
+        let recorded = guard.record_with(entry, extra).await;
         if let Err(error) = &recorded {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
-            if let Some(tree) = &self.tree {
-                tree.unkept(error);
+            if let Some(run_store) = &self.run_store {
+                run_store.unkept(error);
             }
         }
         recorded

@@ -12,19 +12,19 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::calls::{denied, line};
 pub(super) use self::exposure::level;
-use self::exposure::{Knows, sensitivity};
-use super::durable::{AgentRecord, Tree};
+use self::exposure::{Exposure, sensitivity};
+use super::durable::{AgentRecord, RunStore};
 use super::prices::Prices;
 use super::run::{Limits, Run};
-use super::runtime::{Named, Seat, Shared};
+use super::runtime::{AgentSlot, Named, Runtime};
 use crate::capability::Held;
 use crate::id::{AgentId, Timestamp};
 use crate::model::Model;
 
 /// One agent in the tree, as everything that acts for it shares it.
-pub(super) struct Member {
+pub(super) struct AgentCore {
     pub(super) id: AgentId,
-    pub(super) shared: Arc<Shared>,
+    pub(super) runtime: Arc<Runtime>,
     pub(super) path: String,
     pub(super) role: String,
     pub(super) held: Arc<Held>,
@@ -33,66 +33,66 @@ pub(super) struct Member {
     pub(super) system: Option<String>,
     pub(super) cancel: CancellationToken,
     /// Where its run is kept, if it is.
-    pub(super) tree: Option<Arc<Tree>>,
+    pub(super) run_store: Option<Arc<RunStore>>,
     /// The call of its parent's model that asked for it, if a model did.
     pub(super) call: Option<String>,
     /// Whether it took its parent's task over.
     pub(super) takes_over: bool,
-    parent: Option<Arc<Member>>,
+    parent: Option<Arc<AgentCore>>,
     intent: Option<String>,
     task: Mutex<Option<String>>,
-    knows: Mutex<Knows>,
+    exposure: Mutex<Exposure>,
     /// Whether its task is over here; also noted among the active runs.
     ended: Arc<AtomicBool>,
-    seat: Mutex<Option<Seat>>,
+    slot: Mutex<Option<AgentSlot>>,
     /// Its path among the names that are taken.
     name: Mutex<Option<Named>>,
 }
 
-impl Member {
+impl AgentCore {
     /// The first agent of a tree.
     pub(super) fn first(
-        shared: &Arc<Shared>,
+        runtime: &Arc<Runtime>,
         role: &str,
         held: Held,
-        seat: Seat,
+        slot: AgentSlot,
         intent: Option<String>,
     ) -> Self {
-        Self::of(shared, None, role, (held, seat), intent)
+        Self::of(runtime, None, role, (held, slot), intent)
     }
 
     /// A child, which starts with what its parent knows: it was told by it.
-    pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held, seat: Seat) -> Self {
+    pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held, slot: AgentSlot) -> Self {
         Self::of(
-            &parent.shared,
+            &parent.runtime,
             Some(parent),
             role,
-            (held, seat),
+            (held, slot),
             parent.intent.clone(),
         )
     }
 
     fn of(
-        shared: &Arc<Shared>,
+        runtime: &Arc<Runtime>,
         parent: Option<&Arc<Self>>,
         role: &str,
-        authority: (Held, Seat),
+        authority: (Held, AgentSlot),
         intent: Option<String>,
     ) -> Self {
-        let named = shared.name(above(parent), role, authority.0.chain());
+        let named = runtime.name(above(parent), role, authority.0.chain());
         Self {
             path: named.path.clone(),
             name: Mutex::new(Some(named)),
-            ..Self::at(shared, parent, role, authority, intent)
+            ..Self::at(runtime, parent, role, authority, intent)
         }
     }
 
     /// An agent that has no path yet.
     fn at(
-        shared: &Arc<Shared>,
+        runtime: &Arc<Runtime>,
         parent: Option<&Arc<Self>>,
         role: &str,
-        (held, seat): (Held, Seat),
+        (held, slot): (Held, AgentSlot),
         intent: Option<String>,
     ) -> Self {
         Self {
@@ -101,34 +101,34 @@ impl Member {
             name: Mutex::new(None),
             role: role.to_owned(),
             held: Arc::new(held),
-            model: shared.model(role),
-            limits: shared.limits,
+            model: runtime.model(role),
+            limits: runtime.limits,
             system: None,
-            tree: parent.and_then(|parent| parent.tree.clone()),
+            run_store: parent.and_then(|parent| parent.run_store.clone()),
             call: None,
             takes_over: false,
             cancel: parent
-                .map_or(&shared.cancel, |parent| &parent.cancel)
+                .map_or(&runtime.cancel, |parent| &parent.cancel)
                 .child_token(),
             intent,
             task: Mutex::new(parent.and_then(|parent| parent.task())),
-            knows: Mutex::new(parent.map(|parent| parent.knows()).unwrap_or_default()),
+            exposure: Mutex::new(parent.map(|parent| parent.exposure()).unwrap_or_default()),
             ended: Arc::default(),
-            seat: Mutex::new(Some(seat)),
+            slot: Mutex::new(Some(slot)),
             parent: parent.cloned(),
-            shared: shared.clone(),
+            runtime: runtime.clone(),
         }
     }
 
     /// An agent of a run that was taken over.
     pub(super) fn resumed(
-        shared: &Arc<Shared>,
+        runtime: &Arc<Runtime>,
         parent: Option<&Arc<Self>>,
-        tree: &Arc<Tree>,
+        run_store: &Arc<RunStore>,
         record: &AgentRecord,
-        (held, seat): (Held, Seat),
+        (held, slot): (Held, AgentSlot),
     ) -> Self {
-        let named = shared.name_again(above(parent), (&record.path, &record.role), held.chain());
+        let named = runtime.name_again(above(parent), (&record.path, &record.role), held.chain());
         let intent = record.intent.clone();
         let task = record.task.clone();
         Self {
@@ -137,11 +137,11 @@ impl Member {
             name: Mutex::new(Some(named)),
             limits: record.limits,
             system: record.system.clone(),
-            tree: Some(tree.clone()),
+            run_store: Some(run_store.clone()),
             call: record.call.clone(),
             takes_over: record.takes_over,
             task: Mutex::new(task),
-            ..Self::at(shared, parent, &record.role, (held, seat), intent)
+            ..Self::at(runtime, parent, &record.role, (held, slot), intent)
         }
     }
 
@@ -170,8 +170,8 @@ impl Member {
 
     /// Notes the run of a first agent among those that are active here, where it is kept.
     pub(super) fn note_active(&self) {
-        if let (Some(tree), true) = (&self.tree, self.is_root()) {
-            self.shared.at_work.note(tree.run, &self.ended);
+        if let (Some(run_store), true) = (&self.run_store, self.is_root()) {
+            self.runtime.active_runs.note(run_store.run, &self.ended);
         }
     }
 
@@ -182,11 +182,11 @@ impl Member {
     /// What the tokens of its model cost, if that was said.
     pub(super) fn prices(&self) -> Option<Prices> {
         let model = self.model.as_ref()?;
-        self.shared.prices.get(model.name()).copied()
+        self.runtime.prices.get(model.name()).copied()
     }
 }
 
 /// The path of a parent, and when its token ends.
-fn above(parent: Option<&Arc<Member>>) -> Option<(&str, Timestamp)> {
+fn above(parent: Option<&Arc<AgentCore>>) -> Option<(&str, Timestamp)> {
     parent.map(|parent| (parent.path.as_str(), parent.held.chain().expires()))
 }

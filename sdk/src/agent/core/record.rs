@@ -1,10 +1,10 @@
 //! What is kept of an agent, so that another process goes on with it.
 
-use super::Member;
+use super::AgentCore;
 use crate::agent::durable::{AgentRecord, VERSION};
 use crate::capability::to_text;
 
-impl Member {
+impl AgentCore {
     /// The agent as it is kept, without its private key.
     pub(in crate::agent) fn record(&self) -> AgentRecord {
         AgentRecord {

@@ -1,6 +1,6 @@
 //! What a turn of the model may cost: taken from the budgets before it, settled after it.
 
-use super::super::core::Member;
+use super::super::core::AgentCore;
 use super::super::durable::Asking;
 use super::super::prices::Prices;
 use crate::capability::{Kind, Refusal};
@@ -22,17 +22,17 @@ pub(super) struct Turn {
 /// Takes what the turn may cost at most from the budgets of the agent and its ancestors, and caps
 /// what the model may write at what is left of them. What `also` makes of it is written with it.
 pub(super) async fn begin(
-    member: &Member,
+    core: &AgentCore,
     request: &mut Request,
-    mut also: impl FnMut(&Charged, Option<u32>) -> Batch + Send,
+    mut extra: impl FnMut(&Charged, Option<u32>) -> Batch + Send,
 ) -> Result<Turn, Denial> {
-    let (guard, held) = (member.shared.gate.guard(), &member.held);
-    let denied = |refusal| Denial::new(&member.path, "a turn of the model", refusal);
+    let (guard, held) = (core.runtime.gate.guard(), &core.held);
+    let denied = |refusal| Denial::new(&core.path, "a turn of the model", refusal);
     let unread = |error| {
         let what = format!("what is left of a budget cannot be read: {error}");
         denied(Refusal::new(Kind::Unavailable, what).outage())
     };
-    let prices = member.prices();
+    let prices = core.prices();
     let asked = request.max_output_tokens.unwrap_or(MAX_OUTPUT);
     let (mut tries, mut input) = (0, None);
     loop {
@@ -78,10 +78,10 @@ pub(super) async fn begin(
             request.max_output_tokens = Some(u32::try_from(output).unwrap_or(asked));
         }
         let most = request.max_output_tokens;
-        let also = |charged: &_| also(charged, most);
-        let task = member.task();
-        let who = (&*member.path, task.as_deref());
-        match guard.charge_with(held, who, &amounts, also).await {
+        let extra = |charged: &_| extra(charged, most);
+        let task = core.task();
+        let who = (&*core.path, task.as_deref());
+        match guard.charge_with(held, who, &amounts, extra).await {
             Ok(charged) => return Ok(Turn { charged, prices }),
             // Others may have taken some of it since it was looked at.
             Err(denial) if denial.kind() == Kind::Budget && tries < TRIES && amounts.len() > 1 => {}
@@ -94,21 +94,21 @@ pub(super) async fn begin(
 /// turn it is asked whether the agent may still think: of one that is revoked no model is asked, and what
 /// was taken stays taken, since the model may have been asked before the crash.
 pub(super) async fn again(
-    member: &Member,
+    core: &AgentCore,
     request: &mut Request,
     asking: Asking,
 ) -> Result<Turn, Denial> {
-    let guard = member.shared.gate.guard();
-    let task = member.task();
+    let guard = core.runtime.gate.guard();
+    let task = core.task();
     guard
-        .may_think(&member.held, &member.path, task.as_deref())
+        .may_think(&core.held, &core.path, task.as_deref())
         .await?;
     request.max_output_tokens = asking.max_output_tokens;
-    let prices = member.prices();
+    let prices = core.prices();
     let charged = asking.charged().ok_or_else(|| {
         let what = "what was kept of the budgets that a turn took from is damaged";
         let refusal = Refusal::new(Kind::Unavailable, what);
-        Denial::new(&member.path, "a turn of the model", refusal)
+        Denial::new(&core.path, "a turn of the model", refusal)
     })?;
     Ok(Turn { charged, prices })
 }
@@ -118,17 +118,17 @@ impl Turn {
     /// with it.
     pub(super) async fn settle(
         self,
-        member: &Member,
+        core: &AgentCore,
         usage: Option<Usage>,
-        also: Batch,
+        extra: Batch,
     ) -> Result<(), StoreError> {
         let cost = usage.map(|usage| {
             let cost = self.prices.map_or(0, |prices| prices.cost(usage));
             [(TOKENS, usage.total()), (COST, cost)]
         });
         let cost = cost.as_slice().as_flattened();
-        let guard = member.shared.gate.guard();
-        guard.settle_with(self.charged, cost, also).await
+        let guard = core.runtime.gate.guard();
+        guard.settle_with(self.charged, cost, extra).await
     }
 }
 

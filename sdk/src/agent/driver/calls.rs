@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::super::core::{Member, level};
+use super::super::core::{AgentCore, level};
 use super::super::durable::{CallJournal, Seen, digest};
 use super::super::run::CallOutcome;
 use super::super::unknown::Unknown;
 use super::continuation::Continuation;
 use super::helper::{self, Around};
-use super::made::{Made, refused};
+use super::made::{MadeCall, refused};
 use super::spans;
 use super::state::Driver;
 use crate::guard::Effect;
@@ -45,16 +45,16 @@ impl Driver {
             .map(|call| call.id.clone())
             .collect();
         let alone = self.machine.is_only_call();
-        let groups = in_order(&self.member, &self.awaited, calls);
+        let groups = in_order(&self.core, &self.awaited, calls);
         for (number, group) in groups.into_iter().enumerate() {
             if number > 0 {
-                self.expect_mine().await;
+                self.expect_still_owner().await;
             }
             // What is left is made where the run goes on.
-            if self.member.stopped().is_some() {
+            if self.core.stopped().is_some() {
                 return;
             }
-            if self.member.cancel.is_cancelled() {
+            if self.core.cancel.is_cancelled() {
                 for call in group {
                     let stopped = "not made: the run was cancelled before this call".to_owned();
                     let _ = self
@@ -65,7 +65,7 @@ impl Driver {
             }
             self.make(group, alone).await;
         }
-        if self.member.stopped().is_none() {
+        if self.core.stopped().is_none() {
             self.keep_turn(&all).await;
         }
     }
@@ -82,10 +82,10 @@ impl Driver {
                 before: self.before.remove(&call.id),
                 wanted: self.wanted.clone(),
             };
-            let member = self.member.clone();
-            let span = spans::call(&member, &call);
+            let core = self.core.clone();
+            let span = spans::call(&core, &call);
             let made = async move {
-                let made = one(&member, &call, around).await;
+                let made = one(&core, &call, around).await;
                 if let Some(made) = &made {
                     spans::called(&made.outcome);
                 }
@@ -103,7 +103,7 @@ impl Driver {
             };
             self.denials.extend(made.denial);
             self.add_unknown(made.unknown);
-            let situation = self.member.situation();
+            let situation = self.core.situation();
             self.machine.absorb(
                 situation.taint.unwrap_or_default(),
                 level(situation.sensitivity),
@@ -119,7 +119,7 @@ impl Driver {
 
 /// The calls in their order, those together that may be made at once.
 fn in_order(
-    member: &Member,
+    core: &AgentCore,
     awaited: &HashMap<String, Continuation>,
     calls: Vec<ToolCall>,
 ) -> Vec<Vec<ToolCall>> {
@@ -127,7 +127,7 @@ fn in_order(
     for call in calls {
         let kind = match awaited.contains_key(&call.id) {
             true => Together::Helps,
-            false => together(member, &call),
+            false => together(core, &call),
         };
         match groups.last_mut() {
             Some((before, group)) if *before == kind && kind != Together::Alone => group.push(call),
@@ -137,11 +137,11 @@ fn in_order(
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-fn together(member: &Member, call: &ToolCall) -> Together {
-    if member.shared.is_spawn(&call.name) {
+fn together(core: &AgentCore, call: &ToolCall) -> Together {
+    if core.runtime.is_spawn(&call.name) {
         return Together::Helps;
     }
-    let entry = member.shared.gate.toolbox().find(&call.name);
+    let entry = core.runtime.gate.toolbox().find(&call.name);
     match entry.map(|entry| entry.declaration.effect()) {
         // A tool that does not exist does nothing.
         None | Some(Effect::Read) => Together::Looks,
@@ -150,36 +150,35 @@ fn together(member: &Member, call: &ToolCall) -> Together {
 }
 
 /// Makes a call; `None` where the tree has stopped, and the call stays open.
-async fn one(member: &Arc<Member>, call: &ToolCall, around: Around) -> Option<Made> {
+async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<MadeCall> {
     let made = match around.child {
         // It was begun as a helper, and goes on as one, whatever is called so in this build.
         Some(child) => helper::go_on(call, child, around.wanted).await,
-        None if member.shared.is_spawn(&call.name) => {
-            let helper = member.shared.helpers.get(&call.name);
-            helper::spawn(member, call, helper, around).await
+        None if core.runtime.is_spawn(&call.name) => {
+            let helper = core.runtime.helpers.get(&call.name);
+            helper::spawn(core, call, helper, around).await
         }
-        None => tool(member, call, around.before).await,
+        None => tool(core, call, around.before).await,
     };
     // What came of it is told where the run goes on, if it was kept.
-    member.stopped().is_none().then_some(made)
+    core.stopped().is_none().then_some(made)
 }
 
 /// Calls a tool; `before` is what a call was about to change that was begun before a crash.
-async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> Made {
-    let journal = journal(member, call, before);
+async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) -> MadeCall {
+    let journal = journal(core, call, before);
     let kept = journal.clone().map(|journal| journal as Arc<dyn Journal>);
-    match member.call(&call.name, &call.arguments, kept).await {
+    match core.call(&call.name, &call.arguments, kept).await {
         Outcome::Value { value, .. } => CallOutcome::of(Ok(&value)).into(),
         Outcome::Failed { call, error } => {
-            let mut made = Made::from(CallOutcome::of(Err(&error)));
+            let mut made = MadeCall::from(CallOutcome::of(Err(&error)));
             if let Some(journal) = journal.filter(|journal| journal.is_unknown()) {
                 let capability = journal.capability.clone();
-                member.emit(EventKind::Unknown {
+                core.emit(EventKind::Unknown {
                     call,
                     capability: capability.clone(),
                 });
-                made.unknown
-                    .push(Unknown::of(&member.path, call, capability));
+                made.unknown.push(Unknown::of(&core.path, call, capability));
             }
             made
         }
@@ -194,25 +193,25 @@ async fn tool(member: &Arc<Member>, call: &ToolCall, before: Option<String>) -> 
 
 /// What keeps a call of a tool, where the run is kept.
 fn journal(
-    member: &Arc<Member>,
+    core: &Arc<AgentCore>,
     call: &ToolCall,
     before: Option<String>,
 ) -> Option<Arc<CallJournal>> {
-    let tree = member.tree.clone()?;
-    let entry = member.shared.gate.toolbox().find(&call.name)?;
+    let run_store = core.run_store.clone()?;
+    let entry = core.runtime.gate.toolbox().find(&call.name)?;
     let declared = &entry.declaration;
     Some(Arc::new(CallJournal {
-        store: member.shared.gate.guard().store().clone(),
+        store: core.runtime.gate.guard().store().clone(),
         kind: entry.kind.to_string(),
         before,
         seen: Seen::default(),
-        tree,
-        agent: member.id,
+        run_store,
+        agent: core.id,
         id: call.id.clone(),
         digest: digest(call),
         capability: declared.capability().to_owned(),
         taint: declared.taints.clone(),
         sensitivity: level(declared.sensitivity),
-        max_bytes: member.limits.max_result_bytes,
+        max_bytes: core.limits.max_result_bytes,
     }))
 }

@@ -17,7 +17,7 @@ impl Driver {
         mut agent: Agent,
         is_new: bool,
     ) -> Result<Report, RunFailed> {
-        let member = agent.member.clone();
+        let core = agent.core.clone();
         let finished = match is_new {
             true => {
                 self.keep().await;
@@ -33,16 +33,16 @@ impl Driver {
             .as_mut()
             .map(|keeper| keeper.state(&mut self.machine, None));
         spans::ended(&finished);
-        let report = Report::new(member.path.clone(), finished, self.denials, self.unknown);
-        member.teach_parent();
+        let report = Report::new(core.path.clone(), finished, self.denials, self.unknown);
+        core.teach_parent();
         if stopped {
-            member.suspend();
+            core.suspend();
         } else {
-            let known = member.situation();
+            let known = core.situation();
             let known = (known.taint.unwrap_or_default(), level(known.sensitivity));
-            let outcome = CallOutcome::answer(&report, member.takes_over);
+            let outcome = CallOutcome::answer(&report, core.takes_over);
             let last = last.map(|last| (last, outcome, known));
-            member.finish(how, last).await;
+            core.finish(how, last).await;
         }
         agent.end_behind().await;
         report
@@ -50,17 +50,17 @@ impl Driver {
 
     /// Drives the run, and cancels it when the token ends: whatever a body waits for then.
     async fn drive_in_time(&mut self) -> Finished {
-        let member = self.member.clone();
-        let now = member.shared.gate.guard().now();
+        let core = self.core.clone();
+        let now = core.runtime.gate.guard().now();
         // Without a clock every call is denied anyway.
         let now = now.unwrap_or_default();
-        let left = member.held.chain().expires().since(now);
+        let left = core.held.chain().expires().since(now);
         let mut driving = pin!(self.drive());
         tokio::select! {
             biased;
             finished = &mut driving => finished,
             () = tokio::time::sleep(left) => {
-                member.cancel.cancel();
+                core.cancel.cancel();
                 driving.await
             }
         }
@@ -68,9 +68,9 @@ impl Driver {
 
     /// Why an agent that was cancelled was.
     fn cancelled(&self) -> &'static str {
-        let now = self.member.shared.gate.guard().now();
+        let now = self.core.runtime.gate.guard().now();
         match now {
-            Ok(now) if now >= self.member.held.chain().expires() => {
+            Ok(now) if now >= self.core.held.chain().expires() => {
                 "the token has ended, and with it the task"
             }
             _ => "the task was cancelled",
@@ -79,10 +79,10 @@ impl Driver {
 
     async fn drive(&mut self) -> Finished {
         loop {
-            if let Some(why) = self.member.stopped() {
-                return self.stopped(Ended::Unkept, why.to_owned());
+            if let Some(why) = self.core.stopped() {
+                return self.stopped(Ended::NotPersisted, why.to_owned());
             }
-            if self.member.cancel.is_cancelled() {
+            if self.core.cancel.is_cancelled() {
                 // A run that has ended already stays as it ended.
                 let _ = self.machine.cancel(self.cancelled());
             }
@@ -90,7 +90,7 @@ impl Driver {
                 Step::Done(finished) => {
                     if self.may_stop() && finished.ended.may_go_on() {
                         let why = finished.text.clone();
-                        self.member.emit(EventKind::Paused { why });
+                        self.core.emit(EventKind::Paused { why });
                     }
                     return finished;
                 }
@@ -118,7 +118,7 @@ impl Driver {
     }
 
     fn stopped(&self, ended: Ended, text: String) -> Finished {
-        self.member.emit(EventKind::Paused { why: text.clone() });
+        self.core.emit(EventKind::Paused { why: text.clone() });
         self.machine.paused(ended, &text)
     }
 }

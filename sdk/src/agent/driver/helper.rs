@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::core::{Member, denied, line};
+use super::super::core::{AgentCore, denied, line};
 use super::super::helper::Helper;
 use super::super::report::{Report, RunFailed};
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
 use super::super::typed::Wanted;
 use super::continuation::Continuation;
-use super::made::{Made, refused};
+use super::made::{MadeCall, refused};
 use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
 use crate::guard::Denial;
 use crate::model::ToolCall;
@@ -42,9 +42,9 @@ impl Asked {
         Ok(asked)
     }
 
-    fn spawn(&self, member: &Arc<Member>, call: &ToolCall) -> Spawn {
+    fn spawn(&self, core: &Arc<AgentCore>, call: &ToolCall) -> Spawn {
         let role = self.helper.role().to_owned();
-        Spawn::new(member.clone(), role).asked_by(call, &self.helper, &self.task)
+        Spawn::new(core.clone(), role).asked_by(call, &self.helper, &self.task)
     }
 }
 
@@ -99,8 +99,12 @@ pub(super) struct Around {
 ///
 /// Whether it took its parent's task over was kept with it. Of the call the task alone is needed, and
 /// only by a helper that had not begun to run: both ways to spawn name it alike.
-pub(super) async fn go_on(call: &ToolCall, child: Continuation, wanted: Option<Wanted>) -> Made {
-    let takes_over = child.agent.member.takes_over;
+pub(super) async fn go_on(
+    call: &ToolCall,
+    child: Continuation,
+    wanted: Option<Wanted>,
+) -> MadeCall {
+    let takes_over = child.agent.core.takes_over;
     let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
     let task = task.unwrap_or_default();
     // Whoever takes the task over owes the answer that was asked for.
@@ -110,18 +114,18 @@ pub(super) async fn go_on(call: &ToolCall, child: Continuation, wanted: Option<W
 
 /// Spawns and runs it like any other, its answer the result.
 pub(super) async fn spawn(
-    member: &Arc<Member>,
+    core: &Arc<AgentCore>,
     call: &ToolCall,
     helper: Option<&Helper>,
     around: Around,
-) -> Made {
+) -> MadeCall {
     let arguments = &call.arguments;
     let asked = match Asked::read(helper, arguments) {
         Ok(asked) => asked,
         Err(refusal) => {
-            let denial = Denial::new(&member.path, SPAWN, refusal);
-            member.record_unreadable(&denial).await;
-            member.emit(denied(&denial, line(arguments)));
+            let denial = Denial::new(&core.path, SPAWN, refusal);
+            core.record_unreadable(&denial).await;
+            core.emit(denied(&denial, line(arguments)));
             return refused(denial, arguments);
         }
     };
@@ -133,12 +137,12 @@ pub(super) async fn spawn(
     }
     // Whoever takes the task over owes the answer that was asked for.
     let wanted = around.wanted.filter(|_| takes_over);
-    let child = match asked.spawn(member, call).await {
+    let child = match asked.spawn(core, call).await {
         Ok(child) => child,
-        Err(error) => return no_child(member, error, arguments),
+        Err(error) => return no_child(core, error, arguments),
     };
     if takes_over {
-        member.emit(EventKind::HandedOver {
+        core.emit(EventKind::HandedOver {
             to: child.path().to_owned(),
         });
     }
@@ -147,7 +151,7 @@ pub(super) async fn spawn(
 }
 
 /// What comes of a call whose helper has ended.
-fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> Made {
+fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> MadeCall {
     let of = match report {
         Ok(report) => report,
         Err(failed) => {
@@ -156,29 +160,29 @@ fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> Made {
             failed.report()
         }
     };
-    Made {
+    MadeCall {
         unknown: of.unknown().to_vec(),
-        ..Made::from(CallOutcome::answer(report, takes_over))
+        ..MadeCall::from(CallOutcome::answer(report, takes_over))
     }
 }
 
-fn no_child(member: &Member, error: SpawnError, arguments: &str) -> Made {
+fn no_child(core: &AgentCore, error: SpawnError, arguments: &str) -> MadeCall {
     let denial = match error {
         SpawnError::Denied(denial) => *denial,
         SpawnError::Pending(pending) => pending.missing,
         SpawnError::Widens(widens) => Denial::new(
-            &member.path,
+            &core.path,
             SPAWN,
             Refusal::new(Kind::Widens, widens.to_string()),
         ),
         SpawnError::Unavailable(what) => {
             // A store's words may name files.
-            tracing::error!(%what, agent = %member.path, "a helper could not begin");
+            tracing::error!(%what, agent = %core.path, "a helper could not begin");
             let text = "not made: no helper can begin now; this is not about what was asked for";
             return CallOutcome::Failed(text.to_owned()).into();
         }
         other => return CallOutcome::Failed(other.to_string()).into(),
     };
-    member.emit(denied(&denial, line(arguments)));
+    core.emit(denied(&denial, line(arguments)));
     refused(denial, arguments)
 }

@@ -6,7 +6,7 @@ use crate::capability::Kind;
 use crate::guard::Denial;
 
 /// What came of making a call.
-pub(super) struct Made {
+pub(super) struct MadeCall {
     pub(super) outcome: CallOutcome,
     /// Why it was refused, where it was.
     pub(super) denial: Option<Denial>,
@@ -14,7 +14,7 @@ pub(super) struct Made {
     pub(super) unknown: Vec<Unknown>,
 }
 
-impl From<CallOutcome> for Made {
+impl From<CallOutcome> for MadeCall {
     fn from(outcome: CallOutcome) -> Self {
         Self {
             outcome,
@@ -25,7 +25,7 @@ impl From<CallOutcome> for Made {
 }
 
 /// A call that was refused, as the run and the model are told of it.
-pub(super) fn refused(denial: Denial, arguments: &str) -> Made {
+pub(super) fn refused(denial: Denial, arguments: &str) -> MadeCall {
     let text = denial.for_model();
     let fingerprint = fingerprint(denial.capability(), arguments);
     // No block of the token spoke: what was written is no value of the tool's arguments.
@@ -38,8 +38,8 @@ pub(super) fn refused(denial: Denial, arguments: &str) -> Made {
             fingerprint,
         },
     };
-    Made {
+    MadeCall {
         denial: Some(denial),
-        ..Made::from(outcome)
+        ..MadeCall::from(outcome)
     }
 }

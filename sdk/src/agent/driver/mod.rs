@@ -21,7 +21,7 @@ use tracing::Instrument;
 pub(super) use self::continuation::Continuation;
 use self::state::Driver;
 use self::tools::shown;
-use super::core::{Member, level};
+use super::core::{AgentCore, level};
 use super::durable::Keeper;
 use super::handle::Agent;
 use super::report::{Report, RunFailed};
@@ -33,21 +33,21 @@ pub(super) type Running = Pin<Box<dyn Future<Output = Result<Report, RunFailed>>
 
 /// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
 pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
-    let before = agent.before.take();
-    let member = agent.member.clone();
-    let tree = member.tree.clone();
+    let previous_run = agent.previous_run.take();
+    let core = agent.core.clone();
+    let run_store = core.run_store.clone();
     let driver = Driver {
-        machine: begun(&member, &task, wanted.as_ref()),
+        machine: begun(&core, &task, wanted.as_ref()),
         denials: Vec::new(),
-        keeper: tree.map(|tree| Keeper::new(tree, member.id, 0).over(before)),
+        keeper: run_store.map(|run_store| Keeper::new(run_store, core.id, 0).over(previous_run)),
         asking: None,
         awaited: HashMap::new(),
         before: HashMap::new(),
         unknown: Vec::new(),
         wanted,
-        member,
+        core,
     };
-    let span = spans::run(&agent.member);
+    let span = spans::run(&agent.core);
     Box::pin(driver.until_it_ends(agent, true).instrument(span))
 }
 
@@ -63,13 +63,13 @@ pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wante
         before,
         ..
     } = continuation;
-    let member = agent.member.clone();
+    let core = agent.core.clone();
     let (machine, is_new) = match run {
-        Some(run) => (equipped(&member, run.again()), false),
-        None => (begun(&member, task, wanted.as_ref()), true),
+        Some(run) => (equipped(&core, run.again()), false),
+        None => (begun(&core, task, wanted.as_ref()), true),
     };
     let driver = Driver {
-        member,
+        core,
         machine,
         denials: Vec::new(),
         keeper: Some(keeper),
@@ -79,32 +79,32 @@ pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wante
         unknown,
         wanted,
     };
-    let span = spans::run(&agent.member);
+    let span = spans::run(&agent.core);
     Box::pin(driver.until_it_ends(agent, is_new).instrument(span))
 }
 
 /// A run that begins.
-fn begun(member: &Member, task: &str, wanted: Option<&Wanted>) -> Run {
-    member.set_task(task);
-    member.learn_from_parents();
-    let id = member
-        .tree
+fn begun(core: &AgentCore, task: &str, wanted: Option<&Wanted>) -> Run {
+    core.set_task(task);
+    core.learn_from_parents();
+    let id = core
+        .run_store
         .as_ref()
-        .map_or_else(RunId::fresh, |tree| tree.run);
-    let mut run = Run::new(id, &member.path, task).with_limits(member.limits);
-    if let Some(system) = &member.system {
+        .map_or_else(RunId::fresh, |run_store| run_store.run);
+    let mut run = Run::new(id, &core.path, task).with_limits(core.limits);
+    if let Some(system) = &core.system {
         run = run.with_system(system.clone());
     }
     if let Some(wanted) = wanted {
         run = run.with_output(wanted.schema.clone());
     }
-    equipped(member, run)
+    equipped(core, run)
 }
 
 /// A run with the tools that its token could ever allow, and with what its agent knows.
-fn equipped(member: &Member, run: Run) -> Run {
-    let mut run = run.with_tools(shown(member));
-    let known = member.situation();
+fn equipped(core: &AgentCore, run: Run) -> Run {
+    let mut run = run.with_tools(shown(core));
+    let known = core.situation();
     run.absorb(known.taint.unwrap_or_default(), level(known.sensitivity));
     run
 }

@@ -8,22 +8,22 @@
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use super::super::core::Member;
+use super::super::core::AgentCore;
 use super::super::run::{CallOutcome, Ended, Finished};
 use crate::capability::Kind;
 use crate::model::{Completion, ModelError, Request, StopReason, ToolCall};
 
 /// A run of an agent, until it ends.
-pub(super) fn run(member: &Member) -> Span {
+pub(super) fn run(core: &AgentCore) -> Span {
     info_span!(
         target: "bailiwick",
         "invoke_agent",
-        otel.name = %format_args!("invoke_agent {}", member.role),
+        otel.name = %format_args!("invoke_agent {}", core.role),
         gen_ai.operation.name = "invoke_agent",
-        gen_ai.agent.name = %member.role,
-        gen_ai.agent.id = %member.id,
-        gen_ai.conversation.id = member.tree.as_ref().map(|tree| tracing::field::display(tree.run)),
-        bailiwick.agent.path = %member.path,
+        gen_ai.agent.name = %core.role,
+        gen_ai.agent.id = %core.id,
+        gen_ai.conversation.id = core.run_store.as_ref().map(|run_store| tracing::field::display(run_store.run)),
+        bailiwick.agent.path = %core.path,
         gen_ai.usage.input_tokens = Empty,
         gen_ai.usage.output_tokens = Empty,
         error.type = Empty,
@@ -45,7 +45,7 @@ pub(super) fn ended(finished: &Finished) {
 }
 
 /// A turn of a model.
-pub(super) fn turn(member: &Member, model: &str, request: &Request) -> Span {
+pub(super) fn turn(core: &AgentCore, model: &str, request: &Request) -> Span {
     info_span!(
         target: "bailiwick",
         "chat",
@@ -54,8 +54,8 @@ pub(super) fn turn(member: &Member, model: &str, request: &Request) -> Span {
         gen_ai.operation.name = "chat",
         gen_ai.request.model = model,
         gen_ai.request.max_tokens = request.max_output_tokens,
-        gen_ai.agent.name = %member.role,
-        gen_ai.agent.id = %member.id,
+        gen_ai.agent.name = %core.role,
+        gen_ai.agent.id = %core.id,
         gen_ai.usage.input_tokens = Empty,
         gen_ai.usage.output_tokens = Empty,
         gen_ai.usage.cache_read.input_tokens = Empty,
@@ -90,7 +90,7 @@ pub(super) fn answered(span: &Span, completion: &Result<Completion, ModelError>)
 }
 
 /// A call that a model asks for.
-pub(super) fn call(member: &Member, call: &ToolCall) -> Span {
+pub(super) fn call(core: &AgentCore, call: &ToolCall) -> Span {
     // A name that is no tool's is whatever the model wrote.
     let name = crate::text::printable(&call.name);
     info_span!(
@@ -101,8 +101,8 @@ pub(super) fn call(member: &Member, call: &ToolCall) -> Span {
         gen_ai.tool.name = %name,
         gen_ai.tool.call.id = %call.id,
         gen_ai.tool.type = "function",
-        gen_ai.agent.name = %member.role,
-        gen_ai.agent.id = %member.id,
+        gen_ai.agent.name = %core.role,
+        gen_ai.agent.id = %core.id,
         error.type = Empty,
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::core::Member;
+use super::super::core::AgentCore;
 use super::super::durable::{Asking, Keeper};
 use super::super::run::Run;
 use super::super::typed::Wanted;
@@ -14,7 +14,7 @@ use crate::store::Batch;
 
 /// One agent at its task.
 pub(super) struct Driver {
-    pub(super) member: Arc<Member>,
+    pub(super) core: Arc<AgentCore>,
     pub(super) machine: Run,
     pub(super) denials: Vec<Denial>,
     /// Where its steps are kept, if they are.
@@ -41,9 +41,9 @@ impl Driver {
     }
 
     /// Looks whether the run is still this process's, where it is kept: no call begins otherwise.
-    pub(super) async fn expect_mine(&self) {
-        if let (Some(_), Some(tree)) = (&self.keeper, &self.member.tree) {
-            self.commit(tree.mine()).await;
+    pub(super) async fn expect_still_owner(&self) {
+        if let (Some(_), Some(run_store)) = (&self.keeper, &self.core.run_store) {
+            self.commit(run_store.still_owner()).await;
         }
     }
 
@@ -58,11 +58,11 @@ impl Driver {
 
     /// Writes a step of the run. What cannot be kept goes no further: the whole tree stops.
     pub(super) async fn commit(&self, batch: Batch) {
-        let store = self.member.shared.gate.guard().store();
+        let store = self.core.runtime.gate.guard().store();
         if let Err(error) = store.commit(batch).await
-            && let Some(tree) = &self.member.tree
+            && let Some(run_store) = &self.core.run_store
         {
-            tree.unkept(&error);
+            run_store.unkept(&error);
         }
     }
 
@@ -77,7 +77,7 @@ impl Driver {
 
     /// Whether the run can be gone on with later, so that a fault of today does not end it.
     pub(super) fn may_stop(&self) -> bool {
-        self.keeper.is_some() && self.member.is_root()
+        self.keeper.is_some() && self.core.is_root()
     }
 
     /// What keeps the run as it stands, where it is kept.

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::super::core::Member;
+use super::super::core::AgentCore;
 use super::super::helper::{Helper, SPAWN_TOOL};
 use crate::capability::SPAWN;
 use crate::model::ToolSpec;
 
 /// The tools that the agent's token could ever allow.
-pub(super) fn shown(member: &Member) -> Vec<ToolSpec> {
-    let chain = member.held.chain();
-    let mut tools = member.shared.gate.toolbox().shown(chain);
+pub(super) fn shown(core: &AgentCore) -> Vec<ToolSpec> {
+    let chain = core.held.chain();
+    let mut tools = core.runtime.gate.toolbox().shown(chain);
     if chain.could(SPAWN) {
         let parameters = json!({
             "type": "object",
@@ -27,7 +27,7 @@ pub(super) fn shown(member: &Member) -> Vec<ToolSpec> {
             "Start a helper with some of your own authority; its answer is the result.",
             parameters,
         ));
-        tools.extend(member.shared.helpers.values().map(Helper::spec));
+        tools.extend(core.runtime.helpers.values().map(Helper::spec));
     }
     tools
 }

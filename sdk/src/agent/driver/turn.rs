@@ -2,7 +2,7 @@
 
 use tracing::Instrument;
 
-use super::super::core::Member;
+use super::super::core::AgentCore;
 use super::super::durable::Asking;
 use super::super::run::is_answer;
 use super::state::Driver;
@@ -27,58 +27,58 @@ pub(super) enum NoTurn {
 impl Driver {
     /// Asks the model, and records its completion before anything in it is looked at.
     pub(super) async fn ask(&mut self, mut request: Request) -> Result<(), NoTurn> {
-        let member = self.member.clone();
-        let Some(model) = &member.model else {
+        let core = self.core.clone();
+        let Some(model) = &core.model else {
             return Err(NoTurn::Failed(format!(
                 "the role `{}` has no model; give the orchestrator or the spawn one",
-                member.role
+                core.role
             )));
         };
-        if member.cancel.is_cancelled() {
+        if core.cancel.is_cancelled() {
             return Err(NoTurn::Cancelled);
         }
         let turn = match self.asking.take() {
             // Taken before a crash, and not settled.
-            Some(asking) => budget::again(&member, &mut request, asking).await,
+            Some(asking) => budget::again(&core, &mut request, asking).await,
             None => {
                 let (keeper, machine) = (&mut self.keeper, &mut self.machine);
-                let also = |charged: &_, most: Option<u32>| match keeper {
+                let extra = |charged: &_, most: Option<u32>| match keeper {
                     Some(keeper) => keeper.state(machine, Some(Asking::of(charged, most))),
                     None => Batch::new(),
                 };
-                budget::begin(&member, &mut request, also).await
+                budget::begin(&core, &mut request, extra).await
             }
         };
         let turn = turn.map_err(|denial| match denial.kind() {
             Kind::Budget => NoTurn::Budget(denial.to_string()),
-            _ if member.stops_at(&denial) => NoTurn::Stopped,
+            _ if core.stops_at(&denial) => NoTurn::Stopped,
             _ => NoTurn::Failed(denial.to_string()),
         })?;
-        if member.cancel.is_cancelled() {
+        if core.cancel.is_cancelled() {
             // The model was not asked, so all that was taken is given back.
             let kept = self.kept();
-            let unused = turn.settle(&member, Some(Usage::default()), kept);
+            let unused = turn.settle(&core, Some(Usage::default()), kept);
             if let Err(error) = unused.await {
-                tracing::error!(%error, agent = %member.path, "a turn that was not taken stays paid");
-                if let Some(tree) = &member.tree {
-                    tree.unkept(&error);
+                tracing::error!(%error, agent = %core.path, "a turn that was not taken stays paid");
+                if let Some(run_store) = &core.run_store {
+                    run_store.unkept(&error);
                 }
             }
             return Err(NoTurn::Cancelled);
         }
         let number = self.machine.turns().saturating_add(1);
-        member.emit(EventKind::Thinking { turn: number });
-        let unmeasured = || member.emit(EventKind::Unmeasured { turn: number });
-        let span = spans::turn(&member, model.name(), &request);
+        core.emit(EventKind::Thinking { turn: number });
+        let unmeasured = || core.emit(EventKind::Unmeasured { turn: number });
+        let span = spans::turn(&core, model.name(), &request);
         let completion = tokio::select! {
             // First: a run that is cancelled asks no model.
             biased;
-            () = member.cancel.cancelled() => {
+            () = core.cancel.cancelled() => {
                 // What it costs that is not waited for is not known: all that was taken stays taken.
                 unmeasured();
                 return Err(NoTurn::Cancelled);
             }
-            completion = answer(&member, &**model, &request).instrument(span.clone()) => completion,
+            completion = answer(&core, &**model, &request).instrument(span.clone()) => completion,
         };
         spans::answered(&span, &completion);
         // Of a turn whose cost is not known, all that was taken stays taken.
@@ -104,15 +104,15 @@ impl Driver {
             };
         });
         let kept = self.kept();
-        match (turn.settle(&member, usage, kept).await, &member.tree) {
+        match (turn.settle(&core, usage, kept).await, &core.run_store) {
             (Ok(()), _) => completed,
-            (Err(error), Some(tree)) => {
-                tree.unkept(&error);
+            (Err(error), Some(run_store)) => {
+                run_store.unkept(&error);
                 Err(NoTurn::Stopped)
             }
             (Err(error), None) => {
                 // What was taken is the most that it may have cost, so no budget is exceeded.
-                tracing::error!(%error, agent = %member.path, "what a turn cost could not be settled");
+                tracing::error!(%error, agent = %core.path, "what a turn cost could not be settled");
                 completed
             }
         }
@@ -121,16 +121,16 @@ impl Driver {
 
 /// What the model answers; its words are told as they come where that is wanted.
 async fn answer(
-    member: &Member,
+    core: &AgentCore,
     model: &dyn Model,
     request: &Request,
 ) -> Result<Completion, ModelError> {
-    if !member.shared.words {
+    if !core.runtime.words {
         return model.generate(request).await;
     }
     let mut tell = |text: &str| {
         let text = crate::text::shown(text, usize::MAX);
-        member.emit(EventKind::Said { text });
+        core.emit(EventKind::Said { text });
     };
     model.stream(request, &mut tell).await
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::call::CallRecord;
-use super::tree::Tree;
+use super::run_store::RunStore;
 use crate::agent::run::{CallOutcome, cleaned};
 use crate::id::{AgentId, CallId};
 use crate::store::{Batch, Store, StoreError};
@@ -24,7 +24,7 @@ const UNMADE: &str = "not made: what it is about to change cannot be kept";
 
 /// Keeps one call of an agent.
 pub(in crate::agent) struct CallJournal {
-    pub(in crate::agent) tree: Arc<Tree>,
+    pub(in crate::agent) run_store: Arc<RunStore>,
     pub(in crate::agent) store: Arc<dyn Store>,
     pub(in crate::agent) agent: AgentId,
     /// The model's id of the call.
@@ -66,7 +66,7 @@ impl CallJournal {
             kind: Some(self.kind.clone()),
             before: before.cloned(),
         };
-        self.tree.call(self.agent, &self.id, &record)
+        self.run_store.call(self.agent, &self.id, &record)
     }
 }
 
@@ -87,7 +87,7 @@ impl Journal for CallJournal {
                 let kept = self.store.commit(self.record(call, Some(&look.now))).await;
                 kept.map(drop).map_err(|error| {
                     self.seen.unkept.store(true, Ordering::Release);
-                    self.tree.unkept(&error);
+                    self.run_store.unkept(&error);
                     ToolError::new(UNMADE)
                 })
             }
@@ -104,10 +104,10 @@ impl Journal for CallJournal {
             taint: self.taint.clone(),
             sensitivity: self.sensitivity,
         };
-        self.tree.call(self.agent, &self.id, &record)
+        self.run_store.call(self.agent, &self.id, &record)
     }
 
     fn unkept(&self, error: &StoreError) {
-        self.tree.unkept(error);
+        self.run_store.unkept(error);
     }
 }

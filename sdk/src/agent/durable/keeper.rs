@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use super::asking::Asking;
 use super::record::{StateRecord, VERSION};
-use super::tree::{Tree, line};
+use super::run_store::{RunStore, canonical_line};
 use crate::agent::run::Run;
 use crate::id::AgentId;
 use crate::store::Batch;
 
 /// What is kept of a run that goes no further, where its agent begins another.
 #[derive(Debug)]
-pub(in crate::agent) struct Before {
+pub(in crate::agent) struct PreviousRun {
     messages: usize,
     /// The calls of its last turn.
     calls: Vec<String>,
 }
 
-impl Before {
+impl PreviousRun {
     pub(in crate::agent) fn of(run: &Run) -> Self {
         let calls = run.last_calls().iter().map(|call| call.id.clone());
         Self {
@@ -29,27 +29,31 @@ impl Before {
 
 /// Keeps one agent's run.
 pub(in crate::agent) struct Keeper {
-    tree: Arc<Tree>,
+    run_store: Arc<RunStore>,
     agent: AgentId,
     /// How many messages are written.
     written: usize,
     /// What this run is written over.
-    before: Option<Before>,
+    previous_run: Option<PreviousRun>,
 }
 
 impl Keeper {
-    pub(in crate::agent) const fn new(tree: Arc<Tree>, agent: AgentId, written: usize) -> Self {
+    pub(in crate::agent) const fn new(
+        run_store: Arc<RunStore>,
+        agent: AgentId,
+        written: usize,
+    ) -> Self {
         Self {
-            tree,
+            run_store,
             agent,
             written,
-            before: None,
+            previous_run: None,
         }
     }
 
     /// Of a run that takes the place of another.
-    pub(in crate::agent) fn over(mut self, before: Option<Before>) -> Self {
-        self.before = before;
+    pub(in crate::agent) fn over(mut self, previous_run: Option<PreviousRun>) -> Self {
+        self.previous_run = previous_run;
         self
     }
 
@@ -63,23 +67,30 @@ impl Keeper {
             asking,
         };
         let new = run.messages().iter().enumerate().skip(self.written);
-        let batch = new.fold(self.tree.mine(), |batch, (index, message)| {
-            batch.put(self.tree.message_key(self.agent, index), line(message))
+        let batch = new.fold(self.run_store.still_owner(), |batch, (index, message)| {
+            batch.put(
+                self.run_store.message_key(self.agent, index),
+                canonical_line(message),
+            )
         });
         self.written = run.messages().len();
-        let batch = match self.before.take() {
-            Some(before) => self.without(batch, &before),
+        let batch = match self.previous_run.take() {
+            Some(previous) => self.without(batch, &previous),
             None => batch,
         };
-        batch.put(self.tree.state_key(self.agent), line(&record))
+        batch.put(
+            self.run_store.state_key(self.agent),
+            canonical_line(&record),
+        )
     }
 
-    fn without(&self, batch: Batch, before: &Before) -> Batch {
-        let messages = (self.written..before.messages).fold(batch, |batch, index| {
-            batch.delete(self.tree.message_key(self.agent, index))
+    fn without(&self, batch: Batch, previous: &PreviousRun) -> Batch {
+        let messages = (self.written..previous.messages).fold(batch, |batch, index| {
+            batch.delete(self.run_store.message_key(self.agent, index))
         });
-        let forget = |batch: Batch, call: &String| batch.and(self.tree.forget(self.agent, call));
-        before.calls.iter().fold(messages, forget)
+        let forget =
+            |batch: Batch, call: &String| batch.and(self.run_store.forget(self.agent, call));
+        previous.calls.iter().fold(messages, forget)
     }
 
     /// The run as it stands after a turn whose calls have all ended.
@@ -90,7 +101,7 @@ impl Keeper {
     ) -> Batch {
         let state = self.state(run, None);
         calls.into_iter().fold(state, |batch, call| {
-            batch.and(self.tree.forget(self.agent, call))
+            batch.and(self.run_store.forget(self.agent, call))
         })
     }
 }

@@ -10,9 +10,9 @@ use super::asking::Asking;
 use super::call::CallRecord;
 use super::error::LoadError;
 use super::record::{AgentRecord, Head, Over, Spawning, StateRecord, VERSION};
-use super::tree::{beneath, head, over};
+use super::run_store::{beneath, head_key, over_key};
 use crate::agent::run::Run;
-use crate::guard::Places;
+use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId, Timestamp};
 use crate::store::{Key, Store, Versioned};
 
@@ -21,7 +21,7 @@ const PAGE: usize = 1000;
 
 /// An agent's run as it was kept.
 #[derive(Debug)]
-pub(in crate::agent) struct Kept {
+pub(in crate::agent) struct StoredState {
     pub(in crate::agent) run: Run,
     pub(in crate::agent) messages: usize,
     pub(in crate::agent) asking: Option<Asking>,
@@ -32,9 +32,9 @@ pub(in crate::agent) async fn read_head(
     store: &dyn Store,
     run: RunId,
 ) -> Result<(Head, u64), LoadError> {
-    let kept = store.get(&head(run)).await?;
+    let kept = store.get(&head_key(run)).await?;
     let kept = kept.ok_or(LoadError::NotFound { run })?;
-    Ok((read(&head(run), &kept.value)?, kept.version))
+    Ok((read(&head_key(run), &kept.value)?, kept.version))
 }
 
 /// How a run ended, if it did.
@@ -42,8 +42,8 @@ pub(in crate::agent) async fn read_over(
     store: &dyn Store,
     run: RunId,
 ) -> Result<Option<String>, LoadError> {
-    let kept = store.get(&over(run)).await?;
-    let over = kept.map(|kept| read::<Over>(&over(run), &kept.value));
+    let kept = store.get(&over_key(run)).await?;
+    let over = kept.map(|kept| read::<Over>(&over_key(run), &kept.value));
     Ok(over.transpose()?.map(|over| over.how))
 }
 
@@ -79,7 +79,7 @@ pub(in crate::agent) async fn read_ended(
             .at
             .is_some_and(|at| at < before);
         let run = named(&key)?;
-        if let (true, Some(first)) = (is_before, store.get(&head(run)).await?) {
+        if let (true, Some(first)) = (is_before, store.get(&head_key(run)).await?) {
             ended.push((run, [first.version, kept.version]));
         }
     }
@@ -115,16 +115,16 @@ pub(in crate::agent) async fn read_calls(
     calls.collect()
 }
 
-/// The spawns that were allowed and made no child, each with the places that it took.
+/// The spawns that were allowed and made no child, each with the slots that it took.
 pub(in crate::agent) async fn read_spawning(
     store: &dyn Store,
     run: RunId,
-) -> Result<Vec<(Key, Places)>, LoadError> {
+) -> Result<Vec<(Key, BudgetSlots)>, LoadError> {
     let all = scan(store, &beneath(run, "spawning")).await?;
     let spawning = all.into_iter().map(|(key, kept)| {
-        let places = read::<Spawning>(&key, &kept.value)?.places();
-        let places = places.ok_or_else(|| damaged(&key, "it names no counter"))?;
-        Ok((key, places))
+        let slots = read::<Spawning>(&key, &kept.value)?.slots();
+        let slots = slots.ok_or_else(|| damaged(&key, "it names no counter"))?;
+        Ok((key, slots))
     });
     spawning.collect()
 }
@@ -169,7 +169,7 @@ pub(in crate::agent) async fn read_state(
     store: &dyn Store,
     run: RunId,
     agent: AgentId,
-) -> Result<Option<Kept>, LoadError> {
+) -> Result<Option<StoredState>, LoadError> {
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
@@ -189,7 +189,7 @@ pub(in crate::agent) async fn read_state(
     }
     let run = Run::with_messages(state.run, messages)
         .map_err(|error| damaged(&key, &error.to_string()))?;
-    Ok(Some(Kept {
+    Ok(Some(StoredState {
         run,
         messages: state.messages,
         asking: state.asking,

@@ -13,18 +13,18 @@ mod journal;
 mod keeper;
 mod load;
 mod record;
+mod run_store;
 mod seal;
-mod tree;
 
 pub(super) use asking::Asking;
 pub(super) use call::{CallRecord, digest};
 pub(super) use error::LoadError;
 pub(super) use journal::{CallJournal, Seen};
-pub(super) use keeper::{Before, Keeper};
+pub(super) use keeper::{Keeper, PreviousRun};
 pub(super) use load::{
-    Kept, read_agents, read_calls, read_ended, read_head, read_heads, read_outline, read_over,
-    read_spawning, read_state, scan,
+    StoredState, read_agents, read_calls, read_ended, read_head, read_heads, read_outline,
+    read_over, read_spawning, read_state, scan,
 };
 pub(super) use record::{AgentRecord, Head, Over, VERSION};
+pub(super) use run_store::{RunStore, canonical_line, head_key, lost, over_key};
 pub use seal::{SealError, SealKey};
-pub(super) use tree::{Tree, head, line, lost, over};

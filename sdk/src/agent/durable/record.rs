@@ -7,7 +7,7 @@ use super::asking::Asking;
 use super::seal::SealKey;
 use crate::agent::run::Limits;
 use crate::capability::{Held, to_text};
-use crate::guard::Places;
+use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId, Timestamp};
 
 /// The format that this build writes, and the only one that it reads.
@@ -131,20 +131,21 @@ pub(in crate::agent) struct StateRecord {
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Spawning {
     pub(in crate::agent) version: u32,
-    /// The counters that it took a place of.
-    places: Vec<String>,
+    /// The counters that it took a slot of.
+    #[serde(rename = "places")]
+    slots: Vec<String>,
 }
 
 impl Spawning {
-    pub(in crate::agent) fn of(places: &Places) -> Self {
+    pub(in crate::agent) fn of(slots: &BudgetSlots) -> Self {
         Self {
             version: VERSION,
-            places: places.parts(),
+            slots: slots.parts(),
         }
     }
 
-    /// The places that it took; `None` where what was kept is damaged.
-    pub(in crate::agent) fn places(&self) -> Option<Places> {
-        Places::of_parts(&self.places)
+    /// The slots that it took; `None` where what was kept is damaged.
+    pub(in crate::agent) fn slots(&self) -> Option<BudgetSlots> {
+        BudgetSlots::of_parts(&self.slots)
     }
 }

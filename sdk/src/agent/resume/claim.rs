@@ -3,29 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::agent::durable::{AgentRecord, Kept, Tree};
-use crate::agent::runtime::Seat;
+use crate::agent::durable::{AgentRecord, RunStore, StoredState};
+use crate::agent::runtime::AgentSlot;
 use crate::agent::unknown::Unknown;
 use crate::capability::Chain;
 use crate::id::AgentId;
 
 /// A run that is this process's, with the agents that go on.
-pub(super) struct Taken {
-    pub(super) tree: Arc<Tree>,
+pub(super) struct Claim {
+    pub(super) run_store: Arc<RunStore>,
     pub(super) root: AgentId,
-    pub(super) agents: BTreeMap<AgentId, TakenAgent>,
+    pub(super) agents: BTreeMap<AgentId, ClaimedAgent>,
     /// A place for each of them.
-    pub(super) seats: Vec<Seat>,
+    pub(super) slots: Vec<AgentSlot>,
     /// The calls of agents that do not go on, of which nobody knows whether they were made.
     pub(super) unknown: Vec<Unknown>,
 }
 
 /// An agent that goes on.
-pub(super) struct TakenAgent {
+pub(super) struct ClaimedAgent {
     pub(super) record: AgentRecord,
     pub(super) chain: Chain,
     /// Its run, where it had begun.
-    pub(super) kept: Option<Kept>,
+    pub(super) state: Option<StoredState>,
     pub(super) unknown: Vec<Unknown>,
     /// What calls that are made again were about to change when they were first begun.
     pub(super) before: HashMap<String, String>,

@@ -46,9 +46,9 @@ pub enum ResumeError {
         /// Why.
         why: String,
     },
-    /// This orchestrator is at work on the run: it would take it from itself.
-    #[error("this orchestrator is at work on the run; it goes on by itself")]
-    AtWork,
+    /// This orchestrator is already running it.
+    #[error("this orchestrator is already running this run; wait until the run ends or stops")]
+    AlreadyRunning,
     /// Another process took the run over at the same time.
     #[error("another process took the run over")]
     TakenOver,

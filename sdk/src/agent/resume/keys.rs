@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::claim::{Taken, TakenAgent};
+use super::claim::{Claim, ClaimedAgent};
 use super::error::ResumeError;
-use super::snapshot::{Found, holds};
+use super::snapshot::{Snapshot, holds};
 use crate::agent::durable::{AgentRecord, Keeper, SealKey};
 use crate::agent::helper::Helper;
 use crate::agent::orchestrator::Orchestrator;
 use crate::capability::{AgentKey, Budget, BudgetKey, Chain, Held, MintError, Moved, from_text};
-use crate::guard::{Guard, Places, Revocable};
+use crate::guard::{BudgetSlots, Guard, Revocable};
 use crate::id::{AgentId, RunId};
 use crate::store::Batch;
 
@@ -18,7 +18,7 @@ use crate::store::Batch;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     /// They were kept, sealed.
-    Kept,
+    Stored,
     /// They are made anew, and tokens for them, with this much of the first one's budgets.
     New(Vec<Budget>),
 }
@@ -49,11 +49,11 @@ impl Keys {
         &self,
         orchestrator: &Orchestrator,
         run: RunId,
-        found: &Found,
+        snapshot: &Snapshot,
     ) -> Result<(), ResumeError> {
-        let (mut without, now) = (Vec::new(), found.now);
-        for (record, chain) in found.going() {
-            if found.revoked && record.parent.is_none() {
+        let (mut without, now) = (Vec::new(), snapshot.now);
+        for (record, chain) in snapshot.going() {
+            if snapshot.revoked && record.parent.is_none() {
                 return Err(record.refused("it was revoked".to_owned()));
             }
             if !holds(chain, now) {
@@ -62,11 +62,11 @@ impl Keys {
             }
             if let (Self::New(more), None) = (self, record.parent) {
                 let to = AgentKey::generate().public();
-                let new = orchestrator.shared.authority.reissue(chain, to, more);
+                let new = orchestrator.runtime.authority.reissue(chain, to, more);
                 new.map_err(|error| record.refused(error.to_string()))?;
             }
-            let seal = orchestrator.shared.seal.as_ref();
-            if *self == Self::Kept && record.opened(seal, run, chain.clone()).is_none() {
+            let seal = orchestrator.runtime.seal.as_ref();
+            if *self == Self::Stored && record.opened(seal, run, chain.clone()).is_none() {
                 without.push(record.path.clone());
             }
         }
@@ -80,13 +80,13 @@ impl Keys {
     pub(super) async fn held(
         self,
         orchestrator: &Orchestrator,
-        taken: &mut Taken,
+        claim: &mut Claim,
     ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
         if let Self::New(more) = self {
-            return again(orchestrator, taken, &more).await;
+            return again(orchestrator, claim, &more).await;
         }
-        let (seal, run) = (orchestrator.shared.seal.as_ref(), taken.tree.run);
-        let held = taken.agents.values().map(|agent| {
+        let (seal, run) = (orchestrator.runtime.seal.as_ref(), claim.run_store.run);
+        let held = claim.agents.values().map(|agent| {
             let held = agent.record.opened(seal, run, agent.chain.clone());
             let agents = vec![agent.record.path.clone()];
             let held = held.ok_or(ResumeError::NeedsAuthority { agents })?;
@@ -100,16 +100,16 @@ impl Keys {
 /// revokes the old ones in one commit.
 async fn again(
     orchestrator: &Orchestrator,
-    taken: &mut Taken,
+    claim: &mut Claim,
     more: &[Budget],
 ) -> Result<BTreeMap<AgentId, Held>, ResumeError> {
     let guard = orchestrator.guard();
     let (mut held, mut moved) = (BTreeMap::<AgentId, Held>::new(), Moved::default());
-    let mut agents: Vec<&TakenAgent> = taken.agents.values().collect();
+    let mut agents: Vec<&ClaimedAgent> = claim.agents.values().collect();
     // Parents before their children.
     agents.sort_by_key(|agent| agent.chain.depth());
     let now = guard.now().unwrap_or_default();
-    let mut batch = taken.tree.mine();
+    let mut batch = claim.run_store.still_owner();
     for agent in agents {
         let record = &agent.record;
         let refused = |error: MintError| record.refused(error.to_string());
@@ -121,7 +121,7 @@ async fn again(
             None => {
                 // Whatever is beneath it has this block too.
                 batch = guard.ended_too(batch, &agent.chain);
-                let authority = &orchestrator.shared.authority;
+                let authority = &orchestrator.runtime.authority;
                 authority.reissue(&agent.chain, key.public(), more)
             }
         };
@@ -129,19 +129,19 @@ async fn again(
         let audit = orchestrator.gate().audit();
         let parent = parent.map(Held::chain);
         batch = batch.and(audit.hop(&record.path, &chain, parent, now));
-        batch = Places::of(&agent.chain).give_back(batch);
-        batch = Places::of(&chain).take_over(batch);
+        batch = BudgetSlots::of(&agent.chain).give_back(batch);
+        batch = BudgetSlots::of(&chain).take_over(batch);
         let new = chain.held_by(key);
         let new = new.map_err(|refusal| record.refused(refusal.to_string()))?;
-        batch = batch.and(taken.tree.reissued(record, &new));
+        batch = batch.and(claim.run_store.reissued(record, &new));
         held.insert(record.agent, new);
     }
-    for (from, to) in counters(orchestrator, taken, &moved) {
+    for (from, to) in counters(orchestrator, claim, &moved) {
         batch = guard.move_budget(&from, &to, batch).await?;
     }
-    batch = asked(taken, &moved, batch)?;
+    batch = asked(claim, &moved, batch)?;
     guard.store().commit(batch).await?;
-    let roots = taken
+    let roots = claim
         .agents
         .values()
         .filter(|agent| agent.record.parent.is_none());
@@ -157,14 +157,14 @@ async fn again(
 /// those of the tokens, and those that helpers share whose like may be asked for again.
 fn counters(
     orchestrator: &Orchestrator,
-    taken: &Taken,
+    claim: &Claim,
     moved: &Moved,
 ) -> BTreeMap<BudgetKey, BudgetKey> {
-    let chains = taken.agents.values().map(|agent| &agent.chain);
+    let chains = claim.agents.values().map(|agent| &agent.chain);
     let given = chains.flat_map(Chain::budgets).map(|(key, ..)| key.clone());
-    let helpers = orchestrator.shared.helpers.values();
-    let shared = helpers.flat_map(Helper::shared_budgets);
-    let by_each = shared.flat_map(|(kind, label)| {
+    let helpers = orchestrator.runtime.helpers.values();
+    let labelled = helpers.flat_map(Helper::shared_budgets);
+    let by_each = labelled.flat_map(|(kind, label)| {
         let key = move |old| BudgetKey {
             kind: kind.to_owned(),
             id: format!("{old}/{label}"),
@@ -179,21 +179,21 @@ fn counters(
 }
 
 /// What was taken for turns that have no answer is settled where it is counted now.
-fn asked(taken: &mut Taken, moved: &Moved, mut batch: Batch) -> Result<Batch, ResumeError> {
-    for agent in taken.agents.values_mut() {
-        let Some(kept) = &mut agent.kept else {
+fn asked(claim: &mut Claim, moved: &Moved, mut batch: Batch) -> Result<Batch, ResumeError> {
+    for agent in claim.agents.values_mut() {
+        let Some(state) = &mut agent.state else {
             continue;
         };
-        let Some(asking) = kept.asking.take() else {
+        let Some(asking) = state.asking.take() else {
             continue;
         };
         let asking = asking.moved(moved).ok_or_else(|| ResumeError::Damaged {
             what: format!("what a turn of `{}` took from budgets", agent.record.path),
         })?;
-        kept.asking = Some(asking.clone());
-        let (tree, id) = (taken.tree.clone(), agent.record.agent);
-        let mut keeper = Keeper::new(tree, id, kept.messages);
-        batch = batch.and(keeper.state(&mut kept.run, Some(asking)));
+        state.asking = Some(asking.clone());
+        let (run_store, id) = (claim.run_store.clone(), agent.record.agent);
+        let mut keeper = Keeper::new(run_store, id, state.messages);
+        batch = batch.and(keeper.state(&mut state.run, Some(asking)));
     }
     Ok(batch)
 }

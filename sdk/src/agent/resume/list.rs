@@ -10,7 +10,7 @@ use crate::store::Store;
 /// A run that a durable store keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct KeptRun {
+pub struct StoredRun {
     /// Its id, by which it is resumed.
     pub run: RunId,
     /// The role of its first agent.
@@ -24,7 +24,7 @@ pub struct KeptRun {
 /// An agent of a kept run whose task has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct KeptAgent {
+pub struct StoredAgent {
     /// Its id.
     pub agent: AgentId,
     /// Its path from the root.
@@ -44,9 +44,9 @@ pub struct KeptAgent {
 /// # Errors
 ///
 /// When the store cannot be read, or keeps what this build does not know.
-pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
+pub async fn stored_runs(store: &dyn Store) -> Result<Vec<StoredRun>, ResumeError> {
     let heads = read_heads(store).await?;
-    let kept = heads.into_iter().map(|(run, head, ended)| KeptRun {
+    let kept = heads.into_iter().map(|(run, head, ended)| StoredRun {
         run,
         role: head.role,
         since: head.since,
@@ -59,10 +59,10 @@ pub async fn kept_runs(store: &dyn Store) -> Result<Vec<KeptRun>, ResumeError> {
 ///
 /// # Errors
 ///
-/// [`ResumeError::NotFound`] when it keeps no such run; otherwise as [`kept_runs`].
-pub async fn kept_run(store: &dyn Store, run: RunId) -> Result<KeptRun, ResumeError> {
+/// [`ResumeError::NotFound`] when it keeps no such run; otherwise as [`stored_runs`].
+pub async fn stored_run(store: &dyn Store, run: RunId) -> Result<StoredRun, ResumeError> {
     let (head, _) = read_head(store, run).await?;
-    Ok(KeptRun {
+    Ok(StoredRun {
         run,
         role: head.role,
         since: head.since,
@@ -76,8 +76,8 @@ pub async fn kept_run(store: &dyn Store, run: RunId) -> Result<KeptRun, ResumeEr
 ///
 /// # Errors
 ///
-/// As [`kept_runs`].
-pub async fn kept_agents(store: &dyn Store, run: RunId) -> Result<Vec<KeptAgent>, ResumeError> {
+/// As [`stored_runs`].
+pub async fn stored_agents(store: &dyn Store, run: RunId) -> Result<Vec<StoredAgent>, ResumeError> {
     let calls = read_calls(store, run).await?;
     let mut agents = Vec::new();
     for record in read_agents(store, run).await?.into_values() {
@@ -88,7 +88,7 @@ pub async fn kept_agents(store: &dyn Store, run: RunId) -> Result<Vec<KeptAgent>
             }
             _ => None,
         });
-        agents.push(KeptAgent {
+        agents.push(StoredAgent {
             agent: record.agent,
             in_flight: begun.collect(),
             path: record.path,

@@ -13,7 +13,7 @@ mod tidy;
 
 pub use self::error::ResumeError;
 use self::keys::Keys;
-pub use self::list::{KeptAgent, KeptRun, kept_agents, kept_run, kept_runs};
+pub use self::list::{StoredAgent, StoredRun, stored_agents, stored_run, stored_runs};
 pub use self::prune::{Pruned, prune};
 pub use self::resumed::Resumed;
 use self::resumed::{Rebuilding, announce};
@@ -33,8 +33,8 @@ impl Orchestrator {
     /// # Errors
     ///
     /// When the store cannot be read, or keeps what this build does not know.
-    pub async fn runs(&self) -> Result<Vec<KeptRun>, ResumeError> {
-        kept_runs(&**self.guard().store()).await
+    pub async fn runs(&self) -> Result<Vec<StoredRun>, ResumeError> {
+        stored_runs(&**self.guard().store()).await
     }
 
     /// Takes over a run whose process is gone, with every agent in it: [`Resumed::run`] goes on.
@@ -52,11 +52,11 @@ impl Orchestrator {
     ///
     /// # Errors
     ///
-    /// [`ResumeError`]; [`ResumeError::AtWork`] where this orchestrator has not let go of the run. Where
+    /// [`ResumeError`]; [`ResumeError::AlreadyRunning`] where this orchestrator has not let go of the run. Where
     /// keys or tokens are at fault, or a place for an agent is missing, the
     /// run stays with whoever has it.
     pub async fn resume(&self, run: RunId) -> Result<Resumed, ResumeError> {
-        self.go_on(run, Keys::Kept).await
+        self.go_on(run, Keys::Stored).await
     }
 
     /// As [`Orchestrator::resume`], with a fresh key and a new token for every agent, signed by the
@@ -98,8 +98,8 @@ impl Orchestrator {
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
-        if self.shared.at_work.has(run) {
-            return Err(ResumeError::AtWork);
+        if self.runtime.active_runs.has(run) {
+            return Err(ResumeError::AlreadyRunning);
         }
         guard.wake().await?;
         let (found, version) = read_head(&**store, run).await?;
@@ -114,7 +114,7 @@ impl Orchestrator {
             taken => taken?,
         };
         let held = keys.held(self, &mut taken).await?;
-        let resumed = Rebuilding::new(self, taken, held).tree();
+        let resumed = Rebuilding::new(self, taken, held).rebuilt();
         let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
             what: "the first agent is not there".to_owned(),
         })?;

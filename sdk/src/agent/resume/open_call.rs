@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::claim::TakenAgent;
+use super::claim::ClaimedAgent;
 use super::takeover::{Takeover, UNKNOWN};
 use crate::agent::durable::{CallRecord, digest};
 use crate::agent::run::{CallOutcome, Run};
@@ -27,7 +27,7 @@ const AGAIN: &str = "not known: the process ended before it did; it is made agai
 
 impl Takeover<'_> {
     /// What became of one call of a turn that is not over.
-    pub(super) fn call(&mut self, agent: &mut TakenAgent, call: &ToolCall, run: &mut Run) {
+    pub(super) fn call(&mut self, agent: &mut ClaimedAgent, call: &ToolCall, run: &mut Run) {
         let id = agent.record.agent;
         let Some(record) = self.calls.remove(&(id.to_string(), call.id.clone())) else {
             return;
@@ -59,12 +59,12 @@ impl Takeover<'_> {
                             kind,
                             before,
                         };
-                        self.tree.call(id, &call.id, &again)
+                        self.run_store.call(id, &call.id, &again)
                     }
-                    _ => self.tree.forget(id, &call.id),
+                    _ => self.run_store.forget(id, &call.id),
                 };
                 let chain = &agent.chain;
-                self.also(|batch| give_back(chain, &capability, batch.and(lost).and(again)));
+                self.write(|batch| give_back(chain, &capability, batch.and(lost).and(again)));
                 return;
             }
             CallRecord::Again { kind, before, .. }
@@ -93,7 +93,7 @@ impl Takeover<'_> {
                     capability,
                 });
                 let lost = self.orchestrator.gate().audit().lost(begun, text);
-                self.also(|batch| batch.and(lost));
+                self.write(|batch| batch.and(lost));
                 self.done(id, call, CallOutcome::Failed(text.to_owned()))
             }
             CallRecord::Child { agent, .. } => {
@@ -106,7 +106,7 @@ impl Takeover<'_> {
 
     /// What comes of a call whose helper is gone. Whoever handed its task over does not get it back.
     fn unheard(&self, call: &ToolCall, child: AgentId, is_same: bool) -> CallOutcome {
-        let helper = self.orchestrator.shared.helpers.get(&call.name);
+        let helper = self.orchestrator.runtime.helpers.get(&call.name);
         let takes_over =
             self.takes_over.contains(&child) || helper.is_some_and(|helper| helper.takes_over);
         match (is_same, takes_over) {
@@ -125,8 +125,8 @@ impl Takeover<'_> {
             taint: BTreeSet::new(),
             sensitivity: 0,
         };
-        let done = self.tree.call(agent, &call.id, &done);
-        self.also(|batch| batch.and(done));
+        let done = self.run_store.call(agent, &call.id, &done);
+        self.write(|batch| batch.and(done));
         outcome
     }
 
@@ -134,7 +134,7 @@ impl Takeover<'_> {
     /// is one, or a call of the same tool, if that says so.
     fn may_repeat(&self, call: &ToolCall, capability: &str, kind: Option<&str>) -> bool {
         match capability == SPAWN {
-            true => self.orchestrator.shared.is_spawn(&call.name),
+            true => self.orchestrator.runtime.is_spawn(&call.name),
             false => self.is_tool(call, Some(capability), kind),
         }
     }
@@ -142,7 +142,7 @@ impl Takeover<'_> {
     /// Whether what the call names is the tool that it was begun with, and may be called again. A build
     /// that changed may have another tool of that name, a helper, or nothing.
     fn is_tool(&self, call: &ToolCall, capability: Option<&str>, kind: Option<&str>) -> bool {
-        if self.orchestrator.shared.is_spawn(&call.name) {
+        if self.orchestrator.runtime.is_spawn(&call.name) {
             return false;
         }
         let toolbox = self.orchestrator.gate().toolbox();

@@ -3,8 +3,8 @@
 use super::error::{ResumeError, now};
 use super::tidy::tidy;
 use crate::agent::durable::{
-    Head, LoadError, Over, head, line, over, read_agents, read_ended, read_head, read_heads,
-    read_spawning, scan,
+    Head, LoadError, Over, canonical_line, head_key, over_key, read_agents, read_ended, read_head,
+    read_heads, read_spawning, scan,
 };
 use crate::agent::orchestrator::Orchestrator;
 use crate::guard::forget;
@@ -22,7 +22,7 @@ pub struct Pruned {
     /// How many ids of tokens are gone, whose agents ended before they did.
     pub tokens: usize,
     /// Runs that are over and stay, because their process was gone before all of their agents had
-    /// ended: these may hold places in budgets. [`Orchestrator::prune`] closes them first.
+    /// ended: these may hold slots in budgets. [`Orchestrator::prune`] closes them first.
     pub open: Vec<RunId>,
 }
 
@@ -66,10 +66,10 @@ async fn remove(
 ) -> Result<bool, ResumeError> {
     let all = scan(store, &Key::of(["run", &run.to_string()])).await?;
     let batch = Batch::new()
-        .expect(head(run), Expected::Version(begun))
-        .expect(over(run), Expected::Version(ended))
-        .delete(head(run))
-        .delete(over(run));
+        .expect(head_key(run), Expected::Version(begun))
+        .expect(over_key(run), Expected::Version(ended))
+        .delete(head_key(run))
+        .delete(over_key(run));
     let batch = all
         .into_iter()
         .fold(batch, |batch, (key, _)| batch.delete(key));
@@ -134,10 +134,10 @@ impl Orchestrator {
                 };
                 let ended = Over::new("expired", Some(first.expires()));
                 let batch = Batch::new()
-                    .expect(head(run), Expected::Version(version))
-                    .expect(over(run), Expected::Absent)
-                    .put(head(run), line(&found))
-                    .put(over(run), line(&ended));
+                    .expect(head_key(run), Expected::Version(version))
+                    .expect(over_key(run), Expected::Absent)
+                    .put(head_key(run), canonical_line(&found))
+                    .put(over_key(run), canonical_line(&ended));
                 match store.commit(batch).await {
                     // It has just been ended, or gone on with.
                     Ok(_) | Err(StoreError::Conflict { .. }) => {}

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::claim::{Taken, TakenAgent};
-use crate::agent::core::Member;
+use super::claim::{Claim, ClaimedAgent};
+use crate::agent::core::AgentCore;
 use crate::agent::driver::{Continuation, go_on};
-use crate::agent::durable::{Before, Keeper, Tree};
+use crate::agent::durable::{Keeper, PreviousRun, RunStore};
 use crate::agent::handle::Agent;
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::{Limits, Run};
-use crate::agent::runtime::Seat;
+use crate::agent::runtime::AgentSlot;
 use crate::agent::unknown::Unknown;
 use crate::capability::Held;
 use crate::id::AgentId;
@@ -78,7 +78,7 @@ impl Resumed {
     #[must_use]
     pub fn into_agent(self) -> Agent {
         let mut agent = self.0.agent;
-        agent.before = self.0.run.as_ref().map(Before::of);
+        agent.previous_run = self.0.run.as_ref().map(PreviousRun::of);
         agent
     }
 }
@@ -86,40 +86,40 @@ impl Resumed {
 /// The agents of a run with what each needs to go on.
 pub(super) struct Rebuilding<'a> {
     orchestrator: &'a Orchestrator,
-    tree: Arc<Tree>,
+    run_store: Arc<RunStore>,
     root: AgentId,
-    agents: BTreeMap<AgentId, TakenAgent>,
+    agents: BTreeMap<AgentId, ClaimedAgent>,
     held: BTreeMap<AgentId, Held>,
-    seats: Vec<Seat>,
+    slots: Vec<AgentSlot>,
     unknown: Vec<Unknown>,
 }
 
 impl<'a> Rebuilding<'a> {
     pub(super) fn new(
         orchestrator: &'a Orchestrator,
-        taken: Taken,
+        taken: Claim,
         held: BTreeMap<AgentId, Held>,
     ) -> Self {
-        let Taken {
-            tree,
+        let Claim {
+            run_store,
             root,
             agents,
-            seats,
+            slots,
             unknown,
         } = taken;
         Self {
             orchestrator,
-            tree,
+            run_store,
             root,
             agents,
             held,
-            seats,
+            slots,
             unknown,
         }
     }
 
     /// The first agent with its whole tree; `None` where one of them lacks something.
-    pub(super) fn tree(mut self) -> Option<Continuation> {
+    pub(super) fn rebuilt(mut self) -> Option<Continuation> {
         let mut first = self.agent(self.root, None)?;
         // Of those that do not go on, whoever they were.
         first.unknown.append(&mut self.unknown);
@@ -127,28 +127,28 @@ impl<'a> Rebuilding<'a> {
     }
 
     /// An agent and everything beneath it.
-    fn agent(&mut self, id: AgentId, parent: Option<&Arc<Member>>) -> Option<Continuation> {
-        let TakenAgent {
+    fn agent(&mut self, id: AgentId, parent: Option<&Arc<AgentCore>>) -> Option<Continuation> {
+        let ClaimedAgent {
             record,
-            kept,
+            state,
             unknown,
             before,
             ..
         } = self.agents.remove(&id)?;
-        let authority = (self.held.remove(&id)?, self.seats.pop()?);
-        let shared = &self.orchestrator.shared;
-        let member = Member::resumed(shared, parent, &self.tree, &record, authority);
-        let agent = Agent::new(member);
-        let written = kept.as_ref().map_or(0, |kept| kept.messages);
-        let (run, asking) = kept.map_or((None, None), |kept| (Some(kept.run), kept.asking));
+        let authority = (self.held.remove(&id)?, self.slots.pop()?);
+        let runtime = &self.orchestrator.runtime;
+        let core = AgentCore::resumed(runtime, parent, &self.run_store, &record, authority);
+        let agent = Agent::new(core);
+        let written = state.as_ref().map_or(0, |state| state.messages);
+        let (run, asking) = state.map_or((None, None), |state| (Some(state.run), state.asking));
         match &run {
-            Some(run) => agent.member.take_up(run),
+            Some(run) => agent.core.take_up(run),
             // What code read as this agent is written nowhere.
-            None if record.call.is_none() => agent.member.forget(),
+            None if record.call.is_none() => agent.core.forget(),
             None => {}
         }
         let mut resumed = Continuation {
-            keeper: Keeper::new(self.tree.clone(), id, written),
+            keeper: Keeper::new(self.run_store.clone(), id, written),
             agent,
             run,
             asking,
@@ -157,15 +157,15 @@ impl<'a> Rebuilding<'a> {
             children: Vec::new(),
             unknown,
         };
-        let member = resumed.agent.member.clone();
-        let is_child = |it: &&TakenAgent| it.record.parent == Some(id);
+        let core = resumed.agent.core.clone();
+        let is_child = |it: &&ClaimedAgent| it.record.parent == Some(id);
         let children: Vec<_> = self.agents.values().filter(is_child).collect();
         let children: Vec<_> = children
             .iter()
             .map(|it| (it.record.agent, it.record.call.clone()))
             .collect();
         for (child, call) in children {
-            let child = self.agent(child, Some(&member))?;
+            let child = self.agent(child, Some(&core))?;
             match call {
                 Some(call) => drop(resumed.awaited.insert(call, child)),
                 None => resumed.children.push(child),
@@ -177,10 +177,10 @@ impl<'a> Rebuilding<'a> {
 
 /// Tells whoever watches.
 pub(super) fn announce(resumed: &Continuation) {
-    let member = &resumed.agent.member;
-    member.emit(EventKind::Resumed {});
+    let core = &resumed.agent.core;
+    core.emit(EventKind::Resumed {});
     for unknown in &resumed.unknown {
-        member.emit(EventKind::Unknown {
+        core.emit(EventKind::Unknown {
             call: unknown.call,
             capability: unknown.capability.clone(),
         });

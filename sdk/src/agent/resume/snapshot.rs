@@ -12,7 +12,7 @@ use crate::id::{AgentId, RunId, Timestamp};
 pub(super) type Calls = BTreeMap<(String, String), CallRecord>;
 
 /// What is kept of a run that is not over.
-pub(super) struct Found {
+pub(super) struct Snapshot {
     pub(super) now: Timestamp,
     pub(super) agents: BTreeMap<AgentId, (AgentRecord, Chain)>,
     pub(super) calls: Calls,
@@ -21,7 +21,7 @@ pub(super) struct Found {
     pub(super) revoked: bool,
 }
 
-impl Found {
+impl Snapshot {
     pub(super) async fn read(
         orchestrator: &Orchestrator,
         run: RunId,

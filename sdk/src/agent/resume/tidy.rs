@@ -1,12 +1,14 @@
 //! Closes what a run that is over left open, because its process ended before that could be recorded.
 
 use super::error::ResumeError;
-use crate::agent::durable::{Head, Tree, head, line, lost, read_agents, read_spawning};
+use crate::agent::durable::{
+    Head, RunStore, canonical_line, head_key, lost, read_agents, read_spawning,
+};
 use crate::agent::orchestrator::Orchestrator;
 use crate::id::RunId;
 use crate::store::{Batch, Expected};
 
-/// Closes the agents and spawns of a run that is over: the places that they took of budgets that
+/// Closes the agents and spawns of a run that is over: the slots that they took of budgets that
 /// other runs share are given back. A process that still ends them finds that they have.
 pub(super) async fn tidy(
     orchestrator: &Orchestrator,
@@ -20,20 +22,20 @@ pub(super) async fn tidy(
         return Ok(());
     }
     let taken = Batch::new()
-        .expect(head(run), Expected::Version(version))
+        .expect(head_key(run), Expected::Version(version))
         .put(
-            head(run),
-            line(&Head::new(found.root, &found.role, found.since)),
+            head_key(run),
+            canonical_line(&Head::new(found.root, &found.role, found.since)),
         );
     let owner = store.commit(taken).await?.version;
     // From here on nobody else writes.
-    let mut batch = Tree::new(run, owner, None).mine();
+    let mut batch = RunStore::new(run, owner, None).still_owner();
     for record in read_agents(store, run).await?.into_values() {
         let chain = record.chain(guard)?;
         batch = guard.ended_too(batch.and(lost(run, &record, &chain)), &chain);
     }
-    for (key, places) in read_spawning(store, run).await? {
-        batch = places.give_back(batch.delete(key));
+    for (key, slots) in read_spawning(store, run).await? {
+        batch = slots.give_back(batch.delete(key));
     }
     store.commit(batch).await?;
     Ok(())

@@ -47,7 +47,8 @@ pub enum Ended {
     /// answer.
     HandedOver,
     /// What it did could not be kept, so it went no further.
-    Unkept,
+    #[serde(rename = "unkept")]
+    NotPersisted,
 }
 
 impl Ended {
@@ -68,7 +69,7 @@ impl Ended {
             Self::CutShort => "cut short",
             Self::Refused => "refused by the model",
             Self::HandedOver => "handed over",
-            Self::Unkept => "not kept",
+            Self::NotPersisted => "not kept",
         }
     }
 
@@ -80,7 +81,7 @@ impl Ended {
             Self::TurnLimit
                 | Self::Budget
                 | Self::ModelFailed
-                | Self::Unkept
+                | Self::NotPersisted
                 | Self::NoAnswer
                 | Self::CutShort
                 | Self::Refused

@@ -9,9 +9,9 @@ use crate::id::RunId;
 /// Each kept run that was begun or taken over here, with whether the task of its first agent is over;
 /// that is dropped with the agent.
 #[derive(Default)]
-pub(in crate::agent) struct AtWork(Mutex<HashMap<RunId, Weak<AtomicBool>>>);
+pub(in crate::agent) struct ActiveRuns(Mutex<HashMap<RunId, Weak<AtomicBool>>>);
 
-impl AtWork {
+impl ActiveRuns {
     /// Notes a run by its first agent. As many are noted as are alive.
     pub(in crate::agent) fn note(&self, run: RunId, ended: &Arc<AtomicBool>) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::active_runs::AtWork;
+pub(super) use self::active_runs::ActiveRuns;
 pub(super) use self::names::Named;
 use self::names::Names;
-pub(super) use self::slots::{AgentSlots, Seat};
+pub(super) use self::slots::{AgentSlot, AgentSlots};
 use super::durable::SealKey;
 use super::helper::{Helper, SPAWN_TOOL};
 use super::prices::Prices;
@@ -25,7 +25,7 @@ use crate::record::Events;
 use crate::tool::Gate;
 
 /// What all agents of an orchestrator share.
-pub(super) struct Shared {
+pub(super) struct Runtime {
     pub(super) authority: Authority,
     pub(super) gate: Gate,
     pub(super) models: HashMap<String, Arc<dyn Model>>,
@@ -41,14 +41,14 @@ pub(super) struct Shared {
     pub(super) names: Arc<Names>,
     pub(super) slots: AgentSlots,
     /// The budgets of a first agent whose scope does not have one of their kind.
-    pub(super) first: Vec<Budget>,
+    pub(super) default_budgets: Vec<Budget>,
     /// The kept runs that go on here.
-    pub(super) at_work: AtWork,
+    pub(super) active_runs: ActiveRuns,
     /// What agents' keys are sealed under in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
 }
 
-impl Shared {
+impl Runtime {
     /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader.2`, ….
     /// `above` is the path of its parent, and when that one's token ends: no agent is beneath it then.
     pub(super) fn name(
@@ -79,9 +79,12 @@ impl Shared {
     }
 
     /// A first agent's scope, with a budget of each kind that is limited where it says nothing.
-    pub(super) fn first(&self, scope: Scope) -> Scope {
+    pub(super) fn with_default_budgets(&self, scope: Scope) -> Scope {
         let is_said = |kind: &str| scope.budgets.iter().any(|said| said.kind() == kind);
-        let unsaid = self.first.iter().filter(|budget| !is_said(budget.kind()));
+        let unsaid = self
+            .default_budgets
+            .iter()
+            .filter(|budget| !is_said(budget.kind()));
         let unsaid: Vec<Budget> = unsaid.cloned().collect();
         unsaid.into_iter().fold(scope, Scope::budget)
     }

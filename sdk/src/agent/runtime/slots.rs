@@ -14,9 +14,9 @@ pub(in crate::agent) struct AgentSlots {
 
 /// The place of one agent among those that are alive at once; given back when its task ends.
 #[derive(Debug)]
-pub(in crate::agent) struct Seat(Arc<AtomicUsize>);
+pub(in crate::agent) struct AgentSlot(Arc<AtomicUsize>);
 
-impl Drop for Seat {
+impl Drop for AgentSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -32,12 +32,12 @@ impl AgentSlots {
     }
 
     /// A place for one more agent.
-    pub(in crate::agent) fn take(&self) -> Result<Seat, Refusal> {
+    pub(in crate::agent) fn take(&self) -> Result<AgentSlot, Refusal> {
         let taken = self.alive.fetch_add(1, Ordering::AcqRel);
         // Counted before it is asked, so that many at once cannot all be the last.
-        let seat = Seat(self.alive.clone());
+        let slot = AgentSlot(self.alive.clone());
         if taken < self.max {
-            return Ok(seat);
+            return Ok(slot);
         }
         let most = self.max;
         let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");

@@ -11,13 +11,13 @@ use serde_json::{Map, Value};
 use tracing::Instrument;
 
 pub use self::error::SpawnError;
-use super::core::Member;
+use super::core::AgentCore;
 use super::durable::{CallRecord, digest};
 use super::handle::Agent;
 use super::helper::Helper;
 use super::run::Limits;
 use crate::capability::{AgentKey, Call, Held, Kind, Refusal, Risk, SPAWN, Scope, Sensitivity};
-use crate::guard::{Context, Effect, Places, Presented, Verdict};
+use crate::guard::{BudgetSlots, Context, Effect, Presented, Verdict};
 use crate::id::CallId;
 use crate::model::{Model, ToolCall};
 use crate::store::Batch;
@@ -25,7 +25,7 @@ use crate::store::Batch;
 /// A child that is being described; await it to spawn it.
 #[must_use = "a spawn does nothing until it is awaited"]
 pub struct Spawn {
-    parent: Arc<Member>,
+    parent: Arc<AgentCore>,
     role: String,
     scope: Scope,
     model: Option<Arc<dyn Model>>,
@@ -47,12 +47,12 @@ impl std::fmt::Debug for Spawn {
 impl Agent {
     /// Begins a child with a role; say what it may do with [`Spawn::scope`], then await it.
     pub fn spawn(&self, role: impl Into<String>) -> Spawn {
-        Spawn::new(self.member.clone(), role.into())
+        Spawn::new(self.core.clone(), role.into())
     }
 }
 
 impl Spawn {
-    pub(super) const fn new(parent: Arc<Member>, role: String) -> Self {
+    pub(super) const fn new(parent: Arc<AgentCore>, role: String) -> Self {
         Self {
             parent,
             role,
@@ -105,8 +105,8 @@ impl Spawn {
 
     /// What is kept of the spawn when it is allowed.
     fn begun(&self, call: CallId) -> Batch {
-        match (&self.parent.tree, &self.asked) {
-            (Some(tree), Some((asked, digest))) => {
+        match (&self.parent.run_store, &self.asked) {
+            (Some(run_store), Some((asked, digest))) => {
                 let record = CallRecord::Begun {
                     call,
                     capability: SPAWN.to_owned(),
@@ -114,17 +114,19 @@ impl Spawn {
                     kind: None,
                     before: None,
                 };
-                tree.call(self.parent.id, asked, &record)
+                run_store.call(self.parent.id, asked, &record)
             }
-            (Some(tree), None) => tree.mine(),
+            (Some(run_store), None) => run_store.still_owner(),
             (None, _) => Batch::new(),
         }
     }
 
     /// What is kept of it when there is no child. Whoever took the run over may have made one.
     fn nothing(&self) -> Batch {
-        match (&self.parent.tree, &self.asked) {
-            (Some(tree), Some((asked, _))) => tree.mine().and(tree.forget(self.parent.id, asked)),
+        match (&self.parent.run_store, &self.asked) {
+            (Some(run_store), Some((asked, _))) => run_store
+                .still_owner()
+                .and(run_store.forget(self.parent.id, asked)),
             _ => Batch::new(),
         }
     }
@@ -141,10 +143,10 @@ impl Spawn {
             return Err(SpawnError::Unavailable(why.to_owned()));
         }
         let (parent, key) = (&self.parent, AgentKey::generate());
-        let guard = parent.shared.gate.guard();
+        let guard = parent.runtime.gate.guard();
         let now = guard.now().map_err(|refusal| {
-            if let Some(tree) = &parent.tree {
-                tree.stop(format!("the run stops, and can be resumed: {refusal}"));
+            if let Some(run_store) = &parent.run_store {
+                run_store.stop(format!("the run stops, and can be resumed: {refusal}"));
             }
             SpawnError::unavailable(refusal)
         })?;
@@ -167,9 +169,9 @@ impl Spawn {
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
         // With the call itself, so that nobody takes a place that is not given back.
-        let places = Places::beneath(parent.held.chain());
-        let begun = |id| match &self.parent.tree {
-            Some(tree) => self.begun(id).and(tree.spawning(id, &places)),
+        let slots = BudgetSlots::beneath(parent.held.chain());
+        let begun = |id| match &self.parent.run_store {
+            Some(run_store) => self.begun(id).and(run_store.spawning(id, &slots)),
             None => self.begun(id),
         };
         let reservation = match guard
@@ -189,55 +191,55 @@ impl Spawn {
             }
             Verdict::Ask(pending) => return Err(SpawnError::Pending(pending)),
         };
-        let seat = parent.shared.slots.take();
-        let made = seat
+        let slot = parent.runtime.slots.take();
+        let made = slot
             .map_err(|refusal| SpawnError::refused(&parent.path, refusal))
-            .and_then(|seat| {
+            .and_then(|slot| {
                 Ok((
                     derive(&parent.held, &self.role, &self.scope, key, now)?,
-                    seat,
+                    slot,
                 ))
             });
-        let audit = parent.shared.gate.audit();
+        let audit = parent.runtime.gate.audit();
         let outcome = audit.outcome(&reservation, made.as_ref().err());
-        let over = match &parent.tree {
-            Some(tree) => tree.spawned(reservation.id(), &places),
+        let over = match &parent.run_store {
+            Some(run_store) => run_store.spawned(reservation.id(), &slots),
             None => Batch::new(),
         };
-        let (held, seat) = match made {
+        let (held, slot) = match made {
             Ok(made) => made,
             Err(error) => {
-                let also = places.give_back(over.and(self.nothing()));
-                let written = guard.record_with(outcome, also).await;
+                let extra = slots.give_back(over.and(self.nothing()));
+                let written = guard.record_with(outcome, extra).await;
                 written.map_err(|error| {
-                    if let Some(tree) = &parent.tree {
-                        tree.unkept(&error);
+                    if let Some(run_store) = &parent.run_store {
+                        run_store.unkept(&error);
                     }
                     SpawnError::unrecorded(error)
                 })?;
                 return Err(error);
             }
         };
-        let mut member = Member::child(parent, &self.role, held, seat);
+        let mut core = AgentCore::child(parent, &self.role, held, slot);
         if let Some(model) = self.model {
-            member.model = Some(model);
+            core.model = Some(model);
         }
-        member.limits = self.limits.unwrap_or(member.limits);
-        member.system = self.system;
-        member.takes_over = self.takes_over;
+        core.limits = self.limits.unwrap_or(core.limits);
+        core.system = self.system;
+        core.takes_over = self.takes_over;
         let mut batch = outcome.and(over);
-        if let Some(tree) = &parent.tree {
+        if let Some(run_store) = &parent.run_store {
             if let Some((call, digest)) = self.asked {
-                let agent = member.id;
+                let agent = core.id;
                 let child = CallRecord::Child { agent, digest };
-                batch = batch.and(tree.call(parent.id, &call, &child));
-                member.call = Some(call);
+                batch = batch.and(run_store.call(parent.id, &call, &child));
+                core.call = Some(call);
             }
-            batch = batch.and(tree.agent(member.record(), &member.held));
+            batch = batch.and(run_store.agent(core.record(), &core.held));
         }
-        let begun = member.begin(now, batch).await;
+        let begun = core.begin(now, batch).await;
         begun.map_err(SpawnError::unrecorded)?;
-        Ok(Agent::new(member))
+        Ok(Agent::new(core))
     }
 }
 

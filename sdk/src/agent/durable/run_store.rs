@@ -9,13 +9,13 @@ use super::call::CallRecord;
 use super::record::{AgentRecord, Head, Over, Spawning};
 use super::seal::SealKey;
 use crate::capability::{Chain, Held, canonical};
-use crate::guard::Places;
+use crate::guard::BudgetSlots;
 use crate::id::{AgentId, CallId, RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, StoreError};
 use crate::tool::{Journal, ToolError};
 
 /// A run that is kept, as one process has it.
-pub(in crate::agent) struct Tree {
+pub(in crate::agent) struct RunStore {
     pub(in crate::agent) run: RunId,
     /// The version of the head that this process wrote.
     owner: u64,
@@ -25,13 +25,13 @@ pub(in crate::agent) struct Tree {
 }
 
 /// The head of a run.
-pub(in crate::agent) fn head(run: RunId) -> Key {
+pub(in crate::agent) fn head_key(run: RunId) -> Key {
     Key::of(["runs", &run.to_string()])
 }
 
 /// Says of a run that it is over. Skip from its head, so that agents that end after the first one
 /// still find the head as it was.
-pub(in crate::agent) fn over(run: RunId) -> Key {
+pub(in crate::agent) fn over_key(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])
 }
 
@@ -41,12 +41,12 @@ pub(in crate::agent) fn beneath(run: RunId, kind: &str) -> Key {
 }
 
 /// One line of canonical JSON.
-pub(in crate::agent) fn line(value: &impl Serialize) -> String {
+pub(in crate::agent) fn canonical_line(value: &impl Serialize) -> String {
     // Plain data with string keys: there is nothing in it that cannot be written.
     serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
 }
 
-impl Tree {
+impl RunStore {
     pub(in crate::agent) fn new(run: RunId, owner: u64, seal: Option<Arc<SealKey>>) -> Self {
         Self {
             run,
@@ -86,36 +86,39 @@ impl Tree {
     ) -> Batch {
         let head_of = Head::new(root.agent, &root.role, since);
         Batch::new()
-            .expect(head(run), Expected::Absent)
-            .put(head(run), line(&head_of))
+            .expect(head_key(run), Expected::Absent)
+            .put(head_key(run), canonical_line(&head_of))
             .and(agent(run, &root.sealed(run, held, seal)))
     }
 
     /// Goes on only while the run is this process's.
-    pub(in crate::agent) fn mine(&self) -> Batch {
-        Batch::new().expect(head(self.run), Expected::Version(self.owner))
+    pub(in crate::agent) fn still_owner(&self) -> Batch {
+        Batch::new().expect(head_key(self.run), Expected::Version(self.owner))
     }
 
     /// The record of an agent that got its token.
     pub(in crate::agent) fn agent(&self, record: AgentRecord, held: &Held) -> Batch {
         let record = record.sealed(self.run, held, self.seal.as_deref());
-        self.mine().and(agent(self.run, &record))
+        self.still_owner().and(agent(self.run, &record))
     }
 
-    /// That a spawn has taken places, until there is a child that has them, or none: whoever takes the
+    /// That a spawn has taken slots, until there is a child that has them, or none: whoever takes the
     /// run over in between gives them back.
-    pub(in crate::agent) fn spawning(&self, call: CallId, places: &Places) -> Batch {
-        match places.is_empty() {
+    pub(in crate::agent) fn spawning(&self, call: CallId, slots: &BudgetSlots) -> Batch {
+        match slots.is_empty() {
             true => Batch::new(),
-            false => Batch::new().put(self.spawning_key(call), line(&Spawning::of(places))),
+            false => Batch::new().put(
+                self.spawning_key(call),
+                canonical_line(&Spawning::of(slots)),
+            ),
         }
     }
 
     /// That a spawn is over: what it took is a child's now, or is given back with this.
-    pub(in crate::agent) fn spawned(&self, call: CallId, places: &Places) -> Batch {
-        match places.is_empty() {
+    pub(in crate::agent) fn spawned(&self, call: CallId, slots: &BudgetSlots) -> Batch {
+        match slots.is_empty() {
             true => Batch::new(),
-            false => self.mine().delete(self.spawning_key(call)),
+            false => self.still_owner().delete(self.spawning_key(call)),
         }
     }
 
@@ -137,9 +140,9 @@ impl Tree {
         at: Option<Timestamp>,
     ) -> Batch {
         let is_root = record.parent.is_none();
-        let batch = self.mine().and(moved(self.run, record, how));
+        let batch = self.still_owner().and(moved(self.run, record, how));
         match is_root {
-            true => batch.put(over(self.run), line(&Over::new(how, at))),
+            true => batch.put(over_key(self.run), canonical_line(&Over::new(how, at))),
             false => batch,
         }
     }
@@ -152,11 +155,12 @@ impl Tree {
 
     /// What became of a call.
     pub(in crate::agent) fn call(&self, agent: AgentId, call: &str, record: &CallRecord) -> Batch {
-        self.mine().put(self.call_key(agent, call), line(record))
+        self.still_owner()
+            .put(self.call_key(agent, call), canonical_line(record))
     }
 
     /// Forgets a call whose turn is over, or that came to nothing; for a batch that expects the run to
-    /// be [`mine`](Self::mine).
+    /// be [`still_owner`](Self::still_owner).
     pub(in crate::agent) fn forget(&self, agent: AgentId, call: &str) -> Batch {
         Batch::new().delete(self.call_key(agent, call))
     }
@@ -173,9 +177,9 @@ impl Tree {
 }
 
 /// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
-impl Journal for Tree {
+impl Journal for RunStore {
     fn begun(&self, _: CallId) -> Batch {
-        self.mine()
+        self.still_owner()
     }
 
     fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
@@ -190,19 +194,20 @@ impl Journal for Tree {
 /// The record of an agent.
 fn agent(run: RunId, record: &AgentRecord) -> Batch {
     let place = beneath(run, "agents").child(&record.agent.to_string());
-    Batch::new().put(place, line(record))
+    Batch::new().put(place, canonical_line(record))
 }
 
 /// Moves the record of an agent to those that ended.
 fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
     let id = record.agent.to_string();
-    Batch::new()
-        .delete(beneath(run, "agents").child(&id))
-        .put(beneath(run, "ended").child(&id), line(&record.ended(how)))
+    Batch::new().delete(beneath(run, "agents").child(&id)).put(
+        beneath(run, "ended").child(&id),
+        canonical_line(&record.ended(how)),
+    )
 }
 
 /// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
-/// places that it had.
+/// slots that it had.
 pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
-    Places::of(chain).give_back(moved(run, record.clone(), "lost"))
+    BudgetSlots::of(chain).give_back(moved(run, record.clone(), "lost"))
 }

@@ -1,5 +1,5 @@
-//! Places of agents among those that may be alive at once: taken with the call that spawns one, given
-//! back when its task ends.
+//! The slots of agents in budgets of agents that may be alive at once: a slot is taken with the call that
+//! spawns the agent, and given back when its task ends.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use super::ledger::{AGENTS, counter};
 use crate::capability::Chain;
 use crate::store::{Batch, Key};
 
-/// The place that one agent has in each budget of [`AGENTS`] of its ancestors.
+/// The slot that one agent has in each budget of [`AGENTS`] of its ancestors.
 ///
 /// It follows from the chain, so nothing else needs to be kept of an agent to give it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places(BTreeSet<Key>);
+pub(crate) struct BudgetSlots(BTreeSet<Key>);
 
-impl Places {
+impl BudgetSlots {
     /// What a child of whoever holds this chain takes.
     pub(crate) fn beneath(chain: &Chain) -> Self {
         Self::named(chain, chain.depth())
@@ -45,7 +45,7 @@ impl Places {
             .fold(batch, |batch, counter| batch.sub(counter.clone(), 1))
     }
 
-    /// Takes over places that other counters held, whatever the maximum is: the agent is alive.
+    /// Takes over slots that other counters held, whatever the maximum is: the agent is alive.
     pub(crate) fn take_over(&self, batch: Batch) -> Batch {
         self.0
             .iter()

@@ -115,7 +115,7 @@ async fn a_helper_is_called_like_a_tool_and_has_what_code_wrote() {
     // The one call that its scope holds, and not the one that its parent's would.
     assert_eq!(read.load(Ordering::SeqCst), 1);
     // What it read, its parent was told.
-    assert!(report.finished().taint.contains("file"));
+    assert!(report.finished().exposure.taint.contains("file"));
     let hops: Vec<_> = audit(&orchestrator)
         .await
         .into_iter()

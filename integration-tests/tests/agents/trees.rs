@@ -277,7 +277,7 @@ async fn a_model_spawns_only_what_its_grants_allow() {
         .collect();
     assert_eq!(kinds, [Kind::Widens, Kind::Argument, Kind::Argument]);
     // What the helper read came with its taint.
-    assert!(report.finished().taint.contains("file"));
+    assert!(report.finished().exposure.taint.contains("file"));
 }
 
 #[tokio::test]

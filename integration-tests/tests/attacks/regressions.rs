@@ -308,9 +308,9 @@ async fn the_taint_that_a_run_began_with_is_in_its_report() {
         .unwrap();
     let report = child.run("say what you were told").await.unwrap();
     assert!(
-        report.finished().taint.contains("web"),
+        report.finished().exposure.taint.contains("web"),
         "{:?}",
-        report.finished().taint
+        report.finished().exposure.taint
     );
 }
 

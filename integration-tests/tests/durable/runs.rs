@@ -215,7 +215,7 @@ async fn what_was_said_and_done_before_is_there_when_a_run_goes_on_with_more() {
     assert_eq!(report.text(), "two files");
     assert_eq!((report.finished().turns, home.made().len()), (3, 2));
     // What the files tainted it with, it knew before.
-    assert!(report.finished().taint.contains("file"));
+    assert!(report.finished().exposure.taint.contains("file"));
     assert_eq!(asked.lock().unwrap()[0].messages.len(), 5);
     assert!(matches!(
         events.recv().await.unwrap().kind,

@@ -506,7 +506,10 @@ async fn proxies_of_the_environment_are_not_asked() {
     let server = Hostile::start(answer("the server")).await;
     let proxy = Hostile::start(answer("the proxy")).await;
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "http_hostile::proxies_of_the_environment_are_not_asked"]);
+    child.args([
+        "--exact",
+        "http_hostile::proxies_of_the_environment_are_not_asked",
+    ]);
     child.env(TARGET, server.url("/"));
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
         child.env(name, proxy.url(""));

@@ -95,10 +95,10 @@ impl Agent {
 
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
-        self.core.learn_from_parents();
+        self.core.absorb_from_parents();
         let outcome = self.core.call(tool, &arguments.to_string(), None).await;
         // Whoever made the call has its result, and may tell the parent.
-        self.core.teach_parent();
+        self.core.expose_parent();
         outcome
     }
 

@@ -34,7 +34,7 @@ pub use token::{
 pub(crate) use token::{Looker, Moved, role_fits as is_role};
 pub use value::canonical::MAX_ARGUMENTS;
 pub use value::{
-    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Facts, Kind, Label, Labels,
+    Atom, AtomSet, BudgetKey, Call, CallNonce, Cidr, Decimal, Exposure, Facts, Kind, Label, Labels,
     MAX_MATCHED_BYTES, Reading, Refusal, Risk, Sensitivity, UrlPattern, canonical,
 };
 pub(crate) use value::{by_how_much, normal};

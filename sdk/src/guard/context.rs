@@ -1,11 +1,10 @@
 //! What is known about a call from the tool's declaration and the run.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::capability::{Facts, Risk, Sensitivity};
+use crate::capability::{Exposure, Facts, Risk, Sensitivity};
 use crate::id::Timestamp;
 
 /// What a tool does to the world.
@@ -38,8 +37,8 @@ impl fmt::Display for Effect {
 
 /// What is known about a call from the tool's declaration and the run.
 ///
-/// None of it comes from the model or from a remote caller. Taint and sensitivity belong to the
-/// run: they grow with what it reads ([`Context::absorb`]) and never fall.
+/// None of it comes from the model or from a remote caller. Taint and sensitivity come from the exposure of
+/// the run, which grows with what it reads ([`Exposure::absorb`]) and never falls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// What a token's caveats are asked about: time, audience, task, step, data, risk, taint.
@@ -72,14 +71,15 @@ impl Context {
         }
     }
 
-    /// Takes up the taint and sensitivity of something that the run has read: taint is the union,
-    /// sensitivity the higher of the two.
-    pub fn absorb(&mut self, taint: &BTreeSet<String>, sensitivity: Option<Sensitivity>) {
-        self.facts
-            .taint
-            .get_or_insert_default()
-            .extend(taint.iter().cloned());
-        self.facts.sensitivity = self.facts.sensitivity.max(sensitivity);
+    /// Sets what caveats are asked about taint and sensitivity: what the run is exposed to, `None` where
+    /// that is not known, and how sensitive what the call itself touches is.
+    ///
+    /// Where the level of the call is not known the sensitivity is not, whatever the run has read; a
+    /// caveat that asks for it then refuses the call.
+    pub fn expose(&mut self, run: Option<&Exposure>, own: Option<Sensitivity>) {
+        let read = run.and_then(|run| run.sensitivity);
+        self.facts.taint = run.map(|run| run.taint.clone());
+        self.facts.sensitivity = own.map(|own| read.map_or(own, |read| read.max(own)));
     }
 }
 
@@ -88,27 +88,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_stays_with_the_run() {
-        let mut context = Context::new("lead", Effect::Read, Risk::Low, Timestamp::default());
-        let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        for (taint, level, all, highest) in [
-            (labels(&[]), None, labels(&[]), None),
+    fn a_call_is_as_sensitive_as_what_it_touches_and_what_the_run_has_read() {
+        use Sensitivity::{Confidential, Internal, Public};
+        let exposure = |level| Exposure::new(["web"], level);
+        for (run, own, expected) in [
+            (None, None, None),
+            (None, Some(Public), Some(Public)),
+            (Some(exposure(None)), Some(Public), Some(Public)),
+            (Some(exposure(Some(Internal))), Some(Public), Some(Internal)),
             (
-                labels(&["web"]),
-                Some(Sensitivity::Internal),
-                labels(&["web"]),
-                Some(Sensitivity::Internal),
+                Some(exposure(Some(Internal))),
+                Some(Confidential),
+                Some(Confidential),
             ),
-            (
-                labels(&["mail"]),
-                Some(Sensitivity::Public),
-                labels(&["mail", "web"]),
-                Some(Sensitivity::Internal),
-            ),
+            (Some(exposure(Some(Internal))), None, None),
         ] {
-            context.absorb(&taint, level);
-            assert_eq!(context.facts.taint, Some(all));
-            assert_eq!(context.facts.sensitivity, highest);
+            let mut context = Context::new("lead", Effect::Read, Risk::Low, Timestamp::default());
+            context.expose(run.as_ref(), own);
+            assert_eq!(context.facts.sensitivity, expected, "{run:?} {own:?}");
+            assert_eq!(context.facts.taint, run.map(|run| run.taint));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::capability::{Risk, Sensitivity};
+use crate::capability::{Exposure, Risk, Sensitivity};
 use crate::guard::Effect;
 use crate::text::plain_name;
 
@@ -18,8 +18,8 @@ pub struct Declaration {
     pub(crate) effect: Effect,
     pub(crate) risk: Risk,
     pub(crate) dataset: Option<BTreeSet<String>>,
-    pub(crate) sensitivity: Option<Sensitivity>,
-    pub(crate) taints: BTreeSet<String>,
+    /// What a run that called the tool is exposed to.
+    pub(crate) exposure: Exposure,
     pub(crate) owner: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) idempotent: bool,
@@ -41,8 +41,7 @@ impl Declaration {
             effect,
             risk,
             dataset: None,
-            sensitivity: None,
-            taints: BTreeSet::new(),
+            exposure: Exposure::default(),
             owner: None,
             environment: None,
             idempotent: false,
@@ -66,7 +65,7 @@ impl Declaration {
     /// How sensitive what the tool touches is. A run that called it is that sensitive from then on.
     #[must_use]
     pub const fn sensitivity(mut self, sensitivity: Sensitivity) -> Self {
-        self.sensitivity = Some(sensitivity);
+        self.exposure.sensitivity = Some(sensitivity);
         self
     }
 
@@ -74,7 +73,8 @@ impl Declaration {
     /// instructions. A run that read them has these taints from then on.
     #[must_use]
     pub fn taints<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
-        self.taints.extend(labels.into_iter().map(Into::into));
+        let labels = labels.into_iter().map(Into::into);
+        self.exposure.taint.extend(labels);
         self
     }
 

@@ -1,6 +1,5 @@
 //! The one road to a tool's body: read once, decide, run, settle.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::toolbox::Entry;
 use super::{Look, ToolError, Toolbox};
-use crate::capability::{Call, Held, Kind, Refusal, Sensitivity};
+use crate::capability::{Call, Exposure, Held, Kind, Refusal};
 use crate::guard::{Context, Denial, Guard, Pending, Permit, Presented, Reservation, Verdict};
 use crate::id::CallId;
 use crate::record::Audit;
@@ -24,11 +23,9 @@ pub struct Situation {
     pub task: Option<String>,
     /// The step of the plan.
     pub step: Option<String>,
-    /// What the run's data may carry instructions from; `None` is not known, which a caveat that
-    /// asks for it refuses.
-    pub taint: Option<BTreeSet<String>>,
-    /// The most sensitive thing that the run has read.
-    pub sensitivity: Option<Sensitivity>,
+    /// What the run has read; `None` where that is not known, which a caveat that asks for its taint
+    /// refuses.
+    pub exposure: Option<Exposure>,
     /// What the run is for.
     pub intent: Option<String>,
 }
@@ -68,10 +65,8 @@ pub enum Outcome {
         call: CallId,
         /// What it gave back.
         value: Value,
-        /// What the value may carry instructions from.
-        taint: BTreeSet<String>,
-        /// How sensitive it is.
-        sensitivity: Option<Sensitivity>,
+        /// What the value may carry instructions from, and how sensitive it is.
+        exposure: Exposure,
     },
     /// The body did not run.
     Denied(Denial),
@@ -235,11 +230,10 @@ impl Gate {
         context.facts.task.clone_from(&situation.task);
         context.facts.step.clone_from(&situation.step);
         context.facts.dataset.clone_from(&declaration.dataset);
-        context.facts.taint.clone_from(&situation.taint);
-        // Not known of the tool is not known of the call, whatever the run has read.
-        context.facts.sensitivity = declaration
-            .sensitivity
-            .map(|own| situation.sensitivity.map_or(own, |run| run.max(own)));
+        context.expose(
+            situation.exposure.as_ref(),
+            declaration.exposure.sensitivity,
+        );
         context.intent.clone_from(&situation.intent);
         context.owner.clone_from(&declaration.owner);
         context.environment.clone_from(&declaration.environment);
@@ -314,8 +308,7 @@ impl Gate {
             Ok(Ok(value)) => Outcome::Value {
                 call: id,
                 value,
-                taint: entry.declaration.taints.clone(),
-                sensitivity: entry.declaration.sensitivity,
+                exposure: entry.declaration.exposure.clone(),
             },
             Ok(Err(error)) => Outcome::Failed { call: id, error },
             Err(_) => Outcome::Failed {

@@ -63,7 +63,7 @@ impl AgentCore {
             (&outcome, declared)
         {
             // A failure has a text too, and that may come from where the tool has been.
-            self.learn(&declared.taints, declared.sensitivity);
+            self.absorb(&declared.exposure);
         }
         let kind = match &outcome {
             Outcome::Value { call, .. } => called(*call, None),

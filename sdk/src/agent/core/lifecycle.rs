@@ -1,12 +1,12 @@
 //! How an agent's task begins and ends.
 
-use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::AgentCore;
 use crate::agent::durable::CallRecord;
 use crate::agent::run::{CallOutcome, cleaned};
+use crate::capability::Exposure;
 use crate::guard::{BudgetSlots, Revocable};
 use crate::id::Timestamp;
 use crate::record::EventKind;
@@ -151,13 +151,12 @@ impl AgentCore {
         let mut extra = guard.ended_too(still_owner.unwrap_or_default(), self.held.chain());
         extra = BudgetSlots::of(self.held.chain()).give_back(extra);
         if let Some(run_store) = &self.run_store {
-            if let Some((state, outcome, (taint, sensitivity))) = last {
+            if let Some((state, outcome, exposure)) = last {
                 extra = extra.and(state);
                 if let (Some(call), Some(parent)) = (&self.call, self.parent_id()) {
                     let done = CallRecord::Done {
                         outcome: cleaned(outcome, self.parent_result_bytes()),
-                        taint,
-                        sensitivity,
+                        exposure,
                     };
                     extra = extra.and(run_store.call(parent, call, &done));
                 }
@@ -185,5 +184,5 @@ impl AgentCore {
     }
 }
 
-/// The last state of a run, what its parent's model is told, and what that is tainted with.
-type Last = (Batch, CallOutcome, (BTreeSet<String>, u8));
+/// The last state of a run, what its parent's model is told, and what that one is exposed to with it.
+type Last = (Batch, CallOutcome, Exposure);

@@ -11,13 +11,11 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::calls::{denied, line};
-pub(super) use self::exposure::level;
-use self::exposure::{Exposure, sensitivity};
 use super::durable::{AgentRecord, RunStore};
 use super::prices::Prices;
 use super::run::{Limits, Run};
 use super::runtime::{AgentSlot, Named, Runtime};
-use crate::capability::Held;
+use crate::capability::{Exposure, Held};
 use crate::id::{AgentId, Timestamp};
 use crate::model::Model;
 
@@ -150,7 +148,7 @@ impl AgentCore {
         if self.is_root() {
             self.set_task(run.task());
         }
-        self.learn(run.taint(), sensitivity(run.sensitivity()));
+        self.absorb(run.exposure());
     }
 
     /// Whether it is the first agent of its tree.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::super::core::{AgentCore, level};
+use super::super::core::AgentCore;
 use super::super::durable::{CallJournal, Seen, digest};
 use super::super::run::CallOutcome;
 use super::super::unknown::Unknown;
@@ -103,11 +103,7 @@ impl Driver {
             };
             self.denials.extend(made.denial);
             self.add_unknown(made.unknown);
-            let situation = self.core.situation();
-            self.machine.absorb(
-                situation.taint.unwrap_or_default(),
-                level(situation.sensitivity),
-            );
+            self.machine.absorb(&self.core.exposure());
             let _ = self.machine.resolved(&id, made.outcome);
         }
         for id in open {
@@ -210,8 +206,7 @@ fn journal(
         id: call.id.clone(),
         digest: digest(call),
         capability: declared.capability().to_owned(),
-        taint: declared.taints.clone(),
-        sensitivity: level(declared.sensitivity),
+        exposure: declared.exposure.clone(),
         max_bytes: core.limits.max_result_bytes,
     }))
 }

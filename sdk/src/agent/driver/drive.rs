@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 
-use super::super::core::level;
 use super::super::handle::Agent;
 use super::super::report::{Report, RunFailed};
 use super::super::run::{CallOutcome, Ended, Finished, Step};
@@ -34,14 +33,12 @@ impl Driver {
             .map(|keeper| keeper.state(&mut self.machine, None));
         spans::ended(&finished);
         let report = Report::new(core.path.clone(), finished, self.denials, self.unknown);
-        core.teach_parent();
+        core.expose_parent();
         if stopped {
             core.suspend();
         } else {
-            let known = core.situation();
-            let known = (known.taint.unwrap_or_default(), level(known.sensitivity));
             let outcome = CallOutcome::answer(&report, core.takes_over);
-            let last = last.map(|last| (last, outcome, known));
+            let last = last.map(|last| (last, outcome, core.exposure()));
             core.finish(how, last).await;
         }
         agent.end_behind().await;

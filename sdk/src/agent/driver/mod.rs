@@ -21,7 +21,7 @@ use tracing::Instrument;
 pub(super) use self::continuation::Continuation;
 use self::state::Driver;
 use self::tools::shown;
-use super::core::{AgentCore, level};
+use super::core::AgentCore;
 use super::durable::Keeper;
 use super::handle::Agent;
 use super::report::{Report, RunFailed};
@@ -86,7 +86,7 @@ pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wante
 /// A run that begins.
 fn begun(core: &AgentCore, task: &str, wanted: Option<&Wanted>) -> Run {
     core.set_task(task);
-    core.learn_from_parents();
+    core.absorb_from_parents();
     let id = core
         .run_store
         .as_ref()
@@ -104,8 +104,7 @@ fn begun(core: &AgentCore, task: &str, wanted: Option<&Wanted>) -> Run {
 /// A run with the tools that its token could ever allow, and with what its agent knows.
 fn equipped(core: &AgentCore, run: Run) -> Run {
     let mut run = run.with_tools(shown(core));
-    let known = core.situation();
-    run.absorb(known.taint.unwrap_or_default(), level(known.sensitivity));
+    run.absorb(&core.exposure());
     run
 }
 

@@ -1,11 +1,10 @@
 //! What is kept of a call that a model asked for.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::agent::run::CallOutcome;
+use crate::agent::run::{CallOutcome, stored_exposure};
+use crate::capability::Exposure;
 use crate::id::{AgentId, CallId, hex};
 use crate::model::ToolCall;
 
@@ -45,9 +44,9 @@ pub(in crate::agent) enum CallRecord {
     /// It has ended.
     Done {
         outcome: CallOutcome,
-        /// What the outcome is tainted with, and how sensitive it is, as a run counts it.
-        taint: BTreeSet<String>,
-        sensitivity: u8,
+        /// What the outcome may carry instructions from, and how sensitive it is.
+        #[serde(flatten, with = "stored_exposure")]
+        exposure: Exposure,
     },
 }
 
@@ -73,4 +72,41 @@ pub(in crate::agent) fn digest(call: &ToolCall) -> String {
         hash.update(part.as_bytes());
     }
     hex::write(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::capability::Sensitivity;
+
+    #[test]
+    fn an_outcome_is_stored_with_its_taint_and_the_number_of_its_level() {
+        let done = CallRecord::Done {
+            outcome: CallOutcome::Value("text".to_owned()),
+            exposure: Exposure::new(["web"], Some(Sensitivity::Confidential)),
+        };
+        let written = json!({
+            "is": "done",
+            "outcome": { "value": "text" },
+            "taint": ["web"],
+            "sensitivity": 3,
+        });
+        assert_eq!(serde_json::to_value(&done).unwrap(), written);
+        let read: CallRecord = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+        for (name, value) in [
+            ("stray", json!(1)),
+            ("sensitivity", json!(5)),
+            ("taint", json!(null)),
+        ] {
+            let mut altered = written.clone();
+            altered[name] = value;
+            assert!(
+                serde_json::from_value::<CallRecord>(altered).is_err(),
+                "{name}"
+            );
+        }
+    }
 }

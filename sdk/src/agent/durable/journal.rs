@@ -1,6 +1,5 @@
 //! Keeps one call of an agent: that it was begun, what it was about to change, and what came of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 use super::call::CallRecord;
 use super::run_store::RunStore;
 use crate::agent::run::{CallOutcome, cleaned};
+use crate::capability::Exposure;
 use crate::id::{AgentId, CallId};
 use crate::store::{Batch, Store, StoreError};
 use crate::tool::{Journal, Look, ToolError};
@@ -36,9 +36,8 @@ pub(in crate::agent) struct CallJournal {
     /// What it was about to change when it was begun before a crash.
     pub(in crate::agent) before: Option<String>,
     pub(in crate::agent) seen: Seen,
-    /// What the tool's results are tainted with, and how sensitive they are, as a run counts it.
-    pub(in crate::agent) taint: BTreeSet<String>,
-    pub(in crate::agent) sensitivity: u8,
+    /// What the tool's results may carry instructions from, and how sensitive they are.
+    pub(in crate::agent) exposure: Exposure,
     /// Bytes of a result that the model is shown.
     pub(in crate::agent) max_bytes: usize,
 }
@@ -101,8 +100,7 @@ impl Journal for CallJournal {
         }
         let record = CallRecord::Done {
             outcome: cleaned(CallOutcome::of(result), self.max_bytes),
-            taint: self.taint.clone(),
-            sensitivity: self.sensitivity,
+            exposure: self.exposure.clone(),
         };
         self.run_store.call(self.agent, &self.id, &record)
     }

@@ -1,13 +1,11 @@
 //! What became of a call that was open when its process went: it is made again, goes on, or is unknown.
 
-use std::collections::BTreeSet;
-
 use super::claim::ClaimedAgent;
 use super::takeover::{Takeover, UNKNOWN};
 use crate::agent::durable::{CallRecord, digest};
 use crate::agent::run::{CallOutcome, Run};
 use crate::agent::unknown::Unknown;
-use crate::capability::SPAWN;
+use crate::capability::{Exposure, SPAWN};
 use crate::guard::give_back;
 use crate::id::AgentId;
 use crate::model::ToolCall;
@@ -34,12 +32,8 @@ impl Takeover<'_> {
         };
         let is_same = record.digest().is_none_or(|kept| *kept == digest(call));
         let outcome = match record {
-            CallRecord::Done {
-                outcome,
-                taint,
-                sensitivity,
-            } => {
-                run.absorb(taint, sensitivity);
+            CallRecord::Done { outcome, exposure } => {
+                run.absorb(&exposure);
                 outcome
             }
             CallRecord::Child { agent, .. } if is_same && self.living.contains(&agent) => return,
@@ -122,8 +116,7 @@ impl Takeover<'_> {
     fn done(&mut self, agent: AgentId, call: &ToolCall, outcome: CallOutcome) -> CallOutcome {
         let done = CallRecord::Done {
             outcome: outcome.clone(),
-            taint: BTreeSet::new(),
-            sensitivity: 0,
+            exposure: Exposure::default(),
         };
         let done = self.run_store.call(agent, &call.id, &done);
         self.write(|batch| batch.and(done));

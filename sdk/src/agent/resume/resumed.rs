@@ -74,7 +74,7 @@ impl Resumed {
     /// The agent, of one that code drives: its run, if it had one, goes no further.
     ///
     /// What code read as this agent before is written nowhere, so where it had no run it has the taint
-    /// `forgotten`, and is as sensitive as can be.
+    /// `unknown`, and is as sensitive as can be.
     #[must_use]
     pub fn into_agent(self) -> Agent {
         let mut agent = self.0.agent;
@@ -144,7 +144,7 @@ impl<'a> Rebuilding<'a> {
         match &run {
             Some(run) => agent.core.take_up(run),
             // What code read as this agent is written nowhere.
-            None if record.call.is_none() => agent.core.forget(),
+            None if record.call.is_none() => agent.core.absorb_unknown(),
             None => {}
         }
         let mut resumed = Continuation {

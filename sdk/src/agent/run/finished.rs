@@ -1,9 +1,8 @@
 //! How a run ended.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Exposure;
 use crate::model::{StopReason, Usage};
 
 /// Why a run is over.
@@ -123,10 +122,8 @@ pub struct Finished {
     pub usage: Usage,
     /// Completions whose cost their providers did not say; it is not in `usage`.
     pub unmeasured: u32,
-    /// What its data is tainted with; whoever takes the answer takes this too.
-    pub taint: BTreeSet<String>,
-    /// How sensitive the most sensitive data was that it read.
-    pub sensitivity: u8,
+    /// What it has read; whoever takes the answer takes this exposure too.
+    pub exposure: Exposure,
     /// What the guard refused, in the order of the calls.
     pub denials: Vec<DenialNote>,
 }

@@ -1,6 +1,6 @@
 //! The machine: what a run waits for, and what it makes of what it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use super::state::{Phase, State, VERSION};
 use super::text::escaped;
 use super::window::window;
 use super::{CallOutcome, Ended, Finished, Limits, RunError, Step};
+use crate::capability::Exposure;
 use crate::id::RunId;
 use crate::model::{Message, OutputSchema, Request, ToolCall, ToolSpec, Usage};
 use crate::text::shown;
@@ -41,8 +42,7 @@ impl Run {
                 turns: 0,
                 usage: Usage::default(),
                 stop: None,
-                taint: BTreeSet::new(),
-                sensitivity: 0,
+                exposure: Exposure::default(),
                 denials: Vec::new(),
                 refusals: BTreeMap::new(),
                 loops: Loops::default(),
@@ -127,16 +127,10 @@ impl Run {
         &self.state.messages
     }
 
-    /// What the run's data is tainted with.
+    /// What the run has read.
     #[must_use]
-    pub const fn taint(&self) -> &BTreeSet<String> {
-        &self.state.taint
-    }
-
-    /// How sensitive the most sensitive data is that the run has read.
-    #[must_use]
-    pub const fn sensitivity(&self) -> u8 {
-        self.state.sensitivity
+    pub const fn exposure(&self) -> &Exposure {
+        &self.state.exposure
     }
 
     /// What is to be done now. Asking changes nothing.
@@ -197,10 +191,9 @@ impl Run {
         Ok(())
     }
 
-    /// Adds to what the run's data is tainted with and to how sensitive it is. Neither ever falls.
-    pub fn absorb(&mut self, taint: impl IntoIterator<Item = String>, sensitivity: u8) {
-        self.state.taint.extend(taint);
-        self.state.sensitivity = self.state.sensitivity.max(sensitivity);
+    /// Adds the exposure of something that the run has read; nothing of it ever falls.
+    pub fn absorb(&mut self, read: &Exposure) {
+        self.state.exposure.absorb(read);
     }
 
     /// The run as it stands, paused because of `ended`, such as a budget that has too little left;

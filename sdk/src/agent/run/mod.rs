@@ -25,6 +25,7 @@ mod machine;
 mod settle;
 mod state;
 mod step;
+pub(in crate::agent) mod stored_exposure;
 mod text;
 mod window;
 

@@ -214,8 +214,7 @@ impl State {
             turns: self.turns,
             usage: self.usage,
             unmeasured: self.unmeasured,
-            taint: self.taint.clone(),
-            sensitivity: self.sensitivity,
+            exposure: self.exposure.clone(),
             denials: self.denials.clone(),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::loops::Loops;
 use super::{CallOutcome, DenialNote, Ended, Limits};
+use crate::capability::Exposure;
 use crate::id::RunId;
 use crate::model::{Message, OutputSchema, StopReason, ToolSpec, Usage};
 
@@ -28,8 +29,8 @@ pub(super) struct State {
     pub(super) turns: u32,
     pub(super) usage: Usage,
     pub(super) stop: Option<StopReason>,
-    pub(super) taint: BTreeSet<String>,
-    pub(super) sensitivity: u8,
+    #[serde(flatten, with = "super::stored_exposure")]
+    pub(super) exposure: Exposure,
     pub(super) denials: Vec<DenialNote>,
     /// How often each call was refused, by fingerprint. No other call in between resets it.
     pub(super) refusals: BTreeMap<String, u32>,

@@ -161,10 +161,9 @@ impl Spawn {
         let situation = parent.situation();
         let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
         context.facts.task = situation.task;
-        context.facts.taint = situation.taint;
         // A spawn touches no data but what the parent has read and may tell the child.
+        context.expose(situation.exposure.as_ref(), Some(Sensitivity::Public));
         context.facts.dataset = Some(BTreeSet::new());
-        context.facts.sensitivity = situation.sensitivity.or(Some(Sensitivity::Public));
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::capability::{Exposure, Sensitivity};
 use crate::id::RunId;
 use crate::model::{Completion, Message, StopReason, ToolCall, ToolSpec, Usage};
 
@@ -97,8 +98,8 @@ fn a_run_asks_calls_and_answers() {
     run.completed(asks(&["a"]).with_text("I read it").with_usage(usage))
         .unwrap();
     assert_eq!(open(&run), ["a"]);
-    run.absorb(["web".to_owned()], 2);
-    run.absorb([], 1);
+    run.absorb(&Exposure::new(["web"], Some(Sensitivity::Internal)));
+    run.absorb(&Exposure::new([""; 0], Some(Sensitivity::Public)));
     run.resolved("a", value("text")).unwrap();
     run.completed(Completion::answer("short").with_usage(usage))
         .unwrap();
@@ -108,8 +109,9 @@ fn a_run_asks_calls_and_answers() {
         (finished.ended, finished.text.as_str(), finished.turns),
         (Ended::Answer, "short", 2)
     );
-    assert_eq!((finished.usage.total(), finished.sensitivity), (26, 2));
-    assert!(finished.taint.contains("web"));
+    assert_eq!(finished.usage.total(), 26);
+    let internal = Exposure::new(["web"], Some(Sensitivity::Internal));
+    assert_eq!(finished.exposure, internal);
     assert_eq!(run.messages().len(), 4);
 }
 
@@ -461,7 +463,8 @@ fn act(run: &mut Run, act: &Act) -> Result<(), RunError> {
         }
         Act::Stray(n) => run.resolved(["a", "b", "zzz"][usize::from(n % 3)], value("stray")),
         Act::Absorb(n) => {
-            run.absorb([format!("t{}", n % 4)], *n);
+            let level = Sensitivity::from_rank(i64::from(n / 4 % 5) - 1);
+            run.absorb(&Exposure::new([format!("t{}", n % 4)], level));
             Ok(())
         }
         Act::Fail => run.failed("gone"),
@@ -497,7 +500,8 @@ proptest! {
             prop_assert_eq!(kept.next(), stored.next());
             // A refused act changes nothing, and taint never falls.
             prop_assert!(result.is_ok() || kept == before);
-            prop_assert!(kept.taint().is_superset(before.taint()) && kept.sensitivity() >= before.sensitivity());
+            prop_assert!(kept.exposure().taint.is_superset(&before.exposure().taint));
+            prop_assert!(kept.exposure().sensitivity >= before.exposure().sensitivity);
             check_conversation(&kept)?;
         }
     }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::agent::run::{CallOutcome, Limits, Run, Step};
+use crate::capability::{Exposure, Sensitivity};
 use crate::id::RunId;
 use crate::model::{Completion, Message, Request, ToolCall, ToolSpec};
 
@@ -96,9 +97,9 @@ fn system_text_and_tools_count() {
 #[test]
 fn what_was_left_out_still_taints() {
     let mut run = run(0, &[vec![10], vec![10]]);
-    run.absorb(["web".to_owned()], 2);
+    run.absorb(&Exposure::new(["web"], Some(Sensitivity::Internal)));
     assert_eq!(ids(&asked(&run)), ["1-0"]);
-    assert!(run.taint().contains("web"));
+    assert!(run.exposure().taint.contains("web"));
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! What data may carry, and how sensitive it is.
+
+use std::collections::BTreeSet;
+
+use super::facts::Sensitivity;
+
+/// What somebody who has read some data is exposed to: where instructions in it may come from, and how
+/// sensitive the most sensitive part is.
+///
+/// The exposure of an agent only grows ([`Exposure::absorb`]). The default is that of an agent that has read
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// The labels of where instructions may come from, such as `web`.
+    pub taint: BTreeSet<String>,
+    /// The most sensitive level; `None` where no level is known.
+    pub sensitivity: Option<Sensitivity>,
+}
+
+impl Exposure {
+    /// The exposure of data with these labels and this level.
+    pub fn new<S: Into<String>>(
+        taint: impl IntoIterator<Item = S>,
+        sensitivity: Option<Sensitivity>,
+    ) -> Self {
+        Self {
+            taint: taint.into_iter().map(Into::into).collect(),
+            sensitivity,
+        }
+    }
+
+    /// Adds the exposure of something that was read: the taint is the union of the two, the sensitivity
+    /// the higher one.
+    pub fn absorb(&mut self, read: &Self) {
+        self.taint.extend(read.taint.iter().cloned());
+        self.sensitivity = self.sensitivity.max(read.sensitivity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_stays_with_the_run() {
+        let mut exposure = Exposure::default();
+        for (taint, level, all, highest) in [
+            (&[] as &[&str], None, &[] as &[&str], None),
+            (
+                &["web"],
+                Some(Sensitivity::Internal),
+                &["web"],
+                Some(Sensitivity::Internal),
+            ),
+            (
+                &["mail"],
+                Some(Sensitivity::Public),
+                &["mail", "web"],
+                Some(Sensitivity::Internal),
+            ),
+            (&[], None, &["mail", "web"], Some(Sensitivity::Internal)),
+        ] {
+            exposure.absorb(&Exposure::new(taint.iter().copied(), level));
+            assert_eq!(exposure, Exposure::new(all.iter().copied(), highest));
+        }
+    }
+}

@@ -180,6 +180,10 @@ fn a_path_to_a_lower_floor_and_what_tests_name_is_not_found() {
             "pub(super) use call::Arg; pub(in crate::capability::value) struct S;",
         ),
         (
+            "capability/value/canonical/write.rs",
+            "pub(in crate::capability) struct S; pub(in crate::capability::value) fn f() {}",
+        ),
+        (
             "capability/token/keyring/verify.rs",
             "use super::KeyRing; use crate::capability::token::chain::Chain; use crate::id::Timestamp;",
         ),

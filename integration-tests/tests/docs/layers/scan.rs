@@ -80,6 +80,8 @@ pub(crate) fn scan(place: &Path, text: &str) -> Scan {
                 token.line,
                 "only `capability` names `biscuit_auth`".to_owned(),
             )),
+            // How widely an item is visible names nothing in a module above.
+            "crate" if before == "in" && before_that == "(" && scanner.is_above(at, &modules) => {}
             "crate" if next == "::" => {
                 at = scanner.tree(at + 2, Vec::new());
                 continue;
@@ -124,6 +126,14 @@ struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn text(&self, at: usize) -> &'a str {
         self.tokens.get(at).map_or("", |token| token.text.as_str())
+    }
+
+    /// Whether the path that begins with `crate` at `at` is that of a module in which `modules` stands.
+    fn is_above(&self, at: usize, modules: &[String]) -> bool {
+        let names = (at..).step_by(2);
+        let names = names.take_while(|at| self.text(at + 1) == "::");
+        let path: Vec<&str> = names.map(|at| self.text(at + 2)).collect();
+        path.len() < modules.len() && path.iter().zip(modules).all(|(a, b)| a == b)
     }
 
     /// Whether an attribute of the item at `at` has it compiled for tests alone.

@@ -62,7 +62,7 @@ pub(crate) struct Floors {
 }
 
 /// The rooms that have floors.
-pub(crate) const FLOORS: &[Floors] = &[CAPABILITY];
+pub(crate) const FLOORS: &[Floors] = &[CAPABILITY, AGENT];
 
 const CAPABILITY: Floors = Floors {
     room: "capability",
@@ -82,4 +82,63 @@ const CAPABILITY: Floors = Floors {
     for_tests: &["arbitrary"],
     circles: &[],
     storeys: 6,
+};
+
+const AGENT: Floors = Floors {
+    room: "agent",
+    table: &[
+        ("run", &[]),
+        ("prices", &[]),
+        ("unknown", &[]),
+        ("typed", &[]),
+        ("helper", &["run"]),
+        ("durable", &["run"]),
+        ("report", &["run", "typed", "unknown"]),
+        ("runtime", &["durable", "helper", "prices", "run"]),
+        ("core", &["durable", "prices", "run", "runtime"]),
+        ("handle", &["core", "durable"]),
+        ("spawn", &["core", "durable", "handle", "helper", "run"]),
+        ("children", &["report", "spawn"]),
+        (
+            "orchestrator",
+            &["core", "durable", "handle", "runtime", "spawn"],
+        ),
+        (
+            "driver",
+            &[
+                "core", "durable", "handle", "helper", "prices", "report", "run", "spawn", "typed",
+                "unknown",
+            ],
+        ),
+        (
+            "builder",
+            &[
+                "durable",
+                "helper",
+                "orchestrator",
+                "prices",
+                "run",
+                "runtime",
+            ],
+        ),
+        (
+            "resume",
+            &[
+                "core",
+                "driver",
+                "durable",
+                "handle",
+                "helper",
+                "orchestrator",
+                "report",
+                "run",
+                "runtime",
+                "unknown",
+            ],
+        ),
+        ("answer", &["driver", "handle", "report", "resume", "typed"]),
+    ],
+    for_tests: &[],
+    circles: &[],
+    storeys: 9,
 };

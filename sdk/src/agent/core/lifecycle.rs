@@ -13,7 +13,7 @@ use crate::record::EventKind;
 use crate::store::{Batch, Committed, StoreError};
 
 impl AgentCore {
-    /// Records that the agent got its token, with what else `also` writes.
+    /// Records that the agent got its token, with what else `extra` writes.
     ///
     /// # Errors
     ///

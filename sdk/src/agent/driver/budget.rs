@@ -20,7 +20,7 @@ pub(super) struct Turn {
 }
 
 /// Takes what the turn may cost at most from the budgets of the agent and its ancestors, and caps
-/// what the model may write at what is left of them. What `also` makes of it is written with it.
+/// what the model may write at what is left of them. What `extra` makes of it is written with it.
 pub(super) async fn begin(
     core: &AgentCore,
     request: &mut Request,
@@ -114,7 +114,7 @@ pub(super) async fn again(
 }
 
 impl Turn {
-    /// Puts what the turn cost, if that is known, in the place of what was taken, and writes `also`
+    /// Puts what the turn cost, if that is known, in the place of what was taken, and writes `extra`
     /// with it.
     pub(super) async fn settle(
         self,

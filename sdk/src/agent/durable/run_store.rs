@@ -29,8 +29,8 @@ pub(in crate::agent) fn head_key(run: RunId) -> Key {
     Key::of(["runs", &run.to_string()])
 }
 
-/// Says of a run that it is over. Skip from its head, so that agents that end after the first one
-/// still find the head as it was.
+/// The key of a value that says that a run is over. It is not part of the head, so that agents that end after
+/// the first one still find the head as it was.
 pub(in crate::agent) fn over_key(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])
 }

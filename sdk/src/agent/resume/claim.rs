@@ -14,7 +14,7 @@ pub(super) struct Claim {
     pub(super) run_store: Arc<RunStore>,
     pub(super) root: AgentId,
     pub(super) agents: BTreeMap<AgentId, ClaimedAgent>,
-    /// A place for each of them.
+    /// A slot for each of them.
     pub(super) slots: Vec<AgentSlot>,
     /// The calls of agents that do not go on, of which nobody knows whether they were made.
     pub(super) unknown: Vec<Unknown>,

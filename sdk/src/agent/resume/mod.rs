@@ -104,17 +104,17 @@ impl Orchestrator {
         guard.wake().await?;
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, (&found, version)).await?;
-        let mut taken = match take_over(self, run, (&found, version), &keys).await {
+        let mut claim = match take_over(self, run, (&found, version), &keys).await {
             // Whoever had it may just have come to its end.
             Err(ResumeError::TakenOver) => {
                 let (found, version) = read_head(&**store, run).await?;
                 self.expect_going(run, (&found, version)).await?;
                 return Err(ResumeError::TakenOver);
             }
-            taken => taken?,
+            claim => claim?,
         };
-        let held = keys.held(self, &mut taken).await?;
-        let resumed = Rebuilding::new(self, taken, held).rebuilt();
+        let held = keys.held(self, &mut claim).await?;
+        let resumed = Rebuilding::new(self, claim, held).rebuilt();
         let resumed = resumed.ok_or_else(|| ResumeError::Damaged {
             what: "the first agent is not there".to_owned(),
         })?;

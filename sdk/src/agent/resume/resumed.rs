@@ -97,7 +97,7 @@ pub(super) struct Rebuilding<'a> {
 impl<'a> Rebuilding<'a> {
     pub(super) fn new(
         orchestrator: &'a Orchestrator,
-        taken: Claim,
+        claim: Claim,
         held: BTreeMap<AgentId, Held>,
     ) -> Self {
         let Claim {
@@ -106,7 +106,7 @@ impl<'a> Rebuilding<'a> {
             agents,
             slots,
             unknown,
-        } = taken;
+        } = claim;
         Self {
             orchestrator,
             run_store,

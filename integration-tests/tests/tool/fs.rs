@@ -48,10 +48,10 @@ async fn files_are_read_written_appended_and_listed() {
 async fn what_is_read_carries_its_taint() {
     let files = files();
     let held = files.held(path_under("/srv"));
-    let Outcome::Value { taint, .. } = files.read(&held, "/srv/docs/a.txt").await else {
+    let Outcome::Value { exposure, .. } = files.read(&held, "/srv/docs/a.txt").await else {
         panic!()
     };
-    assert!(taint.contains("file"));
+    assert!(exposure.taint.contains("file"));
 }
 
 #[tokio::test]

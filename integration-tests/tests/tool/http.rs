@@ -26,10 +26,10 @@ async fn an_address_that_is_granted_by_itself_is_reached() {
     );
     let raw = json!({ "url": web.server.url("/post"), "body": "b" }).to_string();
     let outcome = call(&web.gate, &held, "http.post", &raw).await;
-    let Outcome::Value { taint, .. } = outcome else {
+    let Outcome::Value { exposure, .. } = outcome else {
         panic!("{outcome:?}")
     };
-    assert!(taint.contains("web"));
+    assert!(exposure.taint.contains("web"));
     assert_eq!(web.server.seen(), ["/x", "/post"]);
 }
 

@@ -46,7 +46,9 @@ pub enum MintError {
     #[error("no token can be made: the hop is no child of this token's")]
     NotAChild,
     /// The chain that a delegator was to renew, or to sign again, does not end in a hop.
-    #[error("no token can be made: a delegator renews only a hop, and the chain ends in none")]
+    #[error(
+        "no token can be made: the chain does not end in a hop, and a delegator renews only a hop"
+    )]
     NotAHop,
     /// The new end of a renewal is not after the old one, or past the limit.
     #[error(

@@ -3,3 +3,4 @@
 mod interop;
 mod layers;
 mod pages;
+mod words;

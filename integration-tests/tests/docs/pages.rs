@@ -144,6 +144,23 @@ fn the_security_model_names_tests_that_are_there() {
         .filter(|name| !page_names.contains(name.as_str()))
         .collect();
     assert!(unnamed.is_empty(), "the page does not name: {unnamed:?}");
+    // Each group of tests is in the file that its row names.
+    for row in page.lines().filter(|line| line.contains("| `attack_")) {
+        let file = row.split('|').nth(3).unwrap().trim().trim_matches('`');
+        let beneath = root().join("integration-tests/tests").join(file);
+        let path = if beneath.exists() {
+            beneath
+        } else {
+            root().join(file)
+        };
+        let text = fs::read_to_string(path).unwrap();
+        for name in attacks(row) {
+            assert!(
+                text.contains(&format!("fn {name}(")),
+                "{name} is not in {file}"
+            );
+        }
+    }
     // A row for each attack, and none that says open of what a test carries out.
     for number in 1..=32 {
         let start = format!("| {number} |");

@@ -15,7 +15,7 @@ async fn read_file(dir: &State<Dir>, #[resource] path: SafePath) -> Result<Strin
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Whoever it works for, this model tries to read the same two files.
+    // Each child has this model, which tries to read the same two files.
     let model = ScriptedModel::from_fn(|request| match request.messages.len() {
         1 => call("fs_read", json!({ "path": "/project/src/lib.rs" })),
         3 => call("fs_read", json!({ "path": "/project/Cargo.toml" })),
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scope = scope.expires_in(minutes(10));
     let lead = orchestrator.agent("lead", scope).await?;
 
-    // Each child gets a part of it; a scope that is wider is refused, and each way is named.
+    // Each child gets a part of it. A wider scope is refused, and the error lists each excess.
     let mut children = Children::at_most(2);
     for part in ["/project/src", "/project/tests"] {
         let reader = lead.spawn("reader").scope(Scope::new().grant(read(part)));

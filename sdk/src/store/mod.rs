@@ -7,10 +7,17 @@
 //!
 //! The store is trusted: whoever can write it can reset budgets. What shows that is the signed
 //! checkpoints over its logs, kept elsewhere.
+//!
+//! # A store of your own
+//!
+//! A store implements [`Store`]. How it reads and keeps rows is its own; what a batch means is not. The store
+//! implements [`Rows`] for one of its transactions and passes it to [`apply()`], as [`MemoryStore`] and
+//! `SqliteStore` do. The module `conformance` (feature `conformance`, for tests) runs the cases that hold these
+//! two against any other store: `conformance::run(async || MyStore::empty())`.
 
-#[cfg(test)]
-#[macro_use]
-mod suite;
+#[cfg(any(test, feature = "conformance"))]
+#[cfg_attr(test, macro_use)]
+pub mod conformance;
 
 mod apply;
 mod batch;
@@ -23,6 +30,7 @@ mod sqlite;
 
 use async_trait::async_trait;
 
+pub use apply::{Rows, apply};
 pub use batch::{Batch, Expected, Op};
 pub use key::{Key, KeyError};
 pub use log::{Entry, Head, Link, LogName};

@@ -8,64 +8,86 @@ use super::*;
 /// What a store does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
+    /// Fails every commit.
+    IsAway,
+    KeepsTheStartOfARefusedBatch,
+    ChecksExpectationsFirst,
+    HidesWhatWasFound,
+    CommitsInTwoParts,
     IgnoresExpect,
     ExpectsAbsentAlone,
-    LosesAppends,
-    KeepsTheStartOfARefusedBatch,
-    CommitsInTwoParts,
-    IgnoresMaxima,
-    SubtractsToZero,
-    AddsWhatIsToBeRaised,
-    DeletesCountersToo,
-    ScansTextPrefixes,
-    ScansBeyondTheLimit,
-    ScansFromTheStart,
-    FoldsCase,
-    RewritesJson,
-    TakesAnyText,
     ReusesVersions,
-    RepeatsAnEntryOnEachPage,
+    TakesAnyText,
+    RewritesJson,
+    FoldsCase,
+    DeletesCountersToo,
+    ScansFromTheStart,
+    ScansBeyondTheLimit,
+    ScansTextPrefixes,
+    SubtractsToZero,
+    SaturatesCounters,
+    AddsWhatIsToBeRaised,
+    LosesAppends,
     AnswersFromAnOldHead,
+    RepeatsAnEntryOnEachPage,
+    IgnoresMaxima,
+    /// Reads, lets others commit, and writes the rows that it read with its own changes.
+    WritesOverOthers,
 }
 
-/// Each fault, and a case that finds it.
-const FOUND: [(Fault, &str); 18] = [
-    (Fault::IgnoresExpect, "a_version_is_expected_once"),
-    (
-        Fault::ExpectsAbsentAlone,
-        "a_version_does_not_return_after_a_delete",
-    ),
-    (Fault::LosesAppends, "logs_are_numbered_and_linked"),
+/// Each fault, with a case that finds it; each case finds a fault.
+const FOUND: [(Fault, &str); 27] = [
+    (Fault::IsAway, "reads_what_was_written"),
     (
         Fault::KeepsTheStartOfARefusedBatch,
         "a_refused_batch_leaves_nothing",
     ),
     (
+        Fault::ChecksExpectationsFirst,
+        "operations_take_effect_in_order",
+    ),
+    (Fault::HidesWhatWasFound, "a_refusal_says_what_was_found"),
+    (
         Fault::CommitsInTwoParts,
         "a_dropped_commit_is_whole_or_absent",
     ),
-    (Fault::IgnoresMaxima, "one_of_fifty_gets_the_last_unit"),
-    (Fault::SubtractsToZero, "counters_stop_at_their_bounds"),
+    (Fault::CommitsInTwoParts, "a_read_sees_whole_batches"),
+    (Fault::IgnoresExpect, "a_version_is_expected_once"),
     (
-        Fault::AddsWhatIsToBeRaised,
-        "a_raised_counter_ends_at_the_highest",
+        Fault::ExpectsAbsentAlone,
+        "a_version_does_not_return_after_a_delete",
     ),
-    (
-        Fault::DeletesCountersToo,
-        "values_counters_and_logs_are_three_spaces",
-    ),
-    (Fault::ScansTextPrefixes, "scans_are_in_order_and_in_pages"),
-    (Fault::ScansBeyondTheLimit, "a_scan_gives_what_a_get_gives"),
-    (Fault::ScansFromTheStart, "scans_are_in_order_and_in_pages"),
-    (Fault::FoldsCase, "names_that_look_alike_are_told_apart"),
-    (Fault::RewritesJson, "texts_are_kept_byte_by_byte"),
-    (Fault::TakesAnyText, "only_one_line_of_json_is_kept"),
     (
         Fault::ReusesVersions,
         "versions_grow_with_every_commit_that_puts",
     ),
-    (Fault::RepeatsAnEntryOnEachPage, "logs_are_read_in_pages"),
+    (Fault::TakesAnyText, "only_one_line_of_json_is_kept"),
+    (Fault::RewritesJson, "texts_are_kept_byte_by_byte"),
+    (Fault::FoldsCase, "names_that_look_alike_are_told_apart"),
+    (
+        Fault::DeletesCountersToo,
+        "values_counters_and_logs_are_three_spaces",
+    ),
+    (Fault::ScansFromTheStart, "scans_are_in_order_and_in_pages"),
+    (Fault::ScansBeyondTheLimit, "a_scan_gives_what_a_get_gives"),
+    (Fault::ScansTextPrefixes, "a_prefix_is_not_a_pattern"),
+    (Fault::SubtractsToZero, "counters_stop_at_their_bounds"),
+    (Fault::SaturatesCounters, "counters_do_not_overflow"),
+    (
+        Fault::AddsWhatIsToBeRaised,
+        "a_raised_counter_ends_at_the_highest",
+    ),
+    (Fault::LosesAppends, "logs_are_numbered_and_linked"),
     (Fault::AnswersFromAnOldHead, "logs_are_numbered_and_linked"),
+    (Fault::RepeatsAnEntryOnEachPage, "logs_are_read_in_pages"),
+    (Fault::IgnoresMaxima, "one_of_fifty_gets_the_last_unit"),
+    (Fault::IgnoresExpect, "one_of_fifty_spends_a_call"),
+    (Fault::WritesOverOthers, "racing_appends_make_one_chain"),
+    (Fault::WritesOverOthers, "racing_additions_are_all_counted"),
+    (
+        Fault::WritesOverOthers,
+        "racing_puts_have_versions_of_their_own",
+    ),
 ];
 
 /// An honest store behind one fault.
@@ -102,7 +124,10 @@ impl Faulty {
         let and = Batch::new();
         match op {
             Op::Append { log, body } => and.append(log, body),
-            Op::Put { .. } if self.has(Fault::TakesAnyText) => and,
+            Op::Put { key, value } if self.has(Fault::TakesAnyText) => {
+                let is_json = serde_json::from_str::<serde_json::Value>(&value).is_ok();
+                and.put(key, if is_json { value } else { "null".to_owned() })
+            }
             Op::Put { key, value } => and.put(self.key(&key), value),
             Op::Delete { key } if self.has(Fault::DeletesCountersToo) => {
                 let counted = self.honest.rows().counter(&key).unwrap();
@@ -118,6 +143,12 @@ impl Faulty {
             Op::Add {
                 counter, amount, ..
             } if self.has(Fault::IgnoresMaxima) => and.add(counter, amount, None),
+            Op::Add {
+                counter, amount, ..
+            } if self.has(Fault::SaturatesCounters) => {
+                let counted = self.honest.rows().counter(&counter).unwrap();
+                and.add(counter, amount.min(u64::MAX - counted), None)
+            }
             Op::Add {
                 counter,
                 amount,
@@ -143,8 +174,23 @@ fn all(ops: impl IntoIterator<Item = Batch>) -> Batch {
 #[async_trait]
 impl Store for Faulty {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        if self.has(Fault::IsAway) {
+            let what = "this store is away".to_owned();
+            return Err(StoreError::Unavailable { what });
+        }
+        if self.has(Fault::WritesOverOthers) {
+            let mut draft = self.honest.rows().clone();
+            draft.version += 1;
+            let committed = apply(batch, draft.version, &mut draft)?;
+            tokio::task::yield_now().await;
+            *self.honest.rows() = draft;
+            return Ok(committed);
+        }
         let _turn = self.turn.lock().await;
         let mut ops: Vec<_> = batch.into_ops();
+        if self.has(Fault::ChecksExpectationsFirst) {
+            ops.sort_by_key(|op| !matches!(op, Op::Expect { .. }));
+        }
         let lost = match ops.last() {
             Some(Op::Append { log, body }) if self.has(Fault::LosesAppends) => {
                 let lost = (log.clone(), body.clone());
@@ -170,6 +216,16 @@ impl Store for Faulty {
                 ops.truncate(refused.op().unwrap_or(0));
                 self.honest.commit(all(ops)).await?;
                 return Err(refused);
+            }
+            Err(StoreError::Conflict {
+                op, key, expected, ..
+            }) if self.has(Fault::HidesWhatWasFound) => {
+                return Err(StoreError::Conflict {
+                    op,
+                    key,
+                    expected,
+                    found: None,
+                });
             }
             answer => answer?,
         };
@@ -254,11 +310,22 @@ async fn failed(fault: Fault) -> Vec<&'static str> {
     failures.into_iter().map(|failure| failure.case).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// On one thread, so that what races does so in the same order each time.
+#[tokio::test]
 async fn each_fault_is_found_by_its_case() {
     for (fault, case) in FOUND {
         let failed = failed(fault).await;
         assert!(failed.contains(&case), "{fault:?} is found by {failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_case_finds_a_fault() {
+    let every_case = failed(Fault::IsAway).await;
+    assert!(every_case.len() > 20, "{every_case:?}");
+    for case in every_case {
+        let finds = FOUND.iter().any(|(_, found)| *found == case);
+        assert!(finds, "no fault is found by `{case}`");
     }
 }
 

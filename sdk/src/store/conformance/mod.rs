@@ -124,10 +124,11 @@ impl fmt::Display for Failure {
 /// Runs every case, each against a store of its own that `make` makes.
 ///
 /// `make` must give an *empty* store each time; it is called once for each case. Run this on a tokio runtime
-/// with several worker threads and with time enabled, so that the racing cases race:
-/// `#[tokio::test(flavor = "multi_thread")]`. The cases need room for about a thousand values and entries,
-/// and for texts of 300,000 bytes. Later versions of this crate may add cases; a store that does what
-/// [`Store`] says passes those too.
+/// with several worker threads, so that the racing cases race:
+/// `#[tokio::test(flavor = "multi_thread", worker_threads = 4)]`. The cases need room for about a thousand values
+/// and entries, for texts of 300,002 bytes and for names of 401. A commit that never answers is not
+/// interrupted. Later versions of this crate may add cases; a store that does what [`Store`] says passes those
+/// too.
 ///
 /// # Panics
 ///

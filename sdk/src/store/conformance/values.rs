@@ -59,7 +59,7 @@ pub(crate) async fn only_one_line_of_json_is_kept<S: Store>(make: impl AsyncFn()
             let error = store.commit(batch).await.unwrap_err();
             assert!(
                 matches!(error, StoreError::Malformed { op: 0, .. }),
-                "{bad}"
+                "{bad:?} is refused for another reason: {error}"
             );
         }
     }

@@ -73,6 +73,7 @@
 //! | `seal` | agents' keys in a durable store, sealed, so that runs survive their process |
 //! | `schema` | answers as typed values, `Agent::run_as`, with a JSON schema made from the type |
 //! | `providers` | models of providers: OpenAI's and Anthropic's protocols, which nearly all servers speak |
+//! | `conformance` | for tests: the cases that every store must pass, `store::conformance` |
 //!
 //! No feature weakens a check.
 

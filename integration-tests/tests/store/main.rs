@@ -3,5 +3,6 @@
 mod crash;
 mod faults;
 mod outage;
+mod outside;
 mod restart;
 mod sqlite;

@@ -4,32 +4,106 @@ use serde::de::IgnoredAny;
 
 use super::{Batch, Committed, Entry, Expected, Head, Key, LogName, Op, StoreError, Versioned};
 
-/// One transaction of a store: rows to read and write, kept or dropped as a whole by the store.
+/// One transaction of a store: rows to read and write, which the store keeps or drops as a whole.
 ///
-/// Reads see what was written before in the same transaction.
-pub(crate) trait Rows {
-    /// The value under a key.
+/// A store implements this, and [`apply()`] calls it. Reads see what was written before in the same
+/// transaction. Between the first read and the end of the transaction no other commit may write: the store holds
+/// its lock, or a transaction that is serializable. An error of any method ends the batch, and is what
+/// [`apply()`] returns.
+///
+/// The methods are synchronous. A store whose rows are reached by asynchronous calls reads what the
+/// operations of the batch name first (see [`Batch::ops`]), applies the batch to that copy, and then writes what
+/// changed in one transaction that fails if a row was changed meanwhile.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use bailiwick::store::{Batch, Entry, Head, Key, LogName, Rows, StoreError, Versioned, apply};
+///
+/// #[derive(Clone, Default)]
+/// struct Maps {
+///     values: BTreeMap<Key, Versioned>,
+///     counters: BTreeMap<Key, u64>,
+///     logs: BTreeMap<LogName, Vec<Entry>>,
+/// }
+///
+/// impl Rows for Maps {
+///     fn value(&mut self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+///         Ok(self.values.get(key).cloned())
+///     }
+///     fn set_value(&mut self, key: Key, value: Option<Versioned>) -> Result<(), StoreError> {
+///         match value {
+///             Some(value) => self.values.insert(key, value),
+///             None => self.values.remove(&key),
+///         };
+///         Ok(())
+///     }
+///     fn counter(&mut self, counter: &Key) -> Result<u64, StoreError> {
+///         Ok(self.counters.get(counter).copied().unwrap_or(0))
+///     }
+///     fn set_counter(&mut self, counter: Key, value: u64) -> Result<(), StoreError> {
+///         self.counters.insert(counter, value);
+///         Ok(())
+///     }
+///     fn head(&mut self, log: &LogName) -> Result<Head, StoreError> {
+///         let last = self.logs.get(log).and_then(|entries| entries.last());
+///         Ok(last.map_or_else(|| Head::empty(log), Head::from))
+///     }
+///     fn append(&mut self, log: LogName, entry: Entry) -> Result<(), StoreError> {
+///         self.logs.entry(log).or_default().push(entry);
+///         Ok(())
+///     }
+/// }
+///
+/// // The transaction is a copy, which takes the place of the rows if the whole batch passes.
+/// let mut rows = Maps::default();
+/// let mut draft = rows.clone();
+/// let calls = Key::of(["calls"]);
+/// let committed = apply(Batch::new().add(calls.clone(), 1, Some(1)), 1, &mut draft)?;
+/// assert_eq!(committed.version, 1);
+/// rows = draft;
+///
+/// let mut draft = rows.clone();
+/// assert!(apply(Batch::new().add(calls.clone(), 1, Some(1)), 2, &mut draft).is_err());
+/// assert_eq!(rows.counter(&calls)?, 1);
+/// # Ok::<(), StoreError>(())
+/// ```
+pub trait Rows {
+    /// The value under a key, and the version of the commit that put it.
     fn value(&mut self, key: &Key) -> Result<Option<Versioned>, StoreError>;
-    /// Puts a value, or with `None` removes it.
+    /// Puts a value, or with `None` removes it; removing what is not there is not an error.
     fn set_value(&mut self, key: Key, value: Option<Versioned>) -> Result<(), StoreError>;
     /// A counter; one that is not kept is 0.
     fn counter(&mut self, counter: &Key) -> Result<u64, StoreError>;
-    /// Sets a counter; one that is 0 need not be kept.
+    /// Sets a counter to any number up to `u64::MAX`; one that is 0 need not be kept.
     fn set_counter(&mut self, counter: Key, value: u64) -> Result<(), StoreError>;
-    /// The last entry of a log.
+    /// The number and the link of the last entry of a log; [`Head::empty`] where it has no entry.
     fn head(&mut self, log: &LogName) -> Result<Head, StoreError>;
-    /// Keeps an entry, which is the one after the head.
+    /// Keeps an entry, which is the one after [`head`](Self::head), numbered and linked.
     fn append(&mut self, log: LogName, entry: Entry) -> Result<(), StoreError>;
 }
 
-/// Does the operations in order, stopping at the first that is refused.
+/// Does the operations of a batch in order on the rows of one transaction, and stops at the first that is
+/// refused.
 ///
-/// `version` is of this commit alone: higher than that of every commit before, deletes included.
-/// After an error the rows must be dropped.
-pub(crate) fn apply(
+/// This is the one meaning of a batch, for every store. `version` is the version of this commit alone: it is
+/// higher than that of every commit before it, whatever those commits did, and is not used again after a delete
+/// or a restart. `rows` is the open transaction. The caller keeps the transaction after `Ok`, and what is
+/// returned is then what [`Store::commit`](super::Store::commit) answers.
+///
+/// # Errors
+///
+/// After an error the caller drops the transaction: the operations before the refused one are in it.
+///
+/// - [`StoreError::Conflict`]: a key is not as the batch expects it.
+/// - [`StoreError::Exceeded`]: a counter would pass its maximum, or `u64::MAX`.
+/// - [`StoreError::Short`]: a counter holds less than is taken from it.
+/// - [`StoreError::Malformed`]: a value or a body is not JSON on one line.
+/// - [`StoreError::Full`]: a log has used up its numbers.
+/// - Whatever a method of `rows` fails with.
+pub fn apply(
     batch: Batch,
     version: u64,
-    rows: &mut impl Rows,
+    rows: &mut (impl Rows + ?Sized),
 ) -> Result<Committed, StoreError> {
     let mut appended = Vec::new();
     for (op, what) in batch.into_ops().into_iter().enumerate() {

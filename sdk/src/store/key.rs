@@ -74,8 +74,12 @@ impl Key {
         self.0.starts_with(&other.beneath()) && self.0.len() > other.0.len()
     }
 
-    /// What the text of every key beneath this one starts with, and is longer than.
-    pub(crate) fn beneath(&self) -> String {
+    /// What the text of every key beneath this one starts with, and is longer than: the key and a `/`, and
+    /// nothing for [`Key::root`].
+    ///
+    /// A store whose rows are ordered by the bytes of their keys begins a scan after this text.
+    #[must_use]
+    pub fn beneath(&self) -> String {
         if self.0.is_empty() {
             String::new()
         } else {

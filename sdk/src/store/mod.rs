@@ -7,10 +7,17 @@
 //!
 //! The store is trusted: whoever can write it can reset budgets. What shows that is the signed
 //! checkpoints over its logs, kept elsewhere.
+//!
+//! # A store of your own
+//!
+//! A store implements [`Store`]. How it reads and keeps rows is its own; what a batch means is not. The store
+//! implements [`Rows`] for one of its transactions and passes it to [`apply()`], as [`MemoryStore`] and
+//! `SqliteStore` do. The module `conformance` (feature `conformance`, for tests) runs the cases that hold these
+//! two against any other store: `conformance::run(async || MyStore::empty())`.
 
-#[cfg(test)]
-#[macro_use]
-mod suite;
+#[cfg(any(test, feature = "conformance"))]
+#[cfg_attr(test, macro_use)]
+pub mod conformance;
 
 mod apply;
 mod batch;
@@ -23,6 +30,7 @@ mod sqlite;
 
 use async_trait::async_trait;
 
+pub use apply::{Rows, apply};
 pub use batch::{Batch, Expected, Op};
 pub use key::{Key, KeyError};
 pub use log::{Entry, Head, Link, LogName};
@@ -33,8 +41,12 @@ pub use sqlite::{SqliteBuilder, SqliteStore};
 
 /// Where things are kept.
 ///
-/// Every read sees the latest commit. A future of [`commit`](Self::commit) that is dropped may or
-/// may not have written its batch, and has never written part of it.
+/// Every read sees the latest commit, and a batch as a whole. A future of [`commit`](Self::commit) that is
+/// dropped may or may not have written its batch, and has never written part of it.
+///
+/// Names are equal if their bytes are, whatever their case, accents or spaces at the end. Values and bodies
+/// come back byte by byte as they were put, whether their JSON is canonical or not. Any order is that of the
+/// bytes of a name. The module `conformance` holds a store against all of this.
 ///
 /// # Errors
 ///
@@ -59,7 +71,7 @@ pub trait Store: Send + Sync + 'static {
     /// A counter; one that was never added to is 0.
     async fn counter(&self, counter: &Key) -> Result<u64, StoreError>;
 
-    /// At most `limit` of the values beneath `prefix`, those after the key `after`, in order.
+    /// At most `limit` of the values beneath `prefix`, those after the key `after`, in the order of the keys.
     ///
     /// Beneath means more parts: `replay` has `replay/5f0c` beneath it, not `replayed/5f0c`, and
     /// not itself.
@@ -83,8 +95,8 @@ pub trait Store: Send + Sync + 'static {
 /// A value and the commit that put it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned {
-    /// The version of the commit that put the value: it changes with every put and never returns,
-    /// not after a delete either.
+    /// The version of the commit that put the value: it is higher than that of every earlier commit that put
+    /// one, and never returns, not after a delete or a restart either.
     pub version: u64,
     /// One line of canonical JSON, as it was put.
     pub value: String,

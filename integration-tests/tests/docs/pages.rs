@@ -72,7 +72,13 @@ fn anchors(page: &str) -> BTreeSet<String> {
 #[test]
 fn every_link_leads_somewhere() {
     let mut pages = files(&root().join("docs"), "md");
-    pages.extend([root().join("README.md"), root().join("CHANGELOG.md")]);
+    let beside = [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    pages.extend(beside.map(|page| root().join(page)));
     let mut broken = Vec::new();
     for page in &pages {
         let text = fs::read_to_string(page).unwrap();
@@ -189,4 +195,29 @@ fn the_scopes_of_the_documentation_can_be_read() {
         read += 1;
     }
     assert!(read >= 3, "only {read} scopes were found");
+}
+
+/// The words of a page in code that are paths, apart from patterns and commands.
+fn paths(page: &str) -> impl Iterator<Item = &str> {
+    let code = page
+        .split('`')
+        .enumerate()
+        .filter(|(index, _)| index % 2 == 1);
+    code.map(|(_, word)| word).filter(|word| {
+        let placeholder = word.contains("NAME") || word.contains("FILE");
+        word.contains('/') && !placeholder && !word.contains([' ', '{', ':'])
+    })
+}
+
+#[test]
+fn the_recipes_name_files_that_are_there() {
+    let page = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let named: BTreeSet<_> = paths(&page).filter(|path| !path.ends_with('/')).collect();
+    assert!(named.len() > 30, "only {} paths were found", named.len());
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|path| !root().join(path).exists())
+        .filter(|path| !root().join("sdk/src").join(path).exists())
+        .collect();
+    assert!(missing.is_empty(), "no such files: {missing:?}");
 }

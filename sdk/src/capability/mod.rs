@@ -22,11 +22,8 @@ pub use check::Skip;
 pub(crate) use keys::random;
 pub use keys::{AgentKey, Authority, KeyError, PublicKey, RootKey};
 pub use narrow::{Excess, MeetError, Widens, meet, narrow};
-pub use scope::{
-    Bounds, Budget, Caveats, Constraint, DEFAULT_LIFETIME, Expiry, Grant, Grants, Quorum, SPAWN,
-    Scope, ScopeError, Strings, absent, any, at_least, at_most, cidr, eq, host, hours, matches,
-    minutes, one_of, path_under, prefix, range, seconds, subset_of, url,
-};
+// Everything that people write: what is `pub` in `scope/mod.rs`.
+pub use scope::*;
 pub use token::{
     Approval, ApprovalRequest, Chain, DEFAULT_CACHE_BYTES, Held, Hop, KeyRing, MAX_CALL_LIFE,
     MAX_ROOTS, MIN_CALL_LIFE, Mandate, MintError, PositionError, WireCall,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use crate::capability::scope::{Constraint, either};
+use crate::capability::scope::{Constraint, Lists, either};
 use crate::capability::value::{Atom, UrlPattern};
 
 /// How many of a list are named.
@@ -20,16 +20,12 @@ pub(super) fn few(items: impl IntoIterator<Item = impl Display>) -> String {
 
 /// The constraint in words, its lists cut after their first entries.
 pub(super) fn constraint(one: &Constraint) -> String {
-    use Constraint as C;
-    let (short, left) = match one {
-        C::OneOf(set) => made(C::OneOf, set),
-        C::SubsetOf(set) => made(C::SubsetOf, set),
-        C::Prefix(set) => made(C::Prefix, set),
-        C::PathUnder(set) => made(C::PathUnder, set),
-        C::Host(set) => made(C::Host, set),
-        C::Matches(set) => made(C::Matches, set),
-        C::Cidr(set) => made(C::Cidr, set),
-        C::Url(pattern) => {
+    let (short, left) = match one.lists() {
+        Lists::Nothing | Lists::One(_) => (one.clone(), 0),
+        Lists::Atoms(set, kind) => made(kind, set),
+        Lists::Texts(set, kind) => made(kind, set),
+        Lists::Networks(set) => made(Constraint::Cidr, set),
+        Lists::Url(pattern) => {
             let mut left = 0;
             let mut texts = |set: &Option<BTreeSet<String>>| {
                 let (first, more) = set.as_ref().map(first).unzip();
@@ -45,9 +41,8 @@ pub(super) fn constraint(one: &Constraint) -> String {
                 ports,
                 paths,
             };
-            (C::Url(short), left + more.unwrap_or(0))
+            (Constraint::Url(short), left + more.unwrap_or(0))
         }
-        C::Eq(_) | C::Range { .. } | C::Any | C::Absent => (one.clone(), 0),
     };
     more(short.to_string(), left)
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::cover::values;
-use crate::capability::scope::Constraint;
+use crate::capability::scope::{Constraint, Lists};
 use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
 /// The most parts of one argument, and the most choices of parts that differ in who allows them.
@@ -15,16 +15,12 @@ pub(super) const MAX_PARTS: usize = 1024;
 
 /// The parts of what one argument may be, their union; `None` where there are too many.
 pub(super) fn parts(constraint: &Constraint, parents: &[&Constraint]) -> Option<Vec<Constraint>> {
-    use Constraint as C;
-    Some(match constraint {
-        C::Prefix(set) => singles(set, C::Prefix)?,
-        C::PathUnder(set) => singles(set, C::PathUnder)?,
-        C::Host(set) => singles(set, C::Host)?,
-        C::Matches(set) => singles(set, C::Matches)?,
-        C::Cidr(set) => networks(set, parents)?,
-        C::Range { min, max } => ranges(*min, *max, parents)?,
-        C::Url(pattern) => urls(pattern)?,
-        other => vec![other.clone()],
+    Some(match (constraint, constraint.lists()) {
+        (_, Lists::Texts(set, kind)) => singles(set, kind)?,
+        (_, Lists::Networks(set)) => networks(set, parents)?,
+        (_, Lists::Url(pattern)) => urls(pattern)?,
+        (Constraint::Range { min, max }, _) => ranges(*min, *max, parents)?,
+        (other, _) => vec![other.clone()],
     })
 }
 

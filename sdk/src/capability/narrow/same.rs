@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cover::{reads_text, values};
+use super::cover::values;
 use crate::capability::scope::{Constraint, Grant};
 use crate::capability::value::Atom;
 
@@ -98,7 +98,7 @@ impl Argument<'_> {
 impl<'a> Theirs<'a> {
     fn new(constraint: &'a Constraint) -> Self {
         let mut atoms = values(constraint).into_iter().flatten();
-        let text = reads_text(constraint) || atoms.any(|atom| matches!(atom, Atom::Str(_)));
+        let text = constraint.reads_text() || atoms.any(|atom| matches!(atom, Atom::Str(_)));
         Self {
             constraint,
             whose: 0,

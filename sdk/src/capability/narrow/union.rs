@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
-use super::cover::{Cover, Listed, cover, reads_text};
+use super::cover::{Cover, Listed, cover};
 use super::difference::Answer;
 use super::parts::{MAX_PARTS, parts};
 use super::same::{Set, Theirs};
@@ -228,7 +228,7 @@ fn look(
 fn read_otherwise(answer: Cover, part: &Constraint, theirs: &Theirs<'_>) -> Cover {
     let otherwise = discriminant(part) != discriminant(theirs.constraint);
     match answer {
-        Cover::No if reads_text(part) && theirs.text && otherwise => Cover::Undecided,
+        Cover::No if part.reads_text() && theirs.text && otherwise => Cover::Undecided,
         answer => answer,
     }
 }

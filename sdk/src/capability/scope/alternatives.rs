@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::bounds::Grant;
-use super::constraint::Constraint;
+use super::constraint::{Constraint, Lists};
 use crate::capability::value::{Atom, AtomType, Cidr};
 
 /// The most grants that one block holds, alternatives counted.
@@ -56,23 +56,18 @@ fn one_type(constraint: &Constraint) -> bool {
         let first = set.first().map(&kind);
         set.iter().all(|element| first == Some(kind(element)))
     }
-    match constraint {
-        Constraint::OneOf(atoms) | Constraint::SubsetOf(atoms) => same(atoms, Atom::kind),
-        Constraint::Cidr(networks) => same(networks, |network| network.v4_range().is_some()),
-        Constraint::Absent => false,
-        _ => true,
+    match constraint.lists() {
+        Lists::Atoms(atoms, _) => same(atoms, Atom::kind),
+        Lists::Networks(networks) => same(networks, |network| network.v4_range().is_some()),
+        _ => *constraint != Constraint::Absent,
     }
 }
 
 /// A constraint as parts of one type each, their union the constraint.
 fn parts(constraint: &Constraint) -> Vec<Constraint> {
-    match constraint {
-        Constraint::OneOf(atoms) => by_type(atoms).into_iter().map(Constraint::OneOf).collect(),
-        Constraint::SubsetOf(atoms) => by_type(atoms)
-            .into_iter()
-            .map(Constraint::SubsetOf)
-            .collect(),
-        Constraint::Cidr(networks) => {
+    match constraint.lists() {
+        Lists::Atoms(atoms, kind) => by_type(atoms).into_iter().map(kind).collect(),
+        Lists::Networks(networks) => {
             let (four, six): (BTreeSet<Cidr>, BTreeSet<Cidr>) = networks
                 .iter()
                 .partition(|network| network.v4_range().is_some());
@@ -82,7 +77,7 @@ fn parts(constraint: &Constraint) -> Vec<Constraint> {
                 .map(Constraint::Cidr)
                 .collect()
         }
-        other => vec![other.clone()],
+        _ => vec![constraint.clone()],
     }
 }
 

@@ -5,7 +5,9 @@
 //! not satisfy it.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 
+use super::plain::{either, hosts, texts};
 use crate::capability::value::{
     Atom, AtomSet, Cidr, Decimal, Reading, UrlPattern, host_fault, host_in, normal, pattern_fault,
 };
@@ -93,26 +95,80 @@ impl Constraint {
         }
     }
 
+    /// Its lists, for what is done alike whatever they mean.
+    pub(crate) const fn lists(&self) -> Lists<'_> {
+        match self {
+            Self::Eq(atom) => Lists::One(atom),
+            Self::OneOf(set) => Lists::Atoms(set, Self::OneOf),
+            Self::SubsetOf(set) => Lists::Atoms(set, Self::SubsetOf),
+            Self::Prefix(set) => Lists::Texts(set, Self::Prefix),
+            Self::PathUnder(set) => Lists::Texts(set, Self::PathUnder),
+            Self::Host(set) => Lists::Texts(set, Self::Host),
+            Self::Matches(set) => Lists::Texts(set, Self::Matches),
+            Self::Cidr(set) => Lists::Networks(set),
+            Self::Url(pattern) => Lists::Url(pattern),
+            Self::Range { .. } | Self::Any | Self::Absent => Lists::Nothing,
+        }
+    }
+
+    /// Whether the constraint speaks about a string other than by listing it.
+    pub(crate) const fn reads_text(&self) -> bool {
+        match self {
+            Self::Prefix(_)
+            | Self::PathUnder(_)
+            | Self::Url(_)
+            | Self::Host(_)
+            | Self::Cidr(_)
+            | Self::Matches(_) => true,
+            Self::Eq(_)
+            | Self::OneOf(_)
+            | Self::Range { .. }
+            | Self::SubsetOf(_)
+            | Self::Any
+            | Self::Absent => false,
+        }
+    }
+
     /// How many values, prefixes, hosts and the like it lists.
     pub(crate) fn values(&self) -> usize {
-        match self {
-            Self::Eq(_) => 1,
-            Self::OneOf(set) | Self::SubsetOf(set) => set.len(),
-            Self::Prefix(set) | Self::PathUnder(set) | Self::Host(set) | Self::Matches(set) => {
-                set.len()
-            }
-            Self::Cidr(set) => set.len(),
-            Self::Url(UrlPattern {
-                schemes,
-                hosts,
-                ports,
-                paths,
-            }) => {
+        match self.lists() {
+            Lists::Nothing => 0,
+            Lists::One(_) => 1,
+            Lists::Atoms(set, _) => set.len(),
+            Lists::Texts(set, _) => set.len(),
+            Lists::Networks(set) => set.len(),
+            Lists::Url(pattern) => {
+                let UrlPattern {
+                    schemes,
+                    hosts,
+                    ports,
+                    paths,
+                } = pattern;
                 let sets = [schemes, hosts, paths].into_iter().flatten();
                 sets.map(BTreeSet::len).sum::<usize>() + ports.as_ref().map_or(0, BTreeSet::len)
             }
-            Self::Range { .. } | Self::Any | Self::Absent => 0,
         }
+    }
+
+    /// What is wrong with a constraint that no value satisfies.
+    pub(super) fn empty_fault(&self) -> Option<String> {
+        let upside_down = matches!(
+            self,
+            Self::Range { min: Some(min), max: Some(max) } if min > max
+        );
+        let empty = match self.lists() {
+            Lists::Nothing | Lists::One(_) => false,
+            Lists::Atoms(set, _) => set.is_empty(),
+            Lists::Texts(set, _) => set.is_empty(),
+            Lists::Networks(set) => set.is_empty(),
+            Lists::Url(pattern) => {
+                let strings = [&pattern.schemes, &pattern.hosts, &pattern.paths];
+                strings.into_iter().flatten().any(BTreeSet::is_empty)
+                    || pattern.ports.as_ref().is_some_and(BTreeSet::is_empty)
+            }
+        };
+        (empty || upside_down)
+            .then(|| "the constraint allows no value; leave the grant out instead".to_owned())
     }
 
     /// As [`Constraint::fault`] but for patterns, which whoever compiles them judges.
@@ -139,6 +195,69 @@ impl Constraint {
             _ => None,
         }
     }
+}
+
+impl Display for Constraint {
+    /// What may be, so that it reads on from the name: `is under /srv/docs`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Eq(atom) => write!(f, "is {atom:?}"),
+            Self::OneOf(set) => write!(f, "is {}", atoms(set)),
+            Self::Prefix(set) => write!(f, "starts with {}", texts(set)),
+            Self::Range {
+                min: Some(min),
+                max: Some(max),
+            } => write!(f, "is {min} to {max}"),
+            Self::Range {
+                min: Some(min),
+                max: None,
+            } => write!(f, "is at least {min}"),
+            Self::Range {
+                min: None,
+                max: Some(max),
+            } => write!(f, "is at most {max}"),
+            Self::Range {
+                min: None,
+                max: None,
+            } => f.write_str("is a number"),
+            Self::SubsetOf(set) => write!(f, "is a list of {}", atoms(set)),
+            Self::PathUnder(set) => {
+                write!(
+                    f,
+                    "is under {}",
+                    texts(set.iter().map(|root| strip_slash(root)))
+                )
+            }
+            Self::Url(pattern) => pattern.fmt(f),
+            Self::Host(set) => write!(f, "is the host {}", hosts(set)),
+            Self::Cidr(set) => write!(f, "is an address in {}", either(set)),
+            Self::Matches(set) => write!(f, "matches {}", texts(set)),
+            Self::Any => f.write_str("is anything"),
+            Self::Absent => f.write_str("is not given"),
+        }
+    }
+}
+
+/// The lists of a constraint, and what makes a constraint of the same kind of another such list.
+///
+/// What counts, weighs, cuts or splits lists asks for these, and so does not name the kinds.
+pub(crate) enum Lists<'a> {
+    /// No list.
+    Nothing,
+    /// One value.
+    One(&'a Atom),
+    /// Values.
+    Atoms(&'a BTreeSet<Atom>, fn(BTreeSet<Atom>) -> Constraint),
+    /// Prefixes, roots, hosts, patterns.
+    Texts(&'a BTreeSet<String>, fn(BTreeSet<String>) -> Constraint),
+    /// Networks.
+    Networks(&'a BTreeSet<Cidr>),
+    /// A list for each part of a URL.
+    Url(&'a UrlPattern),
+}
+
+fn atoms<'a>(items: impl IntoIterator<Item = &'a Atom>) -> String {
+    either(items.into_iter().map(|atom| format!("{atom:?}")))
 }
 
 /// `/a/b/` to `/a/b`, and `/` to itself.

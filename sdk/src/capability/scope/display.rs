@@ -1,97 +1,11 @@
-//! Grants, constraints and bounds in plain words, for terminals and error messages.
+//! Grants, URL patterns and bounds in plain words, for terminals and error messages.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::bounds::{Bounds, Budget, Grant, Grants, Quorum};
 use super::constraint::Constraint;
-use crate::capability::value::{Atom, UrlPattern};
-
-/// Text as it is where it is plain, else quoted and escaped.
-pub(crate) struct Plain<'a>(pub(crate) &'a str);
-
-impl Display for Plain<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let plain = !self.0.is_empty()
-            && self
-                .0
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b',');
-        if plain {
-            f.write_str(self.0)
-        } else {
-            write!(f, "{:?}", self.0)
-        }
-    }
-}
-
-/// `a, b or c`.
-pub(crate) fn either(items: impl IntoIterator<Item = impl Display>) -> String {
-    let mut items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    match items.pop() {
-        None => "nothing".to_owned(),
-        Some(last) if items.is_empty() => last,
-        Some(last) => format!("{} or {last}", items.join(", ")),
-    }
-}
-
-/// As [`either`], for names and other text.
-pub(crate) fn texts<'a, S: AsRef<str> + 'a + ?Sized>(
-    items: impl IntoIterator<Item = &'a S>,
-) -> String {
-    either(items.into_iter().map(|text| Plain(text.as_ref())))
-}
-
-fn atoms<'a>(items: impl IntoIterator<Item = &'a Atom>) -> String {
-    either(items.into_iter().map(|atom| format!("{atom:?}")))
-}
-
-impl Display for Constraint {
-    /// What may be, so that it reads on from the name: `is under /srv/docs`.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Eq(atom) => write!(f, "is {atom:?}"),
-            Self::OneOf(set) => write!(f, "is {}", atoms(set)),
-            Self::Prefix(set) => write!(f, "starts with {}", texts(set)),
-            Self::Range {
-                min: Some(min),
-                max: Some(max),
-            } => write!(f, "is {min} to {max}"),
-            Self::Range {
-                min: Some(min),
-                max: None,
-            } => write!(f, "is at least {min}"),
-            Self::Range {
-                min: None,
-                max: Some(max),
-            } => write!(f, "is at most {max}"),
-            Self::Range {
-                min: None,
-                max: None,
-            } => f.write_str("is a number"),
-            Self::SubsetOf(set) => write!(f, "is a list of {}", atoms(set)),
-            Self::PathUnder(set) => {
-                write!(
-                    f,
-                    "is under {}",
-                    texts(set.iter().map(|root| super::constraint::strip_slash(root)))
-                )
-            }
-            Self::Url(pattern) => pattern.fmt(f),
-            Self::Host(set) => write!(f, "is the host {}", hosts(set)),
-            Self::Cidr(set) => write!(f, "is an address in {}", either(set)),
-            Self::Matches(set) => write!(f, "matches {}", texts(set)),
-            Self::Any => f.write_str("is anything"),
-            Self::Absent => f.write_str("is not given"),
-        }
-    }
-}
-
-fn hosts<'a>(set: impl IntoIterator<Item = &'a String>) -> String {
-    either(set.into_iter().map(|host| match host.strip_prefix('.') {
-        Some(name) => format!("{} and all under it", Plain(name)),
-        None => Plain(host).to_string(),
-    }))
-}
+use super::plain::{Plain, either, hosts, texts};
+use crate::capability::value::UrlPattern;
 
 impl Display for UrlPattern {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ mod builder;
 mod constraint;
 mod constructors;
 mod display;
+mod plain;
 mod written;
 
 pub(super) use absolute::{MAX_QUORUM, profile_fault};
@@ -15,9 +16,6 @@ pub(super) use bounds::patterns;
 pub use bounds::{Bounds, Budget, Caveats, Grant, Grants, Quorum, SPAWN};
 pub use builder::{DEFAULT_LIFETIME, Expiry, Scope, ScopeError, hours, minutes, seconds};
 pub use constraint::Constraint;
-pub(super) use constraint::{strip_slash, wrap_pattern};
-pub use constructors::{
-    Strings, absent, any, at_least, at_most, cidr, eq, host, matches, one_of, path_under, prefix,
-    range, subset_of, url,
-};
-pub(super) use display::{Plain, either};
+pub(super) use constraint::{Lists, strip_slash, wrap_pattern};
+pub use constructors::*;
+pub(super) use plain::{Plain, either};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::capability::block::Block;
-use crate::capability::scope::{Bounds, Budget, Caveats, Constraint, Grant, Grants, Quorum};
+use crate::capability::scope::{Bounds, Budget, Caveats, Constraint, Grant, Grants, Lists, Quorum};
 use crate::capability::value::{Atom, UrlPattern};
 
 /// What an allocation takes beside its bytes.
@@ -57,27 +57,25 @@ fn atom(atom: &Atom) -> usize {
 }
 
 fn constraint(constraint: &Constraint) -> usize {
-    match constraint {
-        Constraint::Eq(one) => atom(one),
-        Constraint::OneOf(set) | Constraint::SubsetOf(set) => atoms(set),
-        Constraint::Prefix(set)
-        | Constraint::PathUnder(set)
-        | Constraint::Host(set)
-        | Constraint::Matches(set) => texts(set),
-        Constraint::Url(UrlPattern {
-            schemes,
-            hosts,
-            ports,
-            paths,
-        }) => {
+    match constraint.lists() {
+        Lists::Nothing => 0,
+        Lists::One(one) => atom(one),
+        Lists::Atoms(set, _) => atoms(set),
+        Lists::Texts(set, _) => texts(set),
+        Lists::Networks(set) => tree(set.len(), size_of::<crate::capability::value::Cidr>()),
+        Lists::Url(pattern) => {
+            let UrlPattern {
+                schemes,
+                hosts,
+                ports,
+                paths,
+            } = pattern;
             let sets = [schemes, hosts, paths].into_iter().flatten();
             sets.map(texts).sum::<usize>()
                 + ports
                     .as_ref()
                     .map_or(0, |ports| tree(ports.len(), size_of::<u16>()))
         }
-        Constraint::Cidr(set) => tree(set.len(), size_of::<crate::capability::value::Cidr>()),
-        Constraint::Range { .. } | Constraint::Any | Constraint::Absent => 0,
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         (C::Prefix(few), C::Prefix(many)) | (C::PathUnder(few), C::PathUnder(many)) => {
             under(few, many).into()
         }
-        (_, C::Prefix(prefixes)) if reads_text(child) && prefixes.contains("") => Cover::Yes,
+        (_, C::Prefix(prefixes)) if child.reads_text() && prefixes.contains("") => Cover::Yes,
         // A string is under a root when it is the root without its slash, or goes on after it.
         (C::PathUnder(roots), C::Prefix(prefixes)) => roots
             .iter()
@@ -89,7 +89,7 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         (C::Matches(few), C::Matches(many)) if few.is_subset(many) => Cover::Yes,
         // Finitely many strings, or a number of them that is not known, against a list.
         (C::Host(_) | C::Cidr(_) | C::Matches(_), C::Eq(_) | C::OneOf(_)) => Cover::Undecided,
-        _ if reads_text(child) && reads_text(parent) => Cover::Undecided,
+        _ if child.reads_text() && parent.reads_text() => Cover::Undecided,
         // Anything under something, something under nothing, or two kinds of value.
         _ => Cover::No,
     }
@@ -165,7 +165,7 @@ impl<'a> Listed<'a> {
                 constraint.allows(&reading, |_, _| false)
             }
             C::Matches(patterns) => patterns.iter().any(|source| pattern_matches(source, text)),
-            _ => false,
+            C::Eq(_) | C::OneOf(_) | C::Range { .. } | C::SubsetOf(_) | C::Any | C::Absent => false,
         };
         covered.into()
     }
@@ -212,15 +212,6 @@ pub(crate) fn values(constraint: &Constraint) -> Option<impl Iterator<Item = &At
         _ => return None,
     };
     Some(one.into_iter().chain(many.into_iter().flatten()))
-}
-
-/// Whether the constraint speaks about a string other than by listing it.
-pub(super) const fn reads_text(constraint: &Constraint) -> bool {
-    use Constraint as C;
-    matches!(
-        constraint,
-        C::Prefix(_) | C::PathUnder(_) | C::Url(_) | C::Host(_) | C::Cidr(_) | C::Matches(_)
-    )
 }
 
 fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::capability::narrow::cover::{Cover, cover, host_under, reads_text, satisfies};
+use crate::capability::narrow::cover::{Cover, cover, host_under, satisfies};
 use crate::capability::scope::{Constraint, strip_slash};
 use crate::capability::value::{Atom, UrlPattern};
 
@@ -55,7 +55,7 @@ pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>,
         (C::PathUnder(_), C::Url(_) | C::Host(_) | C::Cidr(_)) => Ok(None),
         (C::Url(_) | C::Host(_) | C::Cidr(_), C::PathUnder(_)) => Ok(None),
         (C::Url(_), C::Host(_) | C::Cidr(_)) | (C::Host(_) | C::Cidr(_), C::Url(_)) => Ok(None),
-        _ if reads_text(a) && reads_text(b) => match (cover(a, b), cover(b, a)) {
+        _ if a.reads_text() && b.reads_text() => match (cover(a, b), cover(b, a)) {
             (Cover::Yes, _) => Ok(Some(a.clone())),
             (_, Cover::Yes) => Ok(Some(b.clone())),
             _ => Err(Inexpressible),

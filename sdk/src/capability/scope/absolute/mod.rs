@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::alternatives::{MAX_GRANTS, is_one, split};
 use super::bounds::{Bounds, Budget, Caveats, Grants, Quorum, patterns};
 use super::builder::{ASKS_NO_KEY, DEFAULT_LIFETIME, Expiry, Scope, ScopeError};
-use super::constraint::Constraint;
 use crate::capability::value::{MAX_PATTERNS, too_many_patterns};
 use crate::id::Timestamp;
 
@@ -115,7 +114,7 @@ impl Scope {
             for (name, constraint) in &grant.args {
                 let place = format!("{place}.args.{name}");
                 if let Some(what) = name_fault(name)
-                    .or_else(|| empty_fault(constraint))
+                    .or_else(|| constraint.empty_fault())
                     .or_else(|| constraint.fault())
                 {
                     return Err(ScopeError::new(place, what));
@@ -218,29 +217,6 @@ pub(super) fn name_fault(name: &str) -> Option<String> {
         .then(|| "a name has no control characters".to_owned())
 }
 
-/// What is wrong with a constraint that no value satisfies.
-pub(super) fn empty_fault(constraint: &Constraint) -> Option<String> {
-    let empty = match constraint {
-        Constraint::OneOf(set) | Constraint::SubsetOf(set) => set.is_empty(),
-        Constraint::Prefix(set)
-        | Constraint::PathUnder(set)
-        | Constraint::Host(set)
-        | Constraint::Matches(set) => set.is_empty(),
-        Constraint::Cidr(set) => set.is_empty(),
-        Constraint::Url(pattern) => {
-            let strings = [&pattern.schemes, &pattern.hosts, &pattern.paths];
-            strings.into_iter().flatten().any(BTreeSet::is_empty)
-                || pattern.ports.as_ref().is_some_and(BTreeSet::is_empty)
-        }
-        Constraint::Range {
-            min: Some(min),
-            max: Some(max),
-        } => min > max,
-        _ => false,
-    };
-    empty.then(|| "the constraint allows no value; leave the grant out instead".to_owned())
-}
-
 /// What of some bounds, read from a token, no scope could have said.
 pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
     let Bounds { grants, caveats } = bounds;
@@ -250,7 +226,7 @@ pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
         }
         for grant in grants {
             let args = grant.args.iter().find_map(|(name, constraint)| {
-                let fault = name_fault(name).or_else(|| empty_fault(constraint));
+                let fault = name_fault(name).or_else(|| constraint.empty_fault());
                 fault.or_else(|| constraint.profile_fault())
             });
             if !is_one(grant) {

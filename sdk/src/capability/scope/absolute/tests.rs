@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::capability::arbitrary::{key, now};
 use crate::capability::scope::{
-    Grant, any, cidr, eq, host, matches, one_of, path_under, prefix, range, subset_of, url,
+    Constraint, Grant, any, cidr, eq, host, matches, one_of, path_under, prefix, range, subset_of,
+    url,
 };
 use crate::capability::value::Atom;
 use crate::capability::value::UrlPattern;

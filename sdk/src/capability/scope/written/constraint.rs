@@ -1,18 +1,17 @@
-//! Constraints as they are written: `"any"`, `{"path_under": "/srv"}`.
+//! Constraints as they are written, and back: `"any"`, `{"path_under": "/srv"}`.
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::place::Place;
-use super::{DECIMAL, HASH};
+use super::{DECIMAL, HASH, displayed, object, strings};
 use crate::capability::scope::{
-    absolute::empty_fault,
     builder::ScopeError,
-    constraint::{Constraint, with_slash},
+    constraint::{Constraint, strip_slash, with_slash},
 };
 use crate::capability::value::{Atom, Decimal, UrlPattern};
-use crate::id::hex;
+use crate::id::hex::{self, Hex};
 
 const WORDS: [&str; 2] = ["any", "absent"];
 const KINDS: [&str; 10] = [
@@ -81,7 +80,7 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
     };
     let limits = constraint != open && constraint != Constraint::Url(UrlPattern::default());
     let fault = match limits {
-        true => empty_fault(&constraint),
+        true => constraint.empty_fault(),
         false => constraint.fault(),
     };
     fault.map_or(Ok(constraint), |what| Err(place.fault(what)))
@@ -207,4 +206,67 @@ fn networks(place: &Place<'_>) -> Result<BTreeSet<crate::capability::value::Cidr
             .map(|item| item.parse("a network"))
             .collect(),
     }
+}
+
+/// The constraint as it is read.
+pub(super) fn write(constraint: &Constraint) -> Value {
+    match constraint {
+        Constraint::Eq(value) => json!({"eq": atom_of(value)}),
+        Constraint::OneOf(set) => json!({"one_of": atoms_of(set)}),
+        Constraint::Prefix(set) => json!({"prefix": strings(set)}),
+        Constraint::Range { min, max } => {
+            let number = |end: &Option<Decimal>| end.map(number_of);
+            json!({"range": object([("min", number(min)), ("max", number(max))])})
+        }
+        Constraint::SubsetOf(set) => json!({"subset_of": atoms_of(set)}),
+        Constraint::PathUnder(set) => {
+            json!({"path_under": set.iter().map(|root| short(root)).collect::<Value>()})
+        }
+        Constraint::Url(pattern) => json!({"url": url_of(pattern)}),
+        Constraint::Host(set) => json!({"host": strings(set)}),
+        Constraint::Cidr(set) => json!({"cidr": displayed(set)}),
+        Constraint::Matches(set) => json!({"matches": strings(set)}),
+        Constraint::Any => json!("any"),
+        Constraint::Absent => json!("absent"),
+    }
+}
+
+/// A root without the slash that reading adds.
+fn short(root: &str) -> &str {
+    let short = strip_slash(root);
+    if short.ends_with('/') { root } else { short }
+}
+
+fn atoms_of(set: &BTreeSet<Atom>) -> Value {
+    set.iter().map(atom_of).collect()
+}
+
+fn atom_of(atom: &Atom) -> Value {
+    match atom {
+        Atom::Str(text) => text.as_str().into(),
+        Atom::Bool(truth) => (*truth).into(),
+        Atom::Num(number) => number_of(*number),
+        Atom::Hash(hash) => json!({HASH: Hex(hash).to_string()}),
+    }
+}
+
+fn number_of(number: Decimal) -> Value {
+    number
+        .to_number()
+        .map_or_else(|| json!({DECIMAL: number.to_string()}), Value::Number)
+}
+
+fn url_of(pattern: &UrlPattern) -> Value {
+    object([
+        ("schemes", pattern.schemes.as_ref().map(strings)),
+        ("hosts", pattern.hosts.as_ref().map(strings)),
+        (
+            "ports",
+            pattern
+                .ports
+                .as_ref()
+                .map(|ports| ports.iter().copied().collect()),
+        ),
+        ("paths", pattern.paths.as_ref().map(strings)),
+    ])
 }

@@ -27,8 +27,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bounds::Bounds;
 use super::builder::{Scope, ScopeError};
@@ -38,6 +40,23 @@ use crate::capability::value::canonical;
 const HASH: &str = "$sha256";
 /// The one member of an object that stands for a number that no JSON number holds exactly.
 const DECIMAL: &str = "$decimal";
+
+/// An object of the members that are there.
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Value {
+    members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn strings(set: &BTreeSet<String>) -> Value {
+    set.iter().map(String::as_str).collect()
+}
+
+fn displayed(set: impl IntoIterator<Item = impl ToString>) -> Value {
+    set.into_iter().map(|item| item.to_string()).collect()
+}
 
 impl Scope {
     /// Reads the written form in JSON. A key that stands twice in one object is an error.

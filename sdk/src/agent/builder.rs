@@ -50,7 +50,7 @@ pub enum BuildError {
     /// The tools do not fit together.
     #[error(transparent)]
     Toolbox(#[from] ToolboxError),
-    /// The role of a helper is none.
+    /// The role of a helper is not a valid role.
     #[error("the helper `{0}` cannot be called: a role is 1 to 32 of `a-z`, `0-9`, `_`, `-`")]
     HelperRole(String),
     /// A model could not tell which of two it calls.
@@ -89,7 +89,7 @@ impl OrchestratorBuilder {
     }
 
     /// Tells the words of models as they come, as events ([`EventKind::Said`](crate::record::EventKind)).
-    /// Many events: whoever watches must not lag behind.
+    /// These are many events, so a watcher must not lag behind.
     #[must_use]
     pub const fn stream_words(mut self) -> Self {
         self.words = true;
@@ -110,7 +110,7 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// How far a run goes unless its spawn says otherwise.
+    /// The limits of a run whose spawn does not set them.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -136,7 +136,7 @@ impl OrchestratorBuilder {
     /// What a first agent may use up together with all agents beneath it, of each kind that its scope
     /// says nothing of: 1,000 `turns` and 10,000 `calls` unless said otherwise.
     ///
-    /// These take the place of those. With none at all a tree is limited by its scopes alone, by its
+    /// These take the place of those. With an empty list a tree is limited only by its scopes, by its
     /// expiry, and by the limits of each run.
     #[must_use]
     pub fn default_budgets(mut self, budgets: impl IntoIterator<Item = Budget>) -> Self {
@@ -154,7 +154,7 @@ impl OrchestratorBuilder {
 
     /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run goes on
     /// after a crash ([`Orchestrator::resume`]). Without it no private key is ever written, and a run
-    /// whose process is gone needs authority anew.
+    /// whose process is gone needs new keys ([`Orchestrator::resume_with_new_keys`]).
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn seal_keys(mut self, key: SealKey) -> Self {
@@ -224,7 +224,7 @@ impl OrchestratorBuilder {
     ///
     /// # Errors
     ///
-    /// When two tools share a capability, a tool's state is missing, or a helper's name is none or
+    /// When two tools share a capability, a tool's state is missing, or a helper's name is not valid or is
     /// taken.
     pub fn build(self) -> Result<Orchestrator, BuildError> {
         let audit = Audit::new();

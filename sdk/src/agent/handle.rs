@@ -97,7 +97,7 @@ impl Agent {
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
         self.core.absorb_from_parents();
         let outcome = self.core.call(tool, &arguments.to_string(), None).await;
-        // Whoever made the call has its result, and may tell the parent.
+        // The caller has the result of the call, and may tell the parent.
         self.core.expose_parent();
         outcome
     }
@@ -118,7 +118,7 @@ impl Drop for Agent {
         {
             let (core, how) = (self.core.clone(), self.how);
             let mut ending = Box::pin(async move { drop(core.record_end(how, None).await) });
-            // The store has it before whatever is asked of it next, such as a spawn in its place.
+            // The store has it before the next request to the store, such as a spawn in its place.
             let mut context = Context::from_waker(Waker::noop());
             if ending.as_mut().poll(&mut context).is_pending() {
                 runtime.spawn(ending);
@@ -133,9 +133,9 @@ impl fmt::Debug for Agent {
     }
 }
 
-/// A task can be handed over to a child only: nobody else's token is no wider.
+/// A task can be handed over only to a child: the token of another agent may be wider.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no child of `{}`, so it cannot take the task over", .0.1.path(), .0.0.path())]
+#[error("`{}` is not a child of `{}`, so it cannot take the task over", .0.1.path(), .0.0.path())]
 pub struct NotAChild(Box<(Agent, Agent)>);
 
 impl NotAChild {

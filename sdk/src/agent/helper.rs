@@ -60,14 +60,14 @@ impl Helper {
         self
     }
 
-    /// How far the helper's run goes.
+    /// The limits of the helper's run.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// The helper takes the task over (a handoff): whoever calls it steps back, does nothing more, and
+    /// The helper takes the task over (a handoff): the agent that calls it steps back, does nothing more, and
     /// answers what the helper answers. The call must be the only one of its turn.
     #[must_use]
     pub const fn takes_over(mut self) -> Self {

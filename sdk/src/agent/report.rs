@@ -158,7 +158,7 @@ impl RunFailed {
             Ended::CutShort => "got no answer from its model, which reached the limit of tokens",
             Ended::Refused => "got no answer from its model, which refused",
             Ended::HandedOver => "handed its task over to an agent that gave no answer",
-            Ended::NotPersisted => "stopped, as what it did could not be kept",
+            Ended::NotPersisted => "stopped because its last step could not be stored",
             _ => "ended without an answer",
         }
     }

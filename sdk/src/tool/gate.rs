@@ -14,7 +14,7 @@ use crate::id::CallId;
 use crate::record::Audit;
 use crate::store::{Batch, StoreError};
 
-/// Where a call comes from: what the run knows, and never the model.
+/// Where a call comes from. The run supplies it, and never the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Situation {
     /// The agent's path from the root, such as `lead/reader`.
@@ -30,15 +30,15 @@ pub struct Situation {
     pub intent: Option<String>,
 }
 
-/// Keeps a call for whoever goes on after a crash: what it adds to the batches of its beginning and
-/// of its end is written with them or not at all.
+/// Keeps a call for the process that resumes the run after a crash: what the journal adds to the batches
+/// of the call's beginning and end is written with them or not at all.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Adds to the batch that allows the call.
     fn begun(&self, call: CallId) -> Batch;
 
-    /// Told what the call is about to change, of a tool that looks ([`Tool::look`](super::Tool::look)).
-    /// Where it was begun before, and was about to change something else then, it is not made again.
+    /// Is told what the call is about to change, if the tool looks ([`Tool::look`](super::Tool::look)).
+    /// A call that was begun before, and was about to change something else then, is not made again.
     ///
     /// # Errors
     ///
@@ -51,8 +51,8 @@ pub trait Journal: Send + Sync + 'static {
     /// recorded without it.
     fn ended(&self, result: Result<&Value, &ToolError>) -> Batch;
 
-    /// Told that the end of the call could not be recorded: the store holds it as begun, and whoever
-    /// goes on finds it so. Does nothing unless said otherwise.
+    /// Is told that the end of the call could not be recorded: the store holds the call as begun, and the
+    /// process that resumes the run finds it so. The default does nothing.
     fn unkept(&self, _error: &StoreError) {}
 }
 
@@ -156,8 +156,7 @@ impl Gate {
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         if !self.guard.records() {
-            let what =
-                "the guard of this gate has no recorder, and what is not recorded does not run";
+            let what = "the guard of this gate has no recorder, and a call that is not recorded is not made";
             let refusal = Refusal::new(Kind::Unavailable, what);
             return self.unreadable(held, &capability, context, refusal).await;
         }
@@ -240,8 +239,8 @@ impl Gate {
         context
     }
 
-    /// What the guard could not decide is a denial, and on the record like any other: arguments
-    /// that cannot be read, or a policy that panicked.
+    /// A call that the guard could not decide is denied, and recorded like any other denial: its arguments
+    /// cannot be read, or the policy panicked.
     async fn unreadable(
         &self,
         held: &Held,
@@ -271,7 +270,7 @@ impl Gate {
     {
         let id = reservation.id();
         let (gate, stop) = (self.clone(), cancel.clone());
-        // The task outlives a caller that goes away, so the call is settled whatever happens.
+        // The task outlives a caller that goes away, so the call is settled in every case.
         let settled = tokio::spawn(async move {
             let ran = tokio::spawn(async move {
                 // A run that was cancelled, or went away, while the guard decided starts nothing.

@@ -47,7 +47,7 @@ impl AgentCore {
             .toolbox()
             .find(tool)
             .map(|entry| &entry.declaration);
-        // The tool as the model named it is no capability, though it often reads like one.
+        // The tool as the model named it is not a capability, though it often reads like one.
         let capability = || {
             declared
                 .map_or(tool, |declared| declared.capability())
@@ -87,8 +87,8 @@ impl AgentCore {
         outcome
     }
 
-    /// Whether nothing was decided, and the run is kept: then the whole tree stops, and whoever resumes
-    /// it asks again.
+    /// Whether nothing was decided, and the run is kept: then the whole tree stops, and the process that
+    /// resumes it asks again.
     pub(in crate::agent) fn stops_at(&self, denial: &Denial) -> bool {
         match &self.run_store {
             Some(run_store) if denial.is_outage() => {

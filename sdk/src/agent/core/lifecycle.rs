@@ -55,8 +55,8 @@ impl AgentCore {
     }
 
     /// Ends the task of a run that came to its end, with its last state and what its parent's model is
-    /// told. Where it is kept, that is recorded first: an end that cannot be recorded is none, and the
-    /// task is left for whoever resumes the run.
+    /// told. If the run is stored, the end is recorded first: an end that cannot be recorded does not take place, and the
+    /// task is left for the process that resumes the run.
     pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
         if self.run_store.is_none() {
             if self.end(how) {
@@ -76,7 +76,7 @@ impl AgentCore {
     /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was
     /// the first to do so, and the end is to be recorded.
     ///
-    /// In a tree that has stopped no task ends: it is left as it stands.
+    /// In a tree that has stopped, the task does not end: it is left as it stands.
     pub(in crate::agent) fn end(&self, how: &str) -> bool {
         if self.stopped().is_some() {
             self.suspend();

@@ -145,10 +145,10 @@ fn together(core: &AgentCore, call: &ToolCall) -> Together {
     }
 }
 
-/// Makes a call; `None` where the tree has stopped, and the call stays open.
+/// Makes a call; the result is `None` where the tree has stopped, and the call stays open.
 async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<MadeCall> {
     let made = match around.child {
-        // It was begun as a helper, and goes on as one, whatever is called so in this build.
+        // It was begun as a helper, and goes on as a helper, even if this build has a tool of that name.
         Some(child) => helper::go_on(call, child, around.wanted).await,
         None if core.runtime.is_spawn(&call.name) => {
             let helper = core.runtime.helpers.get(&call.name);

@@ -45,7 +45,7 @@ impl Driver {
         report
     }
 
-    /// Drives the run, and cancels it when the token ends: whatever a body waits for then.
+    /// Drives the run, and cancels it when the token ends, even if a body is waiting.
     async fn drive_in_time(&mut self) -> Finished {
         let core = self.core.clone();
         let now = core.runtime.gate.guard().now();

@@ -73,7 +73,7 @@ impl Given {
 
     fn nothing_more(&self) -> Result<(), Refusal> {
         match self.0.keys().next() {
-            Some(stray) => Err(wrong(format!("`{stray}` is no argument of a spawn"))),
+            Some(stray) => Err(wrong(format!("`{stray}` is not an argument of a spawn"))),
             None => Ok(()),
         }
     }
@@ -83,7 +83,7 @@ fn wrong(what: String) -> Refusal {
     Refusal::new(Kind::Argument, what)
 }
 
-/// What a turn knows of such a call beside it.
+/// What the turn knows of such a call.
 pub(super) struct Around {
     /// Whether it is the only call of its turn.
     pub(super) alone: bool,
@@ -107,7 +107,7 @@ pub(super) async fn go_on(
     let takes_over = child.agent.core.takes_over;
     let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
     let task = task.unwrap_or_default();
-    // Whoever takes the task over owes the answer that was asked for.
+    // The agent that takes the task over must give the answer that was asked for.
     let wanted = wanted.filter(|_| takes_over);
     ended(&super::go_on(child, &task, wanted).await, takes_over)
 }
@@ -135,7 +135,7 @@ pub(super) async fn spawn(
             "not made: a task is handed over by the only call of a turn; make the others first";
         return CallOutcome::Failed(text.to_owned()).into();
     }
-    // Whoever takes the task over owes the answer that was asked for.
+    // The agent that takes the task over must give the answer that was asked for.
     let wanted = around.wanted.filter(|_| takes_over);
     let child = match asked.spawn(core, call).await {
         Ok(child) => child,
@@ -155,7 +155,7 @@ fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> MadeCall {
     let of = match report {
         Ok(report) => report,
         Err(failed) => {
-            // Its words are the operator's: they may name limits, or hold a provider's.
+            // Its text is for the operator: it may name limits, or hold a provider's text.
             tracing::warn!(%failed, "a helper ended without an answer");
             failed.report()
         }
@@ -176,9 +176,9 @@ fn no_child(core: &AgentCore, error: SpawnError, arguments: &str) -> MadeCall {
             Refusal::new(Kind::Widens, widens.to_string()),
         ),
         SpawnError::Unavailable(what) => {
-            // A store's words may name files.
+            // A store's error text may name files.
             tracing::error!(%what, agent = %core.path, "a helper could not begin");
-            let text = "not made: no helper can begin now; this is not about what was asked for";
+            let text = "not made: helpers cannot start now; the request itself is not at fault";
             return CallOutcome::Failed(text.to_owned()).into();
         }
         other => return CallOutcome::Failed(other.to_string()).into(),

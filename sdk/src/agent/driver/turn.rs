@@ -18,7 +18,7 @@ pub(super) enum NoTurn {
     Budget(String),
     /// The model, or what it needs, failed.
     Failed(String),
-    /// The whole tree has stopped, as something of it cannot be kept.
+    /// The whole tree has stopped, because something of it cannot be stored.
     Stopped,
     /// The agent was cancelled meanwhile.
     Cancelled,
@@ -74,7 +74,7 @@ impl Driver {
             // First: a run that is cancelled asks no model.
             biased;
             () = core.cancel.cancelled() => {
-                // What it costs that is not waited for is not known: all that was taken stays taken.
+                // The cost of an answer that is not waited for is not known: all that was taken stays taken.
                 unmeasured();
                 return Err(NoTurn::Cancelled);
             }

@@ -19,7 +19,7 @@ pub(in crate::agent) enum CallRecord {
         capability: String,
         /// Which call of the model it is: see [`digest`].
         digest: String,
-        /// Which tool it is of; none of a spawn.
+        /// The tool; `None` for a spawn.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<String>,
         /// What it was about to change, as that stood when the call was first begun.
@@ -51,7 +51,7 @@ pub(in crate::agent) enum CallRecord {
 }
 
 impl CallRecord {
-    /// Which call of the model it was when it was begun; none where it is over.
+    /// Which call of the model it was when it was begun; `None` where it is over.
     pub(in crate::agent) const fn digest(&self) -> Option<&String> {
         match self {
             Self::Begun { digest, .. }

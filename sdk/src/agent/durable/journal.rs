@@ -14,13 +14,13 @@ use crate::id::{AgentId, CallId};
 use crate::store::{Batch, Store, StoreError};
 use crate::tool::{Journal, Look, ToolError};
 
-/// What is said of a call that would be made again, where somebody else changed what it changes.
+/// The message for a call that would be made again, if something else changed what the call changes.
 const CHANGED: &str = "the outcome of this call is not known: the process ended while it was made, and \
                        what it was about to change is neither as it was nor as the call makes it, so \
-                       somebody else changed it. It was not made again; look at what is there before \
+                       something else changed it. It was not made again; look at what is there before \
                        you make it again";
-/// What is said of a call that does not begin, since that cannot be kept.
-const UNMADE: &str = "not made: what it is about to change cannot be kept";
+/// The message for a call that does not begin, because that cannot be stored.
+const UNMADE: &str = "not made: the state of what it is about to change cannot be stored";
 
 /// Keeps one call of an agent.
 pub(in crate::agent) struct CallJournal {

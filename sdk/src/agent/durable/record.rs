@@ -13,7 +13,7 @@ use crate::id::{AgentId, RunId, Timestamp};
 /// The format that this build writes, and the only one that it reads.
 pub(in crate::agent) const VERSION: u32 = 1;
 
-/// The head of a run: which it is. Whoever has the run wrote it.
+/// The head of a run, which identifies it. The process that has the run wrote it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Head {
@@ -69,7 +69,7 @@ pub(in crate::agent) struct AgentRecord {
     pub(in crate::agent) role: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) parent: Option<AgentId>,
-    /// The call of its parent's model that asked for it; none where code did.
+    /// The call of its parent's model that asked for it; `None` where code asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) call: Option<String>,
     /// Whether it took its parent's task over.

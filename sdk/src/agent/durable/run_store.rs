@@ -1,4 +1,4 @@
-//! Where a run is kept, and that it is this process's to write.
+//! Where a run is stored, and whether this process still owns it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -57,13 +57,13 @@ impl RunStore {
     }
 
     /// Stops the whole tree as it was last kept, because something of it could not be kept: its calls
-    /// stay open and its agents do not end, so that whoever resumes the run finds all of them.
+    /// stay open and its agents do not end, so that the process that resumes the run finds all of them.
     pub(in crate::agent) fn unkept(&self, error: &StoreError) {
         self.stop(match error {
             StoreError::Conflict { .. } => {
-                "another process has taken this run over, and goes on with it".to_owned()
+                "another process has taken this run over and continues it".to_owned()
             }
-            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
+            other => format!("the run's last step cannot be stored, so the run stops: {other}"),
         });
     }
 
@@ -102,7 +102,7 @@ impl RunStore {
         self.still_owner().and(agent(self.run, &record))
     }
 
-    /// That a spawn has taken slots, until there is a child that has them, or none: whoever takes the
+    /// That a spawn has taken slots, until there is a child that has them, or the spawn fails: a process that takes the
     /// run over in between gives them back.
     pub(in crate::agent) fn spawning(&self, call: CallId, slots: &BudgetSlots) -> Batch {
         match slots.is_empty() {
@@ -176,7 +176,7 @@ impl RunStore {
     }
 }
 
-/// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
+/// A call that code makes and that is not resumed: it is allowed while this process owns the run.
 impl Journal for RunStore {
     fn begun(&self, _: CallId) -> Batch {
         self.still_owner()
@@ -206,7 +206,7 @@ fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
     )
 }
 
-/// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
+/// Moves the record of an agent whose end was not recorded to those that ended, and gives back the
 /// slots that it had.
 pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
     BudgetSlots::of(chain).give_back(moved(run, record.clone(), "lost"))

@@ -16,7 +16,7 @@ pub(super) struct Claim {
     pub(super) agents: BTreeMap<AgentId, ClaimedAgent>,
     /// A slot for each of them.
     pub(super) slots: Vec<AgentSlot>,
-    /// The calls of agents that do not go on, of which nobody knows whether they were made.
+    /// The calls of agents that do not go on, if it is not known whether the calls were made.
     pub(super) unknown: Vec<Unknown>,
 }
 

@@ -24,14 +24,14 @@ pub enum ResumeError {
     Ended {
         /// How its first agent's task ended.
         how: String,
-        /// What it did, with its answer if it has one; none where it never ran.
+        /// What it did, with its answer if it has one; `None` where it never ran.
         report: Option<Box<Result<Report, RunFailed>>>,
     },
-    /// Agents whose private keys were not kept, or sealed under another key. Their tokens are of no
-    /// use to anyone any more.
+    /// Agents whose private keys were not kept, or sealed under another key. Their tokens cannot
+    /// be used any more.
     #[error(
-        "needs authority: the keys of {} cannot be had; give the orchestrator the sealing key that \
-         the run was begun with", .agents.join(", ")
+        "the keys of {} are not available; give the orchestrator the sealing key that \
+         the run was begun with, or resume it with new keys", .agents.join(", ")
     )]
     NeedsAuthority {
         /// Their paths.
@@ -43,7 +43,7 @@ pub enum ResumeError {
     Token {
         /// The agent's path.
         agent: String,
-        /// Why.
+        /// Why it is not accepted.
         why: String,
     },
     /// This orchestrator is already running it.
@@ -52,7 +52,7 @@ pub enum ResumeError {
     /// Another process took the run over at the same time.
     #[error("another process took the run over")]
     TakenOver,
-    /// There is no place for its agents.
+    /// There are no slots for its agents.
     #[error("{0}")]
     TooMany(String),
     /// What is kept cannot be read.

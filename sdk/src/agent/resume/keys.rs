@@ -44,7 +44,7 @@ impl AgentRecord {
 }
 
 impl Keys {
-    /// Whether the keys of the agents that go on can be had, and the first one's token still holds.
+    /// Checks that the keys of the agents that go on are available, and that the first agent's token still holds.
     pub(super) fn could(
         &self,
         orchestrator: &Orchestrator,
@@ -119,7 +119,7 @@ async fn again(
         let chain = match parent {
             Some(parent) => parent.reissue(&agent.chain, key.public()),
             None => {
-                // Whatever is beneath it has this block too.
+                // Every token beneath it has this block too.
                 batch = guard.ended_too(batch, &agent.chain);
                 let authority = &orchestrator.runtime.authority;
                 authority.reissue(&agent.chain, key.public(), more)

@@ -1,4 +1,4 @@
-//! Which runs a store keeps, for whoever looks at it without an orchestrator.
+//! The runs that a store keeps, for a reader without an orchestrator.
 
 use super::error::ResumeError;
 use crate::agent::durable::{
@@ -43,7 +43,7 @@ pub struct StoredAgent {
 ///
 /// # Errors
 ///
-/// When the store cannot be read, or keeps what this build does not know.
+/// When the store cannot be read, or keeps a value that this build does not know.
 pub async fn stored_runs(store: &dyn Store) -> Result<Vec<StoredRun>, ResumeError> {
     let heads = read_heads(store).await?;
     let kept = heads.into_iter().map(|(run, head, ended)| StoredRun {

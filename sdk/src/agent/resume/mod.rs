@@ -32,7 +32,7 @@ impl Orchestrator {
     ///
     /// # Errors
     ///
-    /// When the store cannot be read, or keeps what this build does not know.
+    /// When the store cannot be read, or keeps a value that this build does not know.
     pub async fn runs(&self) -> Result<Vec<StoredRun>, ResumeError> {
         stored_runs(&**self.guard().store()).await
     }
@@ -44,8 +44,8 @@ impl Orchestrator {
     /// [idempotent](crate::tool::Declaration::idempotent), or if it is a spawn that made no child;
     /// otherwise its outcome is unknown, to the model and to the operator ([`Resumed::unknown`]).
     /// Budgets are as they were. The tokens are those that the agents had. A helper whose token has
-    /// ended meanwhile, or was revoked, has ended with it, and its parent's model is told so; where it is
-    /// the first agent's nobody can go on with the run.
+    /// ended meanwhile, or was revoked, has ended with it, and its parent's model is told so; if the first
+    /// agent's token has ended or was revoked, the run cannot be resumed.
     ///
     /// A process that still works on the run gets no further call allowed and nothing recorded from
     /// here on.
@@ -53,8 +53,8 @@ impl Orchestrator {
     /// # Errors
     ///
     /// [`ResumeError`]; [`ResumeError::AlreadyRunning`] where this orchestrator has not let go of the run. Where
-    /// keys or tokens are at fault, or a place for an agent is missing, the
-    /// run stays with whoever has it.
+    /// keys or tokens are at fault, or a slot for an agent is missing, the
+    /// run stays with the process that has it.
     pub async fn resume(&self, run: RunId) -> Result<Resumed, ResumeError> {
         self.go_on(run, Keys::Stored).await
     }
@@ -105,7 +105,7 @@ impl Orchestrator {
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, (&found, version)).await?;
         let mut claim = match take_over(self, run, (&found, version), &keys).await {
-            // Whoever had it may just have come to its end.
+            // The process that had the run may just have ended it.
             Err(ResumeError::TakenOver) => {
                 let (found, version) = read_head(&**store, run).await?;
                 self.expect_going(run, (&found, version)).await?;
@@ -122,7 +122,7 @@ impl Orchestrator {
         Ok(Resumed(resumed))
     }
 
-    /// Whether a run is not over; otherwise what it did.
+    /// Checks that a run is not over; the error says what it did.
     async fn expect_going(
         &self,
         run: RunId,

@@ -1,4 +1,4 @@
-//! Removes what a store keeps of runs and calls that are long over.
+//! Removes the stored data of runs and calls that are long over.
 
 use super::error::{ResumeError, now};
 use super::tidy::tidy;
@@ -37,8 +37,8 @@ pub struct Pruned {
 ///
 /// # Errors
 ///
-/// When the store cannot be read or written, or keeps what this build does not know. What was removed
-/// until then is gone.
+/// When the store cannot be read or written, or keeps a value that this build does not know. What was removed
+/// before the error stays removed.
 pub async fn prune(store: &dyn Store, ended_before: Timestamp) -> Result<Pruned, ResumeError> {
     let mut pruned = Pruned::default();
     for (run, versions) in read_ended(store, ended_before).await? {
@@ -79,7 +79,7 @@ async fn remove(
     }
 }
 
-/// The head of a run, with its version; `None` where somebody else prunes too.
+/// The head of a run, with its version; `None` where another process prunes too.
 async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)>, ResumeError> {
     match read_head(store, run).await {
         Err(LoadError::NotFound { .. }) => Ok(None),
@@ -89,7 +89,7 @@ async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)
 
 impl Orchestrator {
     /// As [`prune`], of its own store, and at the latest to now. Runs that were left open by a process
-    /// that is gone are closed first, so that they go too; so are those with which nobody can go on,
+    /// that is gone are closed first, so that they go too; so are those that cannot be resumed,
     /// since the token of their first agent ended before that time.
     ///
     /// # Errors

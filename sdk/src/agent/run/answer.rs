@@ -1,4 +1,4 @@
-//! Which completions are answers, and what a model is told of one that is none.
+//! Which completions are answers, and what a model is told of one that is not an answer.
 
 use super::Ended;
 use crate::model::{Completion, StopReason};
@@ -7,7 +7,7 @@ use crate::text::is_misleading;
 /// How many characters of a refusal the operator is shown.
 const LONGEST_WORDS: usize = 500;
 
-/// Why a completion is no answer.
+/// Why a completion is not an answer.
 pub(super) struct NoAnswer {
     /// How the run ends, if it is the last of too many.
     pub(super) ended: Ended,
@@ -22,7 +22,7 @@ pub(in crate::agent) fn is_answer(completion: &Completion) -> bool {
     no_answer(completion).is_none()
 }
 
-/// Why a completion is no answer; `None` where it is one.
+/// Why a completion is not an answer; `None` where it is one.
 ///
 /// Calls count when the model came to the end of them. What was cut short or filtered may be a part of
 /// what the model meant to do, though each of its calls can be read.

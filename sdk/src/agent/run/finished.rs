@@ -42,16 +42,16 @@ pub enum Ended {
     /// Its model refused to answer, or its provider filtered the answer. The run itself is paused where it
     /// was.
     Refused,
-    /// It handed its task over, and whoever took it gave no answer. With one, the run ends in that
-    /// answer.
+    /// It handed its task over, and the agent that took the task gave no answer. If that agent answers, the run
+    /// ends in that answer.
     HandedOver,
-    /// What it did could not be kept, so it went no further.
+    /// Its last step could not be stored, so it went no further.
     #[serde(rename = "unkept")]
     NotPersisted,
 }
 
 impl Ended {
-    /// In a word or two, for the record.
+    /// The reason in a word or two, for the record.
     pub(in crate::agent) const fn how(self) -> &'static str {
         match self {
             Self::Answer => "answer",
@@ -101,7 +101,7 @@ pub struct DenialNote {
     pub tool: String,
     /// The stable name of the reason.
     pub kind: String,
-    /// Which call it was, whatever its id: see [`CallOutcome::Denied`](super::CallOutcome::Denied).
+    /// Identifies the call apart from its id: see [`CallOutcome::Denied`](super::CallOutcome::Denied).
     pub fingerprint: String,
 }
 
@@ -111,7 +111,7 @@ pub struct DenialNote {
 pub struct Finished {
     /// Why it is over.
     pub ended: Ended,
-    /// The answer, or in words why there is none. An answer is the model's text as it is: escape it
+    /// The answer, or the reason why there is no answer. An answer is the model's text as it is: escape it
     /// before it reaches a terminal.
     pub text: String,
     /// Why the model last stopped; an answer after [`StopReason::MaxTokens`] may be cut short.
@@ -122,7 +122,7 @@ pub struct Finished {
     pub usage: Usage,
     /// Completions whose cost their providers did not say; it is not in `usage`.
     pub unmeasured: u32,
-    /// What it has read; whoever takes the answer takes this exposure too.
+    /// What it has read; an agent that takes the answer takes this exposure too.
     pub exposure: Exposure,
     /// What the guard refused, in the order of the calls.
     pub denials: Vec<DenialNote>,

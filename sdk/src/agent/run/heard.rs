@@ -95,7 +95,7 @@ impl Run {
         }
     }
 
-    /// Tells the model that what it said is no answer; the run stops at the last of too many.
+    /// Tells the model that what it said is not an answer; the run stops at the last of too many.
     fn ask_again(&mut self, text: Option<String>, why: NoAnswer) {
         let max = self.state.limits.max_result_bytes;
         let state = &mut self.state;

@@ -1,8 +1,8 @@
-//! How far a run may go, whatever its token allows.
+//! How far a run may go, in addition to what its token allows.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a run may go; zero is none.
+/// How far a run may go. A limit of 0 allows nothing of its kind.
 ///
 /// Write what differs: `Limits { max_turns: 5, ..Limits::default() }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Limits {
     /// [`Ended::Malformed`]: super::Ended::Malformed
     #[serde(default = "default_malformed")]
     pub max_malformed: u32,
-    /// How often the same allowed call may have the same result, whatever is called in between; once more
+    /// How often the same allowed call may have the same result, with any calls in between; once more
     /// ends the run ([`Ended::Looping`]). An agent that polls needs more. 10 at first.
     ///
     /// [`Ended::Looping`]: super::Ended::Looping
@@ -41,7 +41,7 @@ pub struct Limits {
     /// often in a row for one that is no answer: cut short with calls in it, refused, or empty. 2 at first.
     #[serde(default = "default_corrections")]
     pub max_corrections: u32,
-    /// Tokens that one completion may have. Where there is none: 4,096 under a budget of tokens or
+    /// Tokens that one completion may have. Without it: 4,096 under a budget of tokens or
     /// money, and otherwise the provider's own limit.
     pub max_output_tokens: Option<u32>,
     /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at

@@ -1,4 +1,4 @@
-//! How a run that goes round in circles is noticed.
+//! How a run that repeats itself is noticed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use crate::model::ToolCall;
 /// How many different calls are remembered with their results, those that were made last.
 const REMEMBERED: usize = 64;
 
-/// What a run remembers of its calls to notice that it goes round in circles. Its size is bounded.
+/// What a run remembers of its calls to notice that it repeats itself. Its size is bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Loops {

@@ -56,7 +56,7 @@ impl Run {
         }
     }
 
-    /// The same run with what its model is to hold to.
+    /// The same run with this system prompt.
     #[must_use]
     pub fn with_system(mut self, text: impl Into<String>) -> Self {
         self.state.system = Some(text.into());
@@ -72,7 +72,7 @@ impl Run {
     }
 
     /// The same run whose answer must fit a JSON schema: the model is held to it where its provider
-    /// can, and told of it. Whoever drives the run looks at the answers ([`Run::unfit`]).
+    /// can, and told of it. The driver of the run checks the answers ([`Run::unfit`]).
     #[must_use]
     pub fn with_output(mut self, schema: OutputSchema) -> Self {
         self.state.output = Some(schema);

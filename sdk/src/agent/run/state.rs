@@ -34,7 +34,7 @@ pub(super) struct State {
     pub(super) denials: Vec<DenialNote>,
     /// How often each call was refused, by fingerprint. No other call in between resets it.
     pub(super) refusals: BTreeMap<String, u32>,
-    /// What else shows that it goes round in circles.
+    /// What else shows that it repeats itself.
     #[serde(default, skip_serializing_if = "Loops::is_none")]
     pub(super) loops: Loops,
     /// Completions whose cost is not known.
@@ -46,7 +46,7 @@ pub(super) struct State {
     /// How many answers did not look like it.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) unfit: u32,
-    /// How many completions in a row were no answer.
+    /// How many completions in a row were not an answer.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) no_answers: u32,
     /// Why it goes no further until it is taken up again.

@@ -14,7 +14,7 @@ pub enum Step {
     /// [`Run::failed`](super::Run::failed).
     AskModel(Request),
     /// Make these calls and tell the run of each with [`Run::resolved`](super::Run::resolved), in any
-    /// order. They are in the model's order, and whoever makes them keeps to it for those that have an
+    /// order. They are in the model's order, and the driver keeps to it for those that have an
     /// effect: those that only read may be made at once, and any other alone.
     ///
     /// They are the calls without an outcome, so asking again names those in flight again. No two
@@ -39,7 +39,7 @@ pub enum CallOutcome {
         /// The same for calls that are the same once their arguments are in canonical form.
         fingerprint: String,
     },
-    /// The guard refused it since its arguments could not be read: they are no JSON, or not what the tool
+    /// The guard refused it since its arguments could not be read: they are not JSON, or not what the tool
     /// takes.
     Unreadable {
         /// What the model may know.
@@ -55,7 +55,7 @@ pub enum CallOutcome {
     HandedOver {
         /// Whether it answered.
         answered: bool,
-        /// Its answer, or in words why there is none.
+        /// Its answer, or the reason why there is no answer.
         text: String,
     },
 }
@@ -71,7 +71,7 @@ impl CallOutcome {
     }
 }
 
-/// A run was told something that does not fit what it waits for; it is unchanged.
+/// The run was given something that it does not wait for; the run is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {

@@ -10,7 +10,7 @@ use crate::text::printable;
 const LONGEST_FINGERPRINT: usize = 512;
 
 /// The arguments of a call as they are written in one way: the same ones in another order or spacing
-/// are the same call. What is no JSON stays as it is.
+/// are the same call. Text that is not JSON stays as it is.
 pub(super) fn spelled(arguments: &str) -> String {
     canonical::read(arguments)
         .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value))

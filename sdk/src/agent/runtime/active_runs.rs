@@ -1,4 +1,4 @@
-//! Which kept runs this orchestrator is at work on.
+//! The stored runs that this orchestrator is running.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

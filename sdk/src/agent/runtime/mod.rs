@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::record::Events;
 use crate::tool::Gate;
 
-/// What all agents of an orchestrator share.
+/// The state that all agents of an orchestrator share.
 pub(super) struct Runtime {
     pub(super) authority: Authority,
     pub(super) gate: Gate,
@@ -33,7 +33,7 @@ pub(super) struct Runtime {
     pub(super) limits: Limits,
     pub(super) prices: HashMap<String, Prices>,
     pub(super) events: Events,
-    /// Whether the words of models are told as they come.
+    /// Whether the text of models is reported in events as it streams.
     pub(super) words: bool,
     /// Helpers that models call by name.
     pub(super) helpers: BTreeMap<String, Helper>,
@@ -44,7 +44,7 @@ pub(super) struct Runtime {
     pub(super) default_budgets: Vec<Budget>,
     /// The kept runs that go on here.
     pub(super) active_runs: ActiveRuns,
-    /// What agents' keys are sealed under in a durable store.
+    /// The key that seals agents' keys in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
 }
 

@@ -16,7 +16,7 @@ pub(in crate::agent) struct Names(Mutex<Taken>);
 #[derive(Debug, Default)]
 struct Taken {
     bases: HashMap<String, Base>,
-    /// At how many it is looked next for what can be forgotten.
+    /// The number of names at which the next search for names to forget begins.
     look_at: usize,
 }
 
@@ -47,7 +47,7 @@ impl Drop for Named {
     }
 }
 
-/// Until how many names nothing is looked for.
+/// Up to this many names there is no search.
 const FEW: usize = 64;
 
 impl Names {
@@ -90,7 +90,7 @@ impl Names {
     fn named(self: &Arc<Self>, base: String, number: u32) -> Named {
         let path = match number {
             1 => base.clone(),
-            // `.` is in no role, so a numbered path is nobody else's first one.
+            // A role has no `.`, so a numbered path is never the first path of another agent.
             number => format!("{base}.{number}"),
         };
         let names = self.clone();

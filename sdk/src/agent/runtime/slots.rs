@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::capability::{Kind, Refusal};
 
-/// The agents that may be alive at once.
+/// The limit of agents that are alive at once.
 #[derive(Debug)]
 pub(in crate::agent) struct AgentSlots {
     alive: Arc<AtomicUsize>,
@@ -40,7 +40,9 @@ impl AgentSlots {
             return Ok(slot);
         }
         let most = self.max;
-        let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
+        let what = format!(
+            "the limit of {most} live agents is reached; wait for one to end, or raise `max_agents`"
+        );
         Err(Refusal::new(Kind::Budget, what).passing())
     }
 }

@@ -14,7 +14,7 @@ pub enum SpawnError {
     /// The spawn needs an approval that is missing.
     #[error("the spawn needs an approval: {}", .0.missing)]
     Pending(Box<Pending>),
-    /// The scope is wider than the parent's; each way is listed.
+    /// The scope is wider than the parent's; the error lists each way in which it is.
     #[error("{0}")]
     Widens(Widens),
     /// The scope itself is at fault.

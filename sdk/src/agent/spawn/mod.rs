@@ -85,13 +85,13 @@ impl Spawn {
         self
     }
 
-    /// The child's model, if not that of its role.
+    /// The child's model; without it, the model of its role.
     pub fn model(mut self, model: impl Model) -> Self {
         self.model = Some(Arc::new(model));
         self
     }
 
-    /// How far the child's run goes.
+    /// The limits of the child's run.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
@@ -121,7 +121,7 @@ impl Spawn {
         }
     }
 
-    /// What is kept of it when there is no child. Whoever took the run over may have made one.
+    /// What is stored of it when there is no child. A process that took the run over may have made one.
     fn nothing(&self) -> Batch {
         match (&self.parent.run_store, &self.asked) {
             (Some(run_store), Some((asked, _))) => run_store
@@ -167,7 +167,7 @@ impl Spawn {
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
-        // With the call itself, so that nobody takes a place that is not given back.
+        // With the call itself, so that no slot is taken that is not given back.
         let slots = BudgetSlots::beneath(parent.held.chain());
         let begun = |id| match &self.parent.run_store {
             Some(run_store) => self.begun(id).and(run_store.spawning(id, &slots)),
@@ -264,7 +264,7 @@ impl IntoFuture for Spawn {
 }
 
 /// A spawn has a task of its own, where there is a runtime: a store may have written what it takes
-/// though its caller went away in that moment. A child that nobody waits for any more is dropped.
+/// though its caller went away in that moment. A child is dropped if its caller no longer waits for it.
 async fn to_its_end(
     spawn: impl Future<Output = Result<Agent, SpawnError>> + Send + 'static,
 ) -> Result<Agent, SpawnError> {

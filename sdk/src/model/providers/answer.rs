@@ -243,7 +243,7 @@ fn distinct(calls: Vec<Call>, is_whole: bool) -> Result<Vec<ToolCall>, ModelErro
     Ok(kept)
 }
 
-/// A count of nothing where there was something is none.
+/// Whether the usage is a real count. A total of 0 is not, nor is an output of 0 for an answer with output.
 const fn is_count(usage: Usage, has_output: bool) -> bool {
     usage.total() > 0 && !(has_output && usage.output == 0)
 }

@@ -140,20 +140,20 @@ impl ProviderModel {
     ///
     /// # Errors
     ///
-    /// When it is no URL of HTTP or HTTPS, or has a user, a password, a query or a fragment.
+    /// When it is not a URL of HTTP or HTTPS, or has a user, a password, a query or a fragment.
     pub fn base_url(mut self, url: &str) -> Result<Self, ModelError> {
         self.base = web::base(url)?;
         Ok(self)
     }
 
-    /// The same model with a key, which is sent to its server and shown nowhere.
+    /// The same model with a key, which is sent to its server and which no text shows.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// The same model, asked for answers that come whole and not in pieces. Some servers stream calls badly.
+    /// The same model, asked for answers that come whole and not in pieces. Use it for servers that stream calls badly.
     #[must_use]
     pub const fn whole_answers(mut self) -> Self {
         self.is_streamed = false;
@@ -243,7 +243,7 @@ impl ProviderModel {
         if !secret.is_empty() {
             let mut value = HeaderValue::try_from(value).map_err(|_| {
                 ModelError::permanent(
-                    "the key has a character that no header holds; look at what it was read from",
+                    "the key has a character that an HTTP header cannot hold; check the file or variable that it was read from",
                 )
             })?;
             value.set_sensitive(true);

@@ -8,7 +8,7 @@
 //! Proxies and the rest of the environment are not consulted.
 //!
 //! In a tool, the [`HttpUrl`](super::HttpUrl) that was granted vets what is requested: each
-//! redirect is asked of the token again, and an address that is not public must stand in it.
+//! redirect is checked against the token again, and the token must name an address that is not public.
 //!
 //! ```
 //! use bailiwick::tool::HttpUrl;
@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! [`HttpGet`] and [`HttpPost`] are tools as they stand. Outside a tool, whoever fetches says
+//! [`HttpGet`] and [`HttpPost`] are tools as they stand. Outside a tool, the caller says
 //! what may be requested:
 //!
 //! ```

@@ -184,7 +184,7 @@ const SAFE: [&str; 11] = [
     "range",
 ];
 
-/// Headers that belong to the connection or to its framing, whoever asks for them.
+/// Headers that belong to the connection or to its framing; no caller may set them.
 pub(super) const NEVER: [&str; 14] = [
     "accept-encoding",
     "connection",

@@ -1,4 +1,4 @@
-//! Seals agents' keys, so that whoever reads the store cannot use them.
+//! Seals agents' keys, so that a reader of the store cannot use them.
 
 use std::fmt;
 
@@ -37,8 +37,8 @@ pub enum SealError {
     /// It was sealed under another key or for another agent, or was altered.
     #[error("it was sealed under another key or for another agent, or it was altered")]
     Another,
-    /// A text that is no key.
-    #[error("a sealing key is written as 64 hexadecimal digits")]
+    /// The text is not a sealing key.
+    #[error("the text is not a sealing key; write the key as 64 hexadecimal digits")]
     NoKey,
 }
 

@@ -94,7 +94,7 @@ fn words(attributes: &[Attribute]) -> syn::Result<Vec<(String, TokenStream)>> {
     Ok(words)
 }
 
-/// One word to serde; `crate` is a keyword, so this is no `Meta`.
+/// One word to serde; `crate` is a keyword, so this is not a `Meta`.
 struct Asked(String, TokenStream);
 
 impl syn::parse::Parse for Asked {

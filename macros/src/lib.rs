@@ -33,8 +33,8 @@ use syn::{Error, Item, parse_macro_input};
 /// | `risk = low` | `low`, `medium`, `high` or `critical`; required |
 /// | `taints = ["web"]` | what the result may carry instructions from |
 /// | `sensitivity = confidential` | `public`, `internal`, `confidential` or `restricted` |
-/// | `datasets = ["customers"]` | the data sets that it touches; `[]` is none, left out is not known |
-/// | `idempotent` | calling it twice does no more than calling it once, whatever others did in between |
+/// | `datasets = ["customers"]` | the data sets that it touches; `[]` means no data set; if it is left out, the data sets are not known |
+/// | `idempotent` | calling it twice does no more than calling it once, also if others made changes in between |
 ///
 /// | parameter | |
 /// |---|---|

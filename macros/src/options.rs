@@ -56,7 +56,7 @@ pub(crate) struct Options {
     effect: Ident,
     risk: Ident,
     taints: Vec<LitStr>,
-    /// `None` is not known; an empty list is none.
+    /// `None` means not known; an empty list means no data set.
     datasets: Option<Vec<LitStr>>,
     sensitivity: Option<Ident>,
     idempotent: bool,
@@ -212,7 +212,7 @@ fn word_of(word: Ident, known: &[&str]) -> syn::Result<Ident> {
     }
     Err(Error::new(
         word.span(),
-        format!("`{word}` is none of `{}`", known.join("`, `")),
+        format!("`{word}` is not one of `{}`", known.join("`, `")),
     ))
 }
 

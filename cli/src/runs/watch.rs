@@ -1,4 +1,4 @@
-//! The agents of a run as they change, until it is over.
+//! Shows the agents of a run as they change, until the run is over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use serde_json::json;
 use super::kept::{agent_line, agent_object, fault};
 use crate::output::{Fault, Output};
 
-/// How long what is shown may be out of date.
+/// How long the output may be out of date.
 const PAUSE: Duration = Duration::from_millis(200);
 /// After so many looks without a change it is asked whether the run is over.
 const STILL: u32 = 5;
-/// What is drawn over has to be on the screen.
+/// The most lines of agents: lines that are drawn over have to fit the screen.
 const LINES: usize = 20;
 
 /// Shows the agents of a run: on a terminal as a tree that changes, elsewhere a line for each change.
@@ -54,7 +54,7 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
     }
 }
 
-/// By the parts of their paths, so that whoever is beneath an agent comes right after it, and by
+/// By the parts of their paths, so that the agents beneath an agent come right after it, and by
 /// their ids, since two may have one path.
 type Agents = BTreeMap<(Vec<String>, String), StoredAgent>;
 
@@ -90,7 +90,7 @@ fn tree(agents: &Agents) -> Vec<String> {
     lines
 }
 
-/// What is otherwise than before, a line for each agent.
+/// Prints what has changed, a line for each agent.
 fn changes(before: &Agents, now: &Agents, out: &mut Output) -> Result<(), Fault> {
     for (key, agent) in now {
         if before.get(key) == Some(agent) {

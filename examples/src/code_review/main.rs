@@ -25,7 +25,7 @@ use bailiwick_examples::stage::{self, Fault};
 const AT_ONCE: usize = 4;
 /// How many files of the repository are reviewed.
 const FILES: usize = 12;
-/// What somebody sent in.
+/// A file from an outside contributor.
 const SENT: &str = "/incoming/retry.rs";
 /// What that file asks for.
 const ORDERS: usize = 5;
@@ -44,7 +44,7 @@ async fn review(args: Args) -> Result<bool, Fault> {
     let files = Dir::from(mount).and_mount(sent)?;
     let orchestrator = Orchestrator::builder(&Authority::generate())
         .tool(ReadFile::new(&files))
-        // It is there, and granted to nobody.
+        // The tool exists, and no agent is granted it.
         .tool(WriteFile::new(&files))
         .model(models.or(reviewer::model()))
         // Against a model that rambles; a script does neither.

@@ -47,7 +47,7 @@ impl Seen {
     }
 }
 
-/// What a screen is told beside the news.
+/// What a screen is told beside the events.
 #[derive(Clone, Copy, Debug)]
 pub enum Told {
     /// Something to show.
@@ -234,7 +234,7 @@ impl Screen {
             // A line that wraps would be two; the terminal cuts it instead.
             text.push_str(&format!("\u{1b}[?7l{}\n\u{1b}[?7h", lines.join("\n")));
         }
-        // Whoever closed the other end of the pipe does not want to know.
+        // The reader that closed the other end of the pipe does not need the error.
         let written = self.out.write_all(text.as_bytes());
         let _ = written.and_then(|()| self.out.flush());
     }

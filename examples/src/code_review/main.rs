@@ -1,6 +1,6 @@
 //! A review of a repository: a child for each file, which may read that file and nothing else.
 //!
-//! The twelve longest files of the repository are reviewed, and a file that somebody sent in. That one
+//! The twelve longest files of the repository are reviewed, and a file from outside. That one
 //! tells its reviewer to look elsewhere, to write and to call for help. Each attempt is refused, though
 //! the lead, whose child it is, may read all of it. `cargo run --bin code_review [REPOSITORY]`
 

@@ -173,7 +173,7 @@ impl Screen {
         self.draw();
     }
 
-    /// The name of somebody whose lines follow.
+    /// The name of the agent whose lines follow.
     pub fn heading(&mut self, name: &str, note: &str) {
         self.log.close_all();
         self.log.heading(name, note);

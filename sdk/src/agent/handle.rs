@@ -1,4 +1,4 @@
-//! An agent as its owner has it: to spawn from, to run, to cancel, and to drop.
+//! The handle of an agent: its owner spawns from it, runs it, cancels it and drops it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Agent {
     behind: Option<Box<Agent>>,
     /// How its task ends when it is dropped.
     how: &'static str,
-    /// What is kept of a run that it had in a process before.
+    /// The stored run that it had in an earlier process.
     pub(super) previous_run: Option<PreviousRun>,
 }
 
@@ -51,8 +51,8 @@ impl Agent {
         self.core.id
     }
 
-    /// The run that the agent belongs to, by which it is resumed; `None` where the store keeps nothing
-    /// beyond the process.
+    /// The run that the agent belongs to, by which it is resumed; `None` where the store is not
+    /// durable.
     #[must_use]
     pub fn run_id(&self) -> Option<RunId> {
         self.core.run_store.as_ref().map(|run_store| run_store.run)
@@ -65,7 +65,7 @@ impl Agent {
     }
 
     /// Steps back for `to`, a child of this agent (a handoff): this one does nothing more, and ends when
-    /// `to` ends. What `to` may do is what it was spawned with.
+    /// `to` ends. `to` has the scope that it was spawned with.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Agent {
         Ok(to)
     }
 
-    /// Ends those that stepped back for this agent, which has ended.
+    /// Ends the agents that stepped back for this agent, which has ended.
     pub(super) async fn end_behind(&mut self) {
         let mut behind = self.behind.take();
         while let Some(mut agent) = behind {

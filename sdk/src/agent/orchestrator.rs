@@ -30,8 +30,9 @@ impl fmt::Debug for Orchestrator {
 }
 
 impl Orchestrator {
-    /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
-    /// beneath it may use up as much as [`OrchestratorBuilder::default_budgets`](super::OrchestratorBuilder::default_budgets) says.
+    /// Mints a token with `scope` for a first agent. For each kind of budget that the scope does not limit,
+    /// [`OrchestratorBuilder::default_budgets`](super::OrchestratorBuilder::default_budgets) limits the agent together
+    /// with all agents beneath it.
     ///
     /// Instructions for its model belong in the task that it is run on: only helpers have a system prompt
     /// ([`Spawn::system`](super::Spawn::system)) or limits of their own.
@@ -44,7 +45,7 @@ impl Orchestrator {
         self.agent_for(role, scope, Mandate::default()).await
     }
 
-    /// As [`Orchestrator::agent`], saying for whom and what for.
+    /// As [`Orchestrator::agent`], with the principal and the intent that the token names.
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate in front of `toolbox`. Pass the guard's recorder as `audit`, so that outcomes stand
+    /// A gate in front of `toolbox`. Pass the guard's recorder as `audit`, so that outcomes are
     /// in the same log as the attempts.
     #[must_use]
     pub const fn new(guard: Arc<Guard>, toolbox: Toolbox, audit: Audit) -> Self {
@@ -220,10 +220,10 @@ impl Gate {
         }
     }
 
-    /// What is known about a call of this tool.
+    /// The context of a call of this tool.
     fn context(&self, entry: &Entry, situation: &Situation) -> Context {
         let declaration = &entry.declaration;
-        // A clock that cannot be read is met again by the guard, which denies and records it.
+        // If the clock cannot be read, the guard finds the same, denies the call and records the denial.
         let now = self.guard.now().unwrap_or_default();
         let mut context = Context::new(&situation.agent, declaration.effect, declaration.risk, now);
         context.facts.task.clone_from(&situation.task);
@@ -273,7 +273,7 @@ impl Gate {
         // The task outlives a caller that goes away, so the call is settled in every case.
         let settled = tokio::spawn(async move {
             let ran = tokio::spawn(async move {
-                // A run that was cancelled, or went away, while the guard decided starts nothing.
+                // If the run was cancelled, or went away, while the guard decided, the body does not start.
                 if stop.is_cancelled() || caller.is_cancelled() {
                     Err(ToolError::new("the call was cancelled before it began"))
                 } else {
@@ -317,7 +317,7 @@ impl Gate {
         }
     }
 
-    /// Records the end of a call, and what is kept of it.
+    /// Records the end of a call, together with the journal's batch.
     async fn write(&self, entry: Batch, kept: Batch) -> Result<(), StoreError> {
         let written = self.guard.record_with(entry, kept).await;
         if let Err(error) = &written {

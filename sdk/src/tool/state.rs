@@ -1,4 +1,4 @@
-//! What a body is given besides its arguments: the permit, and state by its type.
+//! The values that a body is given besides its arguments: the permit, and state by its type.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;

@@ -25,7 +25,7 @@ impl Driver {
             false => self.drive_in_time().await,
         };
         let how = finished.ended.how();
-        // A run that is kept can go on where it stopped, given more.
+        // A stored run can be resumed where it stopped, with a larger budget or limit.
         let stopped = self.may_stop() && finished.ended.may_go_on();
         let last = self
             .keeper
@@ -63,7 +63,7 @@ impl Driver {
         }
     }
 
-    /// Why an agent that was cancelled was.
+    /// Why a cancelled agent was cancelled.
     fn cancelled(&self) -> &'static str {
         let now = self.core.runtime.gate.guard().now();
         match now {

@@ -18,7 +18,7 @@ use crate::guard::Denial;
 use crate::model::ToolCall;
 use crate::record::EventKind;
 
-/// What is asked for.
+/// The helper and the task that a call asks for.
 pub(super) struct Asked {
     helper: Helper,
     task: String,
@@ -87,18 +87,18 @@ fn wrong(what: String) -> Refusal {
 pub(super) struct Around {
     /// Whether it is the only call of its turn.
     pub(super) alone: bool,
-    /// The helper that it made before a crash, if it did.
+    /// The helper that it made before a crash, if it made one.
     pub(super) child: Option<Continuation>,
-    /// What a tool was about to change when it was begun before a crash.
+    /// The state of what a tool was about to change, if the call was begun before a crash.
     pub(super) before: Option<String>,
     /// What the answer of the whole run must look like.
     pub(super) wanted: Option<Wanted>,
 }
 
-/// Goes on with the helper that a call made before a crash, its answer the result.
+/// Continues the helper that a call made before a crash; the helper's answer is the result.
 ///
-/// Whether it took its parent's task over was kept with it. Of the call the task alone is needed, and
-/// only by a helper that had not begun to run: both ways to spawn name it alike.
+/// The record of the helper says whether it took its parent's task over. Only the task is read from the call, for a
+/// helper that had not begun to run: both ways to spawn name it alike.
 pub(super) async fn go_on(
     call: &ToolCall,
     child: Continuation,
@@ -112,7 +112,7 @@ pub(super) async fn go_on(
     ended(&super::go_on(child, &task, wanted).await, takes_over)
 }
 
-/// Spawns and runs it like any other, its answer the result.
+/// Spawns and runs the helper like any child; its answer is the result.
 pub(super) async fn spawn(
     core: &Arc<AgentCore>,
     call: &ToolCall,
@@ -150,7 +150,7 @@ pub(super) async fn spawn(
     ended(&report, takes_over)
 }
 
-/// What comes of a call whose helper has ended.
+/// The outcome of a call whose helper has ended.
 fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> MadeCall {
     let of = match report {
         Ok(report) => report,

@@ -1,4 +1,4 @@
-//! Keeps a tree of agents in a durable store while it runs, so that another process goes on with it
+//! Keeps a tree of agents in a durable store while it runs, so that another process can resume it
 //! after a crash.
 //!
 //! A run is one value beneath `runs`, its head, and the rest beneath `run/ID`: an agent's record when

@@ -1,4 +1,4 @@
-//! Why a run cannot go on.
+//! Why a run cannot be resumed.
 
 use crate::agent::durable::LoadError;
 use crate::agent::report::{Report, RunFailed};
@@ -6,7 +6,7 @@ use crate::guard::Guard;
 use crate::id::{RunId, Timestamp};
 use crate::store::StoreError;
 
-/// Why a run cannot go on.
+/// Why a run cannot be resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
@@ -16,10 +16,10 @@ pub enum ResumeError {
         /// The run.
         run: RunId,
     },
-    /// The store is in memory.
+    /// The store is in memory, so it keeps no runs.
     #[error("the store keeps nothing beyond its process; give the orchestrator a durable one")]
     NotDurable,
-    /// The run is over, and how.
+    /// The run is over.
     #[error("the run is over: {how}")]
     Ended {
         /// How its first agent's task ended.
@@ -55,8 +55,8 @@ pub enum ResumeError {
     /// There are no slots for its agents.
     #[error("{0}")]
     TooMany(String),
-    /// What is kept cannot be read.
-    #[error("what is kept of the run is damaged: {what}")]
+    /// A stored value cannot be read.
+    #[error("the stored run is damaged: {what}")]
     Damaged {
         /// Which value, and what is wrong with it.
         what: String,
@@ -85,7 +85,7 @@ impl From<LoadError> for ResumeError {
     }
 }
 
-/// Now, by the guard's clock; whether a token holds is not known without it.
+/// Now, by the guard's clock. Without the clock it is not known whether a token holds.
 pub(super) fn now(guard: &Guard) -> Result<Timestamp, ResumeError> {
     guard.now().map_err(|refusal| {
         let what = refusal.to_string();

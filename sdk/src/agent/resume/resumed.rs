@@ -1,4 +1,4 @@
-//! The agents of a run that was taken over, on their way back to life.
+//! The agents of a run that was taken over, before they run again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -40,8 +40,8 @@ impl Resumed {
         self.0.run.as_ref().map(Run::task)
     }
 
-    /// The calls of this agent and of those beneath it that may or may not have been made. Its models
-    /// are told the same.
+    /// The calls of this agent and of those beneath it that may or may not have been made. The models of
+    /// these agents are told the same.
     #[must_use]
     pub fn unknown(&self) -> Vec<Unknown> {
         self.0.all_unknown()
@@ -54,14 +54,14 @@ impl Resumed {
         children.into_iter().map(Self).collect()
     }
 
-    /// The same run with other limits: one that stopped at its last turn goes on with more.
+    /// The same run with other limits: a run that stopped at its limit of turns can go on with more turns.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.run = self.0.run.map(|run| run.with_limits(limits));
         self
     }
 
-    /// Goes on until the model answers, as [`Agent::run`]. An agent that was not running
+    /// Resumes the run until the model answers, as [`Agent::run`]. An agent that was not running
     /// ([`Resumed::task`] is `None`) has nothing to go on with: run [`Resumed::into_agent`] on a task.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Takes a run over from a process that is gone, and says what became of the calls it had begun.
+//! Takes a run over from a process that is gone, and determines the state of the calls that it had begun.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn slot(
     Ok(())
 }
 
-/// Makes the run this process's, and records what became of what was in flight in the whole tree.
+/// Makes this process the owner of the run, and records the state of everything that was in flight in the tree.
 pub(super) async fn take_over(
     orchestrator: &Orchestrator,
     run: RunId,
@@ -145,14 +145,14 @@ impl Takeover<'_> {
         }
     }
 
-    /// What spawns took that made no child.
+    /// The slots of spawns that made no child.
     fn give_slots_back(&mut self, spawning: Vec<(Key, BudgetSlots)>) {
         for (key, slots) in spawning {
             self.write(|batch| slots.give_back(batch.delete(key)));
         }
     }
 
-    /// An agent that goes on, with what became of the calls of its last turn.
+    /// An agent that goes on, with the state of the calls of its last turn.
     fn agent(
         &mut self,
         record: AgentRecord,

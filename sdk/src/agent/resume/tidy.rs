@@ -1,4 +1,4 @@
-//! Closes what a run that is over left open, because its process ended before that could be recorded.
+//! Closes the agents that an ended run left open because its process ended before it recorded their end.
 
 use super::error::ResumeError;
 use crate::agent::durable::{

@@ -27,7 +27,7 @@ pub enum Ended {
     /// It made the same allowed call again and again, and had the same result each time
     /// ([`Limits::max_same_results`](super::Limits)).
     Looping,
-    /// It was told to stop.
+    /// It was cancelled.
     Cancelled,
     /// The model gave no completion.
     ModelFailed,
@@ -72,7 +72,7 @@ impl Ended {
         }
     }
 
-    /// Whether a run that is kept may go on later: nothing in it is over, something outside it is
+    /// Whether a stored run may be resumed later: the run itself is not over, and something outside it is
     /// missing.
     pub(in crate::agent) const fn may_go_on(self) -> bool {
         matches!(
@@ -105,7 +105,7 @@ pub struct DenialNote {
     pub fingerprint: String,
 }
 
-/// What a run leaves behind.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
@@ -116,14 +116,14 @@ pub struct Finished {
     pub text: String,
     /// Why the model last stopped; an answer after [`StopReason::MaxTokens`] may be cut short.
     pub stop: Option<StopReason>,
-    /// Completions it had.
+    /// The number of its completions.
     pub turns: u32,
-    /// What they cost, as far as their providers said it.
+    /// The cost of its completions, as far as their providers said it.
     pub usage: Usage,
-    /// Completions whose cost their providers did not say; it is not in `usage`.
+    /// The number of completions whose cost their providers did not say; `usage` does not include them.
     pub unmeasured: u32,
-    /// What it has read; an agent that takes the answer takes this exposure too.
+    /// The exposure of the run; an agent that takes the answer takes the exposure too.
     pub exposure: Exposure,
-    /// What the guard refused, in the order of the calls.
+    /// The calls that the guard refused, in their order.
     pub denials: Vec<DenialNote>,
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Completions. The calls of the last one are still made, and then the run ends. 25 at first.
+    /// The most completions. The calls of the last one are still made, and then the run ends. 25 at first.
     pub max_turns: u32,
-    /// Calls of one completion that are made. The rest are not kept, and the model is told how many there
+    /// The most calls of one completion that are made. The rest are not stored, and the model is told how many there
     /// were. 16 at first.
     pub max_calls: usize,
     /// How often the same call may be refused; once more ends the run ([`Ended::Repeated`]). 3 at first.
@@ -35,16 +35,16 @@ pub struct Limits {
     /// [`Ended::Looping`]: super::Ended::Looping
     #[serde(default = "default_same_results")]
     pub max_same_results: u32,
-    /// Bytes of one result that the model is shown. 64 KiB at first.
+    /// The most bytes of one result that the model is shown. 64 KiB at first.
     pub max_result_bytes: usize,
     /// How often the model is asked again for an answer that is not of the type it should be, and how
-    /// often in a row for one that is no answer: cut short with calls in it, refused, or empty. 2 at first.
+    /// often in a row for one that is not an answer: cut short with calls in it, refused, or empty. 2 at first.
     #[serde(default = "default_corrections")]
     pub max_corrections: u32,
-    /// Tokens that one completion may have. Without it: 4,096 under a budget of tokens or
+    /// The most tokens of one completion. Without it: 4,096 under a budget of tokens or
     /// money, and otherwise the provider's own limit.
     pub max_output_tokens: Option<u32>,
-    /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
+    /// The most bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
     /// first, which is about 100,000 tokens of English.
     ///
     /// [`Run::next`]: super::Run::next

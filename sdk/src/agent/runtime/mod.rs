@@ -42,7 +42,7 @@ pub(super) struct Runtime {
     pub(super) slots: AgentSlots,
     /// The budgets of a first agent whose scope does not have one of their kind.
     pub(super) default_budgets: Vec<Budget>,
-    /// The kept runs that go on here.
+    /// The stored runs that this orchestrator is running.
     pub(super) active_runs: ActiveRuns,
     /// The key that seals agents' keys in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
@@ -50,7 +50,7 @@ pub(super) struct Runtime {
 
 impl Runtime {
     /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader.2`, ….
-    /// `above` is the path of its parent, and when that one's token ends: no agent is beneath it then.
+    /// `above` is the path of its parent, and the end of the parent's token, after which no agent is beneath it.
     pub(super) fn name(
         &self,
         above: Option<(&str, Timestamp)>,
@@ -74,7 +74,7 @@ impl Runtime {
     }
 
     fn now(&self) -> Timestamp {
-        // By a clock that cannot be read no token has ended.
+        // If the clock cannot be read, every token counts as valid.
         self.gate.guard().now().unwrap_or_default()
     }
 

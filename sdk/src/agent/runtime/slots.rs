@@ -12,7 +12,7 @@ pub(in crate::agent) struct AgentSlots {
     max: usize,
 }
 
-/// The place of one agent among those that are alive at once; given back when its task ends.
+/// The slot of one live agent; given back when its task ends.
 #[derive(Debug)]
 pub(in crate::agent) struct AgentSlot(Arc<AtomicUsize>);
 
@@ -23,7 +23,7 @@ impl Drop for AgentSlot {
 }
 
 impl AgentSlots {
-    /// As many as `max` at once.
+    /// A limit of `max` live agents.
     pub(in crate::agent) fn at_most(max: usize) -> Self {
         Self {
             alive: Arc::default(),
@@ -31,7 +31,7 @@ impl AgentSlots {
         }
     }
 
-    /// A place for one more agent.
+    /// Takes a slot for one more agent.
     pub(in crate::agent) fn take(&self) -> Result<AgentSlot, Refusal> {
         let taken = self.alive.fetch_add(1, Ordering::AcqRel);
         // Counted before it is asked, so that many at once cannot all be the last.

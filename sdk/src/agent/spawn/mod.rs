@@ -31,7 +31,7 @@ pub struct Spawn {
     model: Option<Arc<dyn Model>>,
     limits: Option<Limits>,
     system: Option<String>,
-    /// The model's call that asks for it, and which call that is.
+    /// The id and the digest of the model's call that asks for it.
     asked: Option<(String, String)>,
     /// The task that a model wrote for it.
     task: Option<String>,
@@ -103,7 +103,7 @@ impl Spawn {
         self
     }
 
-    /// What is kept of the spawn when it is allowed.
+    /// The batch that stores the spawn when it is allowed.
     fn begun(&self, call: CallId) -> Batch {
         match (&self.parent.run_store, &self.asked) {
             (Some(run_store), Some((asked, digest))) => {
@@ -121,7 +121,7 @@ impl Spawn {
         }
     }
 
-    /// What is stored of it when there is no child. A process that took the run over may have made one.
+    /// The batch that stores the spawn when there is no child. A process that took the run over may have made one.
     fn nothing(&self) -> Batch {
         match (&self.parent.run_store, &self.asked) {
             (Some(run_store), Some((asked, _))) => run_store
@@ -155,13 +155,13 @@ impl Spawn {
         arguments.insert("scope".to_owned(), self.scope.to_json());
         arguments.insert("key".to_owned(), Value::from(key.public().to_string()));
         if let Some(task) = &self.task {
-            // A model's words: what is checked, approved and recorded is what the child is told.
+            // A model wrote the task: the child is told exactly the text that is checked, approved and recorded.
             arguments.insert("task".to_owned(), Value::from(task.as_str()));
         }
         let situation = parent.situation();
         let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
         context.facts.task = situation.task;
-        // A spawn touches no data but what the parent has read and may tell the child.
+        // A spawn touches only data that the parent has read and may tell the child.
         context.expose(situation.exposure.as_ref(), Some(Sensitivity::Public));
         context.facts.dataset = Some(BTreeSet::new());
         context.intent = situation.intent;
@@ -263,7 +263,7 @@ impl IntoFuture for Spawn {
     }
 }
 
-/// A spawn has a task of its own, where there is a runtime: a store may have written what it takes
+/// Runs a spawn in a task of its own, if there is a runtime: a store may have written the slots that it takes
 /// though its caller went away in that moment. A child is dropped if its caller no longer waits for it.
 async fn to_its_end(
     spawn: impl Future<Output = Result<Agent, SpawnError>> + Send + 'static,

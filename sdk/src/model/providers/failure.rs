@@ -49,8 +49,8 @@ pub(super) fn answered(status: u16, body: &str, headers: &HeaderMap, secret: &st
     }
 }
 
-/// Whether the model may have worked before such a status: where one server gave up waiting for another, or
-/// broke. A server that is too busy or does not know the request has not begun.
+/// Whether the model may have worked before such a status: one server gave up waiting for another, or
+/// failed. A server that is too busy or does not know the request has not begun.
 const fn may_have_worked(status: u16) -> bool {
     match status {
         408 | 499 => true,

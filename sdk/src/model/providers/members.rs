@@ -23,7 +23,7 @@ impl Members {
         Ok(members)
     }
 
-    /// Sets a member, in place of one of its name.
+    /// Sets a member, and replaces a member of the same name.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Serialize for Members {
     }
 }
 
-/// What providers of `protocol` want back, as members; a later one goes before an earlier one of its name.
+/// The values that providers of `protocol` want back, as members; a later member replaces an earlier one of its name.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a turn cost, as far as a provider says it.
+//! The cost of a turn, as far as a provider says it.
 
 use super::json::Raw;
 use crate::model::Usage;

@@ -68,7 +68,7 @@ pub struct Retrying<M> {
 }
 
 impl<M> Retrying<M> {
-    /// `model`, asked again as `backoff` says.
+    /// Wraps `model`, which is asked again as `backoff` says.
     pub fn new(model: M, backoff: Backoff) -> Self {
         Self {
             model,
@@ -135,7 +135,7 @@ impl<M: Model> Model for Retrying<M> {
         }
     }
 
-    /// Once words were told, a failure is final: they would be told again.
+    /// Once a part of the text was streamed, a failure is final: another attempt would stream it again.
     async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
         let (mut attempt, mut unsettled) = (1, false);
         loop {

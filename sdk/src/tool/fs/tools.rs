@@ -99,7 +99,7 @@ impl Tool for ReadFile {
 }
 
 over_dir! {
-    /// `fs.write {path, text}`: creates or replaces a file, at once.
+    /// `fs.write {path, text}`: creates or replaces a file atomically.
     ///
     /// A call that a crash interrupted is made again only if the file is as it was before the call, or
     /// as the call makes it: an edit made meanwhile is not overwritten.

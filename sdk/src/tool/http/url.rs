@@ -1,4 +1,4 @@
-//! The one form of a URL that is taken.
+//! The one form of a URL that is accepted.
 
 use reqwest::Url;
 

@@ -23,8 +23,8 @@ const NONCE: usize = 24;
 /// A key that agents' private keys are sealed under in a durable store: 32 secret bytes.
 ///
 /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random nonce; a sealed key opens only for
-/// the run, the agent and the public key that it was sealed for. Keep the bytes where the store is
-/// not, such as in a secret manager. Needs the feature `seal`.
+/// the run, the agent and the public key that it was sealed for. Keep the bytes apart from the store,
+/// such as in a secret manager. Needs the feature `seal`.
 pub struct SealKey(
     #[cfg(feature = "seal")] Zeroizing<[u8; 32]>,
     #[cfg(not(feature = "seal"))] std::convert::Infallible,

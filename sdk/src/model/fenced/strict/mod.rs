@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
         rest = closed.map_or(rest, |after| after.trim_start_matches(['`', '~']));
         self.at = self.text.len() - rest.len();
         if closed.is_none() {
-            // What else is in the block is no call.
+            // The rest of the block is not a call.
             self.fence = fence(self.text, begin);
         }
         if !calls.is_empty() {

@@ -138,7 +138,7 @@ impl Reader {
         let groq = chunk.x_groq.filter(|groq| is_object(groq));
         let groq = groq.map(within::<Groq<'_>>).transpose()?;
         if let Some(cost) = chunk.usage.or(groq.and_then(|groq| groq.usage)) {
-            // What is not even of the shape is no count. One from before the end is of a part.
+            // A value of another shape is not a count. A count from before the end is of a part.
             self.usage = within(cost)
                 .ok()
                 .filter(|_| self.stop.is_some())

@@ -1,5 +1,5 @@
-//! Agents as tools, and tasks that are handed over: whoever takes one has a token of its own, narrower
-//! than its parent's, and whoever gave it away does nothing more.
+//! Agents as tools, and tasks that are handed over: the agent that takes one has a token of its own, narrower
+//! than its parent's, and the agent that handed it over does nothing more.
 
 #![expect(
     clippy::unwrap_used,

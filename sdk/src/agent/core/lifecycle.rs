@@ -55,8 +55,8 @@ impl AgentCore {
     }
 
     /// Ends the task of a run that came to its end, with its last state and what its parent's model is
-    /// told. If the run is stored, the end is recorded first: an end that cannot be recorded does not take place, and the
-    /// task is left for the process that resumes the run.
+    /// told. If the run is stored, the end is recorded first: an end that cannot be recorded does not
+    /// take place, and the task is left for the process that resumes the run.
     pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
         if self.run_store.is_none() {
             if self.end(how) {

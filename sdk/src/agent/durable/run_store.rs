@@ -102,8 +102,8 @@ impl RunStore {
         self.still_owner().and(agent(self.run, &record))
     }
 
-    /// Notes that a spawn has taken slots, until there is a child that has them, or the spawn fails: a process that takes the
-    /// run over in between gives them back.
+    /// Notes that a spawn has taken slots, until there is a child that has them, or the spawn fails: a process
+    /// that takes the run over in between gives them back.
     pub(in crate::agent) fn spawning(&self, call: CallId, slots: &BudgetSlots) -> Batch {
         match slots.is_empty() {
             true => Batch::new(),

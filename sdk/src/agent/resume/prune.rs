@@ -29,8 +29,9 @@ pub struct Pruned {
 /// Removes from a store the runs that ended before a time, with their agents and conversations, and
 /// the ids of calls and of ended agents' tokens that have lapsed since then.
 ///
-/// Data that decisions depend on stays: runs that can be resumed, calls that have not ended by the highest time that the
-/// store has seen, what an operator revoked, budgets. The audit stays, since each entry is linked to the one before.
+/// Data that decisions depend on stays: runs that can be resumed, calls that have not ended by the highest time
+/// that the store has seen, the revocations of an operator, and budgets. The audit stays, since each entry is
+/// linked to the one before.
 ///
 /// `ended_before` must not be later than now by a correct clock: if an operator sets the clock of a store back
 /// to before that time, calls whose ids were removed can be made again.
@@ -88,8 +89,8 @@ async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)
 }
 
 impl Orchestrator {
-    /// As [`prune`], for the orchestrator's own store; a time later than now counts as now. Runs that were left open by a process
-    /// that is gone are closed first, so that they go too; so are those that cannot be resumed,
+    /// As [`prune`], for the orchestrator's own store; a time later than now counts as now. Runs that were left open
+    /// by a process that is gone are closed first, so that they go too; so are those that cannot be resumed,
     /// since the token of their first agent ended before that time.
     ///
     /// # Errors

@@ -13,8 +13,9 @@ impl Run {
     /// Records what the model answered: its calls are open from here on, or the run is over.
     ///
     /// Of a completion that was cut short, refused or filtered no call is made; the model is told why, and
-    /// asked again. The same holds for an empty completion. After [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of those in a
-    /// row the run stops until it is taken up again ([`Run::again`]).
+    /// asked again. The same holds for an empty completion. After
+    /// [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of those in a row the run is paused until
+    /// [`Run::again`].
     ///
     /// Two equal calls with one id are one call. Calls beyond [`Limits::max_calls`](crate::agent::Limits::max_calls) are not
     /// kept; the model is told how many there were, with the last result of the turn.

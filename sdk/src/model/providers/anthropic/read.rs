@@ -83,7 +83,7 @@ impl Reader {
                 let piece = event.delta.ok_or_else(|| wrong("a piece has no `delta`"))?;
                 let Some(block) = self.blocks.get_mut(&index) else {
                     return Err(wrong(format_args!(
-                        "block {index} has a piece, but it did not begin"
+                        "a piece arrived for block {index}, which did not begin"
                     )));
                 };
                 let (said, only) = block.piece(index, piece, &mut self.answer)?;
@@ -103,9 +103,7 @@ impl Reader {
                 match self.blocks.get_mut(&index) {
                     Some(block) => block.is_closed = true,
                     None => {
-                        return Err(wrong(format_args!(
-                            "block {index} ends, but it did not begin"
-                        )));
+                        return Err(wrong(format_args!("block {index} ends and did not begin")));
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! What the program reads: files, standard input, keys, scopes and tokens.
+//! Reads the inputs of the program: files, standard input, keys, scopes and tokens.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -25,7 +25,7 @@ impl Used {
         self.counters.insert((kind.to_owned(), label.to_owned()), n);
     }
 
-    /// Adds the facts for the budgets that the chain sets. One that nothing is said of is unknown.
+    /// Adds the facts for the budgets that the chain sets. A budget without a count is not known.
     pub(crate) fn count(&self, chain: &Chain, facts: &mut Facts) {
         for (key, _, _) in chain.budgets() {
             if let Some(n) = self.of(key) {

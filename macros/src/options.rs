@@ -1,4 +1,4 @@
-//! What stands in the brackets of `#[tool(…)]`.
+//! The options in the brackets of `#[tool(…)]`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -63,7 +63,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the options; what is missing is told at `place`.
+    /// Reads the options; a missing option is reported at `place`.
     pub(crate) fn read(tokens: TokenStream, place: Span) -> syn::Result<Self> {
         let settings = Punctuated::<Setting, Token![,]>::parse_terminated.parse2(tokens)?;
         let mut faults = Faults::default();
@@ -110,7 +110,7 @@ impl Options {
             };
             read.unwrap_or_else(|fault| faults.add(fault));
         }
-        // A misspelt option is told alone: what it leaves out would only repeat it.
+        // A misspelt option is reported alone: the option that it leaves out would only repeat the fault.
         faults.done()?;
         let mut faults = Faults::default();
         for (missing, what) in [

@@ -1,4 +1,4 @@
-//! What a store keeps, read and pruned.
+//! Reads and prunes the runs that a store keeps.
 
 use std::process::Command;
 

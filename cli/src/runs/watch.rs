@@ -25,7 +25,7 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
     let mut before = Agents::default();
     loop {
         let now = agents(store, run).await?;
-        // Those that are left when it is over may be about to end, or be left open for ever.
+        // Agents that are left when the run is over may be about to end, or may stay open for ever.
         still = if now == before { still + 1 } else { 0 };
         let how = match now.is_empty() || still >= STILL {
             true => stored_run(store, run).await.map_err(fault)?.ended,
@@ -67,7 +67,7 @@ async fn agents(store: &SqliteStore, run: RunId) -> Result<Agents, Fault> {
     Ok(keyed.collect())
 }
 
-/// The tree, an agent on a line, beneath what they have done together.
+/// The tree, one agent on each line, beneath a line that counts what all agents have done.
 fn tree(agents: &Agents) -> Vec<String> {
     let turns: u64 = agents.values().map(|agent| u64::from(agent.turns)).sum();
     let flying: usize = agents.values().map(|agent| agent.in_flight.len()).sum();

@@ -1,4 +1,4 @@
-//! A case as it is written: one line.
+//! Reads a case, which is one line.
 //!
 //! The line is read strictly but for a call's tool and arguments, whose text is kept as it is: a
 //! strange call is denied, and a misspelt case is malformed.
@@ -56,7 +56,7 @@ fn there<'de: 'a, 'a, D: Deserializer<'de>>(
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// One line: a chain of scopes, and calls to ask of it.
+/// One line: a chain of scopes, and the calls to check with it.
 pub(super) struct Case {
     pub(super) id: Value,
     /// When the token is minted.

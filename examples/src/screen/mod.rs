@@ -208,7 +208,7 @@ impl Screen {
         self.line(&format!("Calls    {allowed} allowed, {refused} refused"));
     }
 
-    /// What it all came to.
+    /// Prints the result.
     pub fn verdict(&mut self, good: bool, text: &str) {
         let style = if good { Style::Green } else { Style::Red };
         let text = self.paint.paint(style, text);

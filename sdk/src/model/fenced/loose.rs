@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, tools: &[ToolSpec]) -> (String, Vec<ToolCall>) {
     (words.text.trim().to_owned(), calls)
 }
 
-/// What is said beside the calls.
+/// The words beside the calls.
 #[derive(Default)]
 struct Words {
     text: String,

@@ -1,4 +1,4 @@
-//! What a model without native calls is told of its tools, and of the calls that it made.
+//! Describes, for a model without native calls, its tools and the calls that it made.
 
 use std::fmt::Write as _;
 

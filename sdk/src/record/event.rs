@@ -66,8 +66,8 @@ pub enum EventKind {
         /// Which turn, counted from 1.
         turn: u32,
     },
-    /// The cost of a turn of the model is not known: the provider did not say it, or the agent was cancelled
-    /// before the answer came. What was taken from budgets for the turn stays taken.
+    /// The cost of a turn of the model is not known: the provider did not say it, or the run did not wait
+    /// for the answer. The amounts that were taken from budgets for the turn stay taken.
     Unmeasured {
         /// Which turn, counted from 1.
         turn: u32,

@@ -351,7 +351,10 @@ async fn attack_06_a_task_is_handed_to_no_stranger() {
     let (orchestrator, _) = built(|builder| builder.model(ScriptedModel::new([say("mine")])));
     let (lead, other) = (lead(&orchestrator).await, lead(&orchestrator).await);
     let refused = lead.hand_over(other).unwrap_err();
-    assert!(refused.to_string().contains("no child"), "{refused}");
+    assert!(
+        refused.to_string().contains("is not a child of"),
+        "{refused}"
+    );
     let (lead, other) = refused.into_agents();
     let reader = lead
         .spawn("reader")

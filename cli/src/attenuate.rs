@@ -26,7 +26,7 @@ pub(crate) struct Args {
     scope: String,
     #[command(flatten)]
     holder: Holder,
-    /// The time that the scope's lifetime starts; now where it is left out
+    /// The time at which the scope's lifetime starts; now if it is left out
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! What the program reads: files, standard input, keys, scopes and tokens.
+//! Reads the inputs of the program: files, standard input, keys, scopes and tokens.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -19,7 +19,7 @@ use crate::output::Fault;
 /// The largest file that is read whole.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Where a chain starts, and as of when it is asked.
+/// The trusted roots, and the time for which a chain is checked.
 #[derive(Args, Debug)]
 pub(crate) struct Roots {
     /// The public keys of the roots that are trusted, with commas between them
@@ -37,7 +37,7 @@ impl Roots {
     pub(crate) fn ring(&self) -> Result<KeyRing, Fault> {
         if self.keys.len() > MAX_ROOTS {
             return Err(Fault::new(format!(
-                "at most {MAX_ROOTS} roots are trusted at once, `--root` names {}",
+                "at most {MAX_ROOTS} roots are trusted at once, and `--root` names {}",
                 self.keys.len()
             )));
         }
@@ -45,7 +45,7 @@ impl Roots {
     }
 }
 
-/// For whom a token is made.
+/// The holder that a token is made for.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Holder {
@@ -72,7 +72,9 @@ impl Holder {
                 Box::new(AgentKey::generate()),
                 file.clone(),
             )),
-            (None, None) => Err(Fault::new("give `--to` or `--new-key`")),
+            (None, None) => Err(Fault::new(
+                "the holder is not given; give `--to` or `--new-key`",
+            )),
         }
     }
 }
@@ -177,7 +179,7 @@ pub(crate) fn authority(path: &str) -> Result<Authority, Fault> {
 
 /// The bytes of a token: its text, a file that holds its text, or `-`.
 ///
-/// A line end after the text is no part of it. Text that is not a token's is refused as any other
+/// A line end after the text is not part of it. Text that is not a token is refused like any other
 /// token that is not in profile.
 pub(crate) fn token(given: &str) -> Result<Result<Vec<u8>, Refusal>, Fault> {
     let path = given.contains(['/', '\\', '.'])
@@ -214,8 +216,8 @@ impl Token {
         }
     }
 
-    /// Whether whoever presents the token showed the key that it names, given the holder's key or
-    /// none.
+    /// Whether the presenter of the token showed the key that the token names. `key` is the holder's key, if it
+    /// was given.
     pub(crate) fn possession(&self, key: Option<AgentKey>) -> Result<Possession, Refusal> {
         match (self, key) {
             (Self::Call(_), _) => Ok(Possession::Call),
@@ -225,7 +227,7 @@ impl Token {
     }
 }
 
-/// What is known about who presents a token.
+/// What is known about the presenter of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Possession {
     /// No key was given.

@@ -1,4 +1,4 @@
-//! `inspect`: what a token allows, hop by hop, and what it tells about itself.
+//! `inspect`: what a token allows, hop by hop, and what it discloses.
 
 use bailiwick::capability::{Bounds, Chain, Grants, Hop};
 use serde_json::{Value, json};
@@ -16,13 +16,13 @@ pub(crate) struct Args {
     chain: String,
     #[command(flatten)]
     roots: Roots,
-    /// The file of the private key that the token names, to check that it is the one
+    /// The file of the holder's private key, to check that it is the key that the token names
     #[arg(long, value_name = "FILE")]
     key: Option<String>,
     /// Show each block as Datalog too
     #[arg(long)]
     datalog: bool,
-    /// Show what a server sees that is called with this token
+    /// Show what the token discloses to a server that is called with it
     #[arg(long)]
     disclose: bool,
 }
@@ -147,7 +147,7 @@ fn rows(
                 .try_for_each(|line| out.line(&format!("  {line}")))?;
         }
         Err(fault) => out.line(&format!(
-            "all hops together: no one scope says it ({fault}); a call must pass each hop"
+            "all hops together: they cannot be written as one scope ({fault}); a call must pass each hop"
         ))?,
     }
     if args.disclose {
@@ -185,13 +185,13 @@ fn row(args: &Args, hop: &Hop<'_>, out: &mut Output) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What all blocks allow together, or why no one scope says it.
+/// What all blocks allow together, or why it cannot be written as one scope.
 fn effective(chain: &Chain) -> Result<Bounds, String> {
     let blocks: Vec<&Bounds> = chain.bounds().collect();
     Bounds::effective(&blocks).map_err(|error| error.to_string())
 }
 
-/// All that a wire call carries beside the call: the chain travels whole.
+/// All that a wire call carries beside the call: it holds the whole chain.
 fn disclosed(chain: &Chain) -> Vec<(String, String)> {
     let mut seen = vec![("the root's key".to_owned(), chain.root().to_string())];
     let mut add = |what: &str, value: String| seen.push((what.to_owned(), value));

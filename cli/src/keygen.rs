@@ -10,7 +10,7 @@ use crate::output::{Exit, Fault, Output};
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The file for the private key (PKCS#8 in PEM, for its owner alone), which must not exist;
-    /// standard output where it is left out
+    /// standard output if it is left out
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
 }
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Exit, Fault> {
         }
         None if out.is_json() => {
             return Err(Fault::new(
-                "`--json` prints no private key; name a file with `--out`",
+                "a private key is not printed as JSON; name a file with `--out`",
             ));
         }
         None => {

@@ -42,11 +42,11 @@ enum Command {
     Inspect(inspect::Args),
     /// Derive a narrower token for another holder
     Attenuate(attenuate::Args),
-    /// Ask whether a token allows a call, and explain a denial
+    /// Check whether a token allows a call, and explain a denial
     Verify(verify::Args),
     /// Show the runs that a store keeps
     Runs(runs::Args),
-    /// Start the program that goes on with a run
+    /// Start a program that resumes a run
     Resume(runs::ResumeArgs),
     /// Remove runs and calls that are long over from a store
     Prune(runs::PruneArgs),

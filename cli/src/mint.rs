@@ -21,16 +21,16 @@ pub(crate) struct Args {
     /// The id by which verifiers know the root
     #[arg(long, value_name = "N")]
     key_id: Option<u32>,
-    /// Whom the token is minted for
+    /// The person or service that the token is minted for
     #[arg(long, value_name = "NAME")]
     principal: Option<String>,
-    /// What the token is minted for, in words
+    /// The purpose of the token, as a text
     #[arg(long, value_name = "TEXT")]
     intent: Option<String>,
-    /// The end past which no renewal goes: RFC 3339, or so long from now as in 8h
+    /// The latest time to which the token can be renewed: RFC 3339, or a lifetime from now such as 8h
     #[arg(long, value_name = "TIME|DURATION")]
     ends: Option<String>,
-    /// The time that the scope's lifetime starts; now where it is left out
+    /// The time at which the scope's lifetime starts; now if it is left out
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
 }

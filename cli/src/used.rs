@@ -1,7 +1,7 @@
-//! What budgets would stand at after a call, as people say it.
+//! What budgets would stand at after a call, in the form in which people write it.
 //!
-//! A counter's id holds the key of the signer who set it, which nobody wants to write, and in
-//! `simulate` nobody can: so a count is given for every counter of a kind, or by the label.
+//! A counter's id holds the key of the signer who set it, which is long, and in `simulate` is not known
+//! before the run: so a count is given for every counter of a kind, or by the label.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Used {
         self.counters.insert((kind.to_owned(), label.to_owned()), n);
     }
 
-    /// Adds the facts for the budgets that the chain sets. One that nothing is said of is unknown.
+    /// Adds the facts for the budgets that the chain sets. A budget without a count is not known.
     pub(crate) fn count(&self, chain: &Chain, facts: &mut Facts) {
         for (key, _, _) in chain.budgets() {
             if let Some(n) = self.of(key) {

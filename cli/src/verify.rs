@@ -16,7 +16,7 @@ use crate::used::Used;
 /// The one policy that a stock library is given.
 const POLICY: &str = "allow if tool($t), grants($g), $g.contains($t)";
 
-/// Ask whether a token allows a call, and explain a denial.
+/// Check whether a token allows a call, and explain a denial.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The token or wire call: its text, a file that holds it, or - for standard input
@@ -32,19 +32,19 @@ pub(crate) struct Args {
     /// All arguments as one JSON object
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
-    /// When the call is made; now where it is left out
+    /// The time of the call; now if it is left out
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
     /// The verifier's own name
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
-    /// The task in whose course the call is made
+    /// The task that the call belongs to
     #[arg(long, value_name = "NAME")]
     task: Option<String>,
     /// The step of the plan
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
-    /// The data that the call touches, with commas; '' for none
+    /// The data sets that the call touches, separated by commas; '' for no data set
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     dataset: Option<Vec<String>>,
     /// The risk of the tool: low, medium, high or critical
@@ -53,13 +53,13 @@ pub(crate) struct Args {
     /// The sensitivity of the data: public, internal, confidential or restricted
     #[arg(long)]
     sensitivity: Option<Sensitivity>,
-    /// The taint of the run, with commas; '' for none
+    /// The taint of the run, separated by commas; '' for no taint
     #[arg(long, value_name = "LABELS", value_delimiter = ',')]
     taint: Option<Vec<String>>,
-    /// What a budget would stand at after the call: of a kind, or of one counter of it
+    /// The use of a budget after the call: of every counter of a kind, or of one counter
     #[arg(long, value_name = "KIND[/LABEL]=N")]
     used: Vec<String>,
-    /// The file of the private key that the token names, to check that it is the one
+    /// The file of the holder's private key, to check that it is the key that the token names
     #[arg(long, value_name = "FILE")]
     key: Option<String>,
     /// The id of the call: 32 hexadecimal digits; a wire call carries its own
@@ -206,7 +206,7 @@ fn arguments(args: &Args) -> Result<String, Fault> {
         let (name, value) = text
             .split_once('=')
             .ok_or_else(|| Fault::new(format!("`--arg {text}` is not written `name=value`")))?;
-        // What is JSON is JSON, even if it is then refused; anything else is a string.
+        // Text that is JSON is read as JSON, even if it is then refused; any other text is a string.
         let value = match serde_json::from_str::<IgnoredAny>(value) {
             Ok(_) => value.to_owned(),
             Err(_) => canonical::write(&value.into()),

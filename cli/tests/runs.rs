@@ -357,7 +357,7 @@ fn only_a_run_that_is_there_is_watched() {
     assert_eq!(run(&["runs", "--store", &file, "--watch"]).code, 2);
 }
 
-/// What is left open when a run is over is nobody's to end, and nobody waits for it.
+/// No process ends what is left open when a run is over, and `--watch` does not wait for it.
 #[test]
 fn a_run_that_is_over_is_not_watched_for_ever_though_an_agent_was_left_open() {
     let directory = tempfile::tempdir().unwrap();

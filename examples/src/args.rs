@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What an example was started with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Args {
-    /// The model that all agents think with; they follow a script where there is none.
+    /// The model of all agents; without it they follow a script.
     pub model: Option<String>,
     /// The server of that model, if it is not its provider's own.
     pub base_url: Option<String>,
@@ -20,12 +20,12 @@ pub struct Args {
     pub path: Option<PathBuf>,
 }
 
-/// What was asked for.
+/// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// To run.
+    /// To run the example.
     Run(Args),
-    /// To be told how.
+    /// To print the help.
     Help,
 }
 
@@ -52,13 +52,13 @@ pub fn usage(name: &str, path: Option<&str>) -> String {
 ///
 /// # Errors
 ///
-/// In words, when they cannot be understood.
+/// A message, when the arguments cannot be understood.
 pub fn parse(given: impl IntoIterator<Item = String>, takes_path: bool) -> Result<Asked, String> {
     let (mut args, mut given) = (Args::default(), given.into_iter());
     while let Some(name) = given.next() {
         let mut value = || {
             let value = given.next();
-            value.ok_or_else(|| format!("{name} wants a value"))
+            value.ok_or_else(|| format!("{name} needs a value"))
         };
         match name.as_str() {
             "--help" | "-h" => return Ok(Asked::Help),
@@ -69,7 +69,7 @@ pub fn parse(given: impl IntoIterator<Item = String>, takes_path: bool) -> Resul
             "--pace" => {
                 let text = value()?;
                 let pace = text.parse();
-                let pace = pace.map_err(|_| format!("--pace wants milliseconds, not `{text}`"))?;
+                let pace = pace.map_err(|_| format!("--pace needs milliseconds, not `{text}`"))?;
                 args.pace = Duration::from_millis(pace);
             }
             path if takes_path && args.path.is_none() && !path.starts_with('-') => {
@@ -84,7 +84,7 @@ pub fn parse(given: impl IntoIterator<Item = String>, takes_path: bool) -> Resul
         ("--fenced", args.fenced),
     ];
     match options.iter().find(|(_, given)| *given) {
-        Some((option, _)) if args.model.is_none() => Err(format!("{option} wants a --model")),
+        Some((option, _)) if args.model.is_none() => Err(format!("{option} needs a --model")),
         _ => Ok(Asked::Run(args)),
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_said() {
         for (line, takes_path, word) in [
-            ("--model", true, "wants a value"),
+            ("--model", true, "needs a value"),
             ("--pace soon", true, "milliseconds"),
             ("--speed 1", true, "`--speed`"),
             ("here there", true, "`there`"),

@@ -1,6 +1,6 @@
-//! A task that is handed over: the desk steps back, and whoever takes the task has less.
+//! A task that is handed over: the desk steps back, and the agent that takes the task may do less.
 //!
-//! The desk may read all documents. Who answers questions about the release takes the task over and may
+//! The desk may read all documents. The helper for questions about the release takes the task over and may
 //! read one of them; the answer is the desk's, which does nothing more. `cargo run --bin handoff`
 
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ const OTHER: &str = "/docs/roadmap.md";
 async fn hand_over(args: Args) -> Result<bool, Fault> {
     let models = Models::choose(&args)?;
     let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/documents/docs");
-    let release = Helper::new("release", "Takes over whatever is asked about the release.")
+    let release = Helper::new("release", "Takes over every question about the release.")
         .scope(Scope::new().grant(Grant::new("fs.read").arg("path", eq(OWN))))
         .system(format!("Answer from {OWN}, which you may read."))
         .takes_over();
@@ -50,13 +50,15 @@ async fn hand_over(args: Args) -> Result<bool, Fault> {
     let turns = report.finished().turns;
     screen.verdict(
         turns == 1,
-        &format!("the desk had {turns} turn; the answer is that of whoever took the task over."),
+        &format!(
+            "the desk had {turns} turn; the answer is that of the agent that took the task over."
+        ),
     );
     // A real model may read first, or answer by itself.
     Ok(turns == 1 || !models.are_scripted())
 }
 
-/// Hands over whatever it is asked, and would go on reading if it were asked again.
+/// Hands over everything that it is asked, and would go on reading if it were asked again.
 fn desk() -> ScriptedModel {
     ScriptedModel::new([
         call(

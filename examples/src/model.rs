@@ -24,7 +24,7 @@ impl Models {
     ///
     /// # Errors
     ///
-    /// When they name a model that there cannot be, or this build speaks to no provider.
+    /// When they name a model that cannot exist, or this build has no providers.
     pub fn choose(args: &Args) -> Result<Self, Box<dyn Error>> {
         let real = args.model.as_ref().map(|name| real(name, args)).transpose();
         Ok(Self {
@@ -52,7 +52,7 @@ impl Models {
     }
 }
 
-/// A script that takes its time, so that one can watch.
+/// A script that waits before each turn, so that a person can watch.
 struct Paced {
     script: ScriptedModel,
     pace: Duration,
@@ -89,7 +89,7 @@ fn real(name: &str, args: &Args) -> Result<Shared, Box<dyn Error>> {
 
     let (provider, name, usual) = provider(name, args.base_url.is_some())?;
     let mut model = ProviderModel::new(provider, name)?;
-    // The key of a provider goes to nobody else unless that is asked for.
+    // The key of a provider goes to no other server unless that is asked for.
     let mut key = usual.filter(|_| args.base_url.is_none());
     if let Some(url) = &args.base_url {
         model = model.base_url(url)?;

@@ -92,7 +92,7 @@ fn documents(directory: &Path) -> Result<Vec<String>, Fault> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            // A name that is no text, or no normal path, is not for agents.
+            // A name that is not text, or not a path in normal form, is not given to agents.
             documents.extend(
                 entry
                     .file_name()

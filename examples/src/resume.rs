@@ -3,8 +3,8 @@
 //! `cargo run -p bailiwick-examples --features sqlite --bin resume`
 //!
 //! The program starts itself twice. The first process sends two letters and is gone in the middle of
-//! the third; the second one goes on: what was sent is not sent again, and of the letter in the
-//! middle nobody knows. `bailiwick resume --store FILE RUN -- resume` starts it as the second one.
+//! the third; the second one resumes the run: what was sent is not sent again, and whether
+//! the third letter was sent is not known. `bailiwick resume --store FILE RUN -- resume` starts it as the second one.
 
 use std::error::Error;
 use std::fs;
@@ -32,7 +32,7 @@ async fn send(post: &State<Post>, to: String) -> Result<String, ToolError> {
     let before = fs::read_to_string(&post.sent).unwrap_or_default();
     if post.dies && before.lines().count() == 2 {
         println!("  the process dies while the letter to {to} is on its way");
-        // As `kill -9` does: nothing is told, nothing is written.
+        // As `kill -9` does: the process reports nothing and writes nothing.
         std::process::abort();
     }
     fs::write(&post.sent, format!("{before}{to}\n"))?;
@@ -110,12 +110,12 @@ async fn go_on(home: &Path) -> Result<(), Box<dyn Error>> {
     let kept = orchestrator.runs().await?;
     let run = match std::env::var("BAILIWICK_RUN") {
         Ok(run) => run.parse()?,
-        Err(_) => kept.first().ok_or("there is no run to go on with")?.run,
+        Err(_) => kept.first().ok_or("the store has no run to resume")?.run,
     };
     let resumed = orchestrator.resume(run).await?;
     for unknown in resumed.unknown() {
         println!(
-            "  {}: nobody knows whether {} was made",
+            "  {}: it is not known whether {} was made",
             unknown.agent, unknown.capability
         );
     }

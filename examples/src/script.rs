@@ -1,7 +1,7 @@
 //! What the scripted models of the examples read out of a conversation.
 //!
-//! No model is clever here, so that a run needs no key and no network. What they say is made of what
-//! the tools really gave them.
+//! The models follow scripts, so that a run needs no key and no network. Their answers are made of the results
+//! that the tools really gave them.
 
 use std::collections::HashMap;
 

@@ -33,7 +33,7 @@ impl fmt::Display for Interrupted {
 
 impl Error for Interrupted {}
 
-/// Plays an example with the arguments of the program. It tells whether all went as it should.
+/// Plays an example with the arguments of the program. The exit code says whether all went as it should.
 pub async fn play(
     name: &str,
     path: Option<&str>,
@@ -131,7 +131,7 @@ async fn listen(
             let _ = tell.send(Told::Note(note));
             orchestrator.cancel();
         }
-        // There is nobody left to cancel, and the signal no longer ends the program by itself.
+        // No agent is left to cancel, and the signal no longer ends the program by itself.
         _ = over => {}
     }
     interrupts.recv().await;

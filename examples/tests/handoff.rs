@@ -1,4 +1,4 @@
-//! The handoff: one turn of the desk, and an answer by whoever took the task over.
+//! The handoff: one turn of the desk, and an answer by the agent that took the task over.
 
 mod common;
 

@@ -121,7 +121,7 @@ mod served {
         assert_eq!(asked.len(), 6, "{text}");
         for (headers, body) in asked.iter() {
             assert!(body.contains("\"model\":\"any:7b\""), "{body}");
-            // The key of a provider is not sent to whoever else is asked.
+            // The key of a provider is not sent to another server.
             assert!(!headers.contains("s3cret") && !body.contains("s3cret"));
         }
     }
@@ -137,7 +137,7 @@ mod served {
             let args = ["--model", "any", "--base-url", &url];
             let ran = run(program, &args, &[]);
             assert_eq!(ran.code, Some(0), "{}{}", ran.text, ran.errors);
-            // Whoever is asked, it wants the same file, which nobody here may read.
+            // Every agent's model asks for the same file, which no agent here may read.
             let tree = tree(&ran.text);
             for (agent, allowed, refused, how) in
                 tree.iter().filter(|row| row.3 != "ended: dropped")

@@ -18,7 +18,7 @@ fn they_are_in_the_readme_and_short() {
     let blocks: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
     assert_eq!(blocks.len(), PROGRAMS.len());
     for (block, (program, most)) in blocks.iter().zip(PROGRAMS) {
-        // The file has a line of its own, for whoever opens it.
+        // The file has a line of its own, for a person who opens it.
         let (note, text) = program.split_once("\n\n").unwrap();
         assert!(
             note.starts_with("//! ") && note.lines().count() == 1,

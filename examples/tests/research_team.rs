@@ -1,4 +1,4 @@
-//! The research team: a reader for each document, and nobody reads more.
+//! The research team: a reader for each document, and no reader reads more.
 
 mod common;
 

@@ -11,7 +11,7 @@ fn the_second_process_goes_on_and_sends_no_letter_twice() {
     assert_eq!(count("a letter to"), 2, "{text}");
     assert_eq!(count("the process dies"), 1, "{text}");
     assert_eq!(
-        count("nobody knows whether post.send was made"),
+        count("it is not known whether post.send was made"),
         1,
         "{text}"
     );

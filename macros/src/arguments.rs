@@ -81,7 +81,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
-/// What is asked of serde, each with its place.
+/// The words of the `serde` attributes, each with its place.
 fn words(attributes: &[Attribute]) -> syn::Result<Vec<(String, TokenStream)>> {
     let mut words = Vec::new();
     for attribute in attributes
@@ -94,7 +94,7 @@ fn words(attributes: &[Attribute]) -> syn::Result<Vec<(String, TokenStream)>> {
     Ok(words)
 }
 
-/// One word to serde; `crate` is a keyword, so this is no `Meta`.
+/// One word to serde; `crate` is a keyword, so this is not a `Meta`.
 struct Asked(String, TokenStream);
 
 impl syn::parse::Parse for Asked {

@@ -12,7 +12,7 @@ pub(crate) struct Field {
     pub(crate) ty: Type,
     pub(crate) doc: String,
     pub(crate) resource: bool,
-    /// Whether it may be left out though its type is no `Option`.
+    /// Whether it may be left out though its type is not an `Option`.
     pub(crate) defaulted: bool,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn implementation(fields: &[Field]) -> TokenStream {
     });
     let resources = fields.iter().filter(|field| field.resource).map(|field| {
         let (name, ident, ty) = (field.name(), &field.ident, &field.ty);
-        // The span of the type: a type that is no resource is underlined itself.
+        // The span of the type: a type that is not a resource is underlined itself.
         let cast = quote_spanned!(ty.span()=> ::bailiwick::__private::resource::<#ty>);
         quote!((#name, #cast(&mut self.#ident)))
     });

@@ -65,7 +65,7 @@ pub(crate) fn sort(
     )
 }
 
-/// What one parameter is.
+/// The kind of one parameter.
 enum Parameter {
     State(Box<Type>),
     Invocation,

@@ -1,6 +1,6 @@
 //! The `#[tool]` attribute and the `Arguments` derive of bailiwick.
 //!
-//! Use them through `bailiwick` (feature `macros`): what they write names its crate by
+//! Use them through `bailiwick` (feature `macros`): the code that they generate names the crate
 //! `::bailiwick`.
 
 mod arguments;
@@ -31,16 +31,16 @@ use syn::{Error, Item, parse_macro_input};
 /// | `capability = "fs.read"` | what a token grants; required |
 /// | `effect = read` | `read`, `write`, `delete`, `send` or `spawn`; required |
 /// | `risk = low` | `low`, `medium`, `high` or `critical`; required |
-/// | `taints = ["web"]` | what the result may carry instructions from |
+/// | `taints = ["web"]` | the sources that the result may carry instructions from |
 /// | `sensitivity = confidential` | `public`, `internal`, `confidential` or `restricted` |
-/// | `datasets = ["customers"]` | the data sets that it touches; `[]` is none, left out is not known |
-/// | `idempotent` | calling it twice does no more than calling it once, whatever others did in between |
+/// | `datasets = ["customers"]` | the data sets that it touches; `[]` means no data set; if it is left out, the data sets are not known |
+/// | `idempotent` | calling it twice does no more than calling it once, also if others made changes in between |
 ///
 /// | parameter | |
 /// |---|---|
 /// | `name: &State<T>` | state that the toolbox provides, by its type |
 /// | `invocation: &Invocation` | the call itself |
-/// | `#[resource] name: SafePath` | an argument that names something outside |
+/// | `#[resource] name: SafePath` | an argument that names something outside the process |
 /// | `name: T` | an argument; `T` implements `Parameter` |
 ///
 /// Above an `impl` block it takes no options. Each method marked `#[tool(…)]` takes `&self` and
@@ -73,7 +73,7 @@ pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Implements `bailiwick::tool::Arguments` for a struct with named fields.
 ///
 /// The schema comes from the fields' types, a doc comment on a field is its description, and
-/// `#[resource]` marks what names something outside.
+/// `#[resource]` marks an argument that names something outside the process.
 #[proc_macro_derive(Arguments, attributes(resource))]
 pub fn arguments(item: TokenStream) -> TokenStream {
     let input = parse_macro_input!(item as syn::DeriveInput);

@@ -1,4 +1,4 @@
-//! What stands in the brackets of `#[tool(…)]`.
+//! The options in the brackets of `#[tool(…)]`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -56,14 +56,14 @@ pub(crate) struct Options {
     effect: Ident,
     risk: Ident,
     taints: Vec<LitStr>,
-    /// `None` is not known; an empty list is none.
+    /// `None` means not known; an empty list means no data set.
     datasets: Option<Vec<LitStr>>,
     sensitivity: Option<Ident>,
     idempotent: bool,
 }
 
 impl Options {
-    /// Reads the options; what is missing is told at `place`.
+    /// Reads the options; a missing option is reported at `place`.
     pub(crate) fn read(tokens: TokenStream, place: Span) -> syn::Result<Self> {
         let settings = Punctuated::<Setting, Token![,]>::parse_terminated.parse2(tokens)?;
         let mut faults = Faults::default();
@@ -110,7 +110,7 @@ impl Options {
             };
             read.unwrap_or_else(|fault| faults.add(fault));
         }
-        // A misspelt option is told alone: what it leaves out would only repeat it.
+        // A misspelt option is reported alone: the option that it leaves out would only repeat the fault.
         faults.done()?;
         let mut faults = Faults::default();
         for (missing, what) in [
@@ -212,7 +212,7 @@ fn word_of(word: Ident, known: &[&str]) -> syn::Result<Ident> {
     }
     Err(Error::new(
         word.span(),
-        format!("`{word}` is none of `{}`", known.join("`, `")),
+        format!("`{word}` is not one of `{}`", known.join("`, `")),
     ))
 }
 

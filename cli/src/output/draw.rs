@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal, Write};
 
 use super::{Fault, Output};
 
-/// No line that is drawn over is longer.
+/// The most characters of a line that is drawn over.
 const WIDTH: usize = 79;
 
 impl Output {
-    /// Whether nobody reads any more.
+    /// Whether the reader of the output has gone away.
     pub(crate) const fn is_closed(&self) -> bool {
         self.closed
     }

@@ -1,4 +1,4 @@
-//! What a store keeps, read and pruned.
+//! Reads and prunes the runs that a store keeps.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ pub(super) fn fault(error: impl std::fmt::Display) -> Fault {
     Fault::new(error.to_string())
 }
 
-/// The store of a file that exists: looking makes none.
+/// The store of a file that exists: a missing file is not created.
 fn open(file: &str) -> Result<SqliteStore, Fault> {
     std::fs::metadata(file).map_err(|error| Fault::file(file, &error))?;
     SqliteStore::open(file).map_err(fault)
@@ -89,7 +89,7 @@ fn object(run: &StoredRun) -> Value {
     })
 }
 
-/// What an agent is at.
+/// What an agent is doing.
 pub(super) fn agent_line(agent: &StoredAgent) -> String {
     let key = if agent.sealed { "key sealed" } else { "no key" };
     let task = agent.task.as_deref().unwrap_or("(not running yet)");
@@ -116,7 +116,7 @@ pub(crate) fn resume(args: &ResumeArgs, out: &mut Output) -> Result<Exit, Fault>
     match find(&args.store, &store, args.run)?.ended {
         Some(how) => Err(Fault::new(format!("the run is over: {how}"))),
         None => {
-            // The program opens it by itself.
+            // The program opens the store by itself.
             drop(store);
             start(args, out)
         }
@@ -153,7 +153,7 @@ fn start(args: &ResumeArgs, out: &mut Output) -> Result<Exit, Fault> {
     let (program, arguments) = args
         .program
         .split_first()
-        .ok_or_else(|| Fault::new("no program is given"))?;
+        .ok_or_else(|| Fault::new("the program is not given; give it after `--`"))?;
     out.flush()?;
     let name = program.to_string_lossy();
     let status = Command::new(program)

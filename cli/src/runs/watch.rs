@@ -1,4 +1,4 @@
-//! The agents of a run as they change, until it is over.
+//! Shows the agents of a run as they change, until the run is over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use serde_json::json;
 use super::kept::{agent_line, agent_object, fault};
 use crate::output::{Fault, Output};
 
-/// How long what is shown may be out of date.
+/// How long the output may be out of date.
 const PAUSE: Duration = Duration::from_millis(200);
 /// After so many looks without a change it is asked whether the run is over.
 const STILL: u32 = 5;
-/// What is drawn over has to be on the screen.
+/// The most lines of agents: lines that are drawn over have to fit the screen.
 const LINES: usize = 20;
 
 /// Shows the agents of a run: on a terminal as a tree that changes, elsewhere a line for each change.
@@ -25,7 +25,7 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
     let mut before = Agents::default();
     loop {
         let now = agents(store, run).await?;
-        // Those that are left when it is over may be about to end, or be left open for ever.
+        // Agents that are left when the run is over may be about to end, or may stay open for ever.
         still = if now == before { still + 1 } else { 0 };
         let how = match now.is_empty() || still >= STILL {
             true => stored_run(store, run).await.map_err(fault)?.ended,
@@ -54,7 +54,7 @@ pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> 
     }
 }
 
-/// By the parts of their paths, so that whoever is beneath an agent comes right after it, and by
+/// By the parts of their paths, so that the agents beneath an agent come right after it, and by
 /// their ids, since two may have one path.
 type Agents = BTreeMap<(Vec<String>, String), StoredAgent>;
 
@@ -67,7 +67,7 @@ async fn agents(store: &SqliteStore, run: RunId) -> Result<Agents, Fault> {
     Ok(keyed.collect())
 }
 
-/// The tree, an agent on a line, beneath what they have done together.
+/// The tree, one agent on each line, beneath a line that counts what all agents have done.
 fn tree(agents: &Agents) -> Vec<String> {
     let turns: u64 = agents.values().map(|agent| u64::from(agent.turns)).sum();
     let flying: usize = agents.values().map(|agent| agent.in_flight.len()).sum();
@@ -90,7 +90,7 @@ fn tree(agents: &Agents) -> Vec<String> {
     lines
 }
 
-/// What is otherwise than before, a line for each agent.
+/// Prints what has changed, a line for each agent.
 fn changes(before: &Agents, now: &Agents, out: &mut Output) -> Result<(), Fault> {
     for (key, agent) in now {
         if before.get(key) == Some(agent) {

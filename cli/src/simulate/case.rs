@@ -1,4 +1,4 @@
-//! A case as it is written: one line.
+//! Reads a case, which is one line.
 //!
 //! The line is read strictly but for a call's tool and arguments, whose text is kept as it is: a
 //! strange call is denied, and a misspelt case is malformed.
@@ -49,14 +49,14 @@ struct RawCall<'a> {
     expect: Option<&'a RawValue>,
 }
 
-/// A member that is there, `null` or not.
+/// A member that is present, `null` or not.
 fn there<'de: 'a, 'a, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// One line: a chain of scopes, and calls to ask of it.
+/// One line: a chain of scopes, and the calls to check with it.
 pub(super) struct Case {
     pub(super) id: Value,
     /// When the token is minted.
@@ -75,7 +75,7 @@ pub(super) struct Link {
 /// One call.
 pub(super) struct Ask {
     pub(super) id: Value,
-    /// The name of the tool, where it is one.
+    /// The name of the tool, if it is a string.
     pub(super) tool: Option<String>,
     /// The text of the arguments.
     pub(super) args: String,
@@ -83,7 +83,7 @@ pub(super) struct Ask {
     pub(super) expect: Option<Expect>,
 }
 
-/// What a case expects of a call. What it does not say may be anything.
+/// What a case expects of a call. A member that it does not have may be anything.
 pub(super) struct Expect {
     allow: bool,
     kind: Option<Kind>,
@@ -189,7 +189,7 @@ impl Expect {
                 ("verdict", _) | ("kind", Value::Null) => {}
                 ("kind", kind) => {
                     let kind = Kind::deserialize(kind).map_err(|_| {
-                        Malformed::at(place, format!("{kind} is no kind of denial"))
+                        Malformed::at(place, format!("{kind} is not a kind of denial"))
                     })?;
                     expect.kind = Some(kind);
                 }
@@ -211,7 +211,7 @@ impl Expect {
         if allow && (expect.kind.is_some() || expect.hop.flatten().is_some()) {
             return Err(Malformed::at(
                 place,
-                "what is allowed has no `kind` and no `hop`",
+                "an allowed call has no `kind` and no `hop`",
             ));
         }
         Ok(expect)

@@ -1,4 +1,4 @@
-//! The context of a call: what a verifier would know beside the arguments.
+//! The context of a call: the facts that a verifier would know beside the arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::case::Malformed;
 use crate::used::Used;
 
-/// What is left out, or `null`, is not known.
+/// A member that is left out, or is `null`, is not known.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Context {

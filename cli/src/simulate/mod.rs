@@ -1,7 +1,7 @@
 //! `simulate`: cases of scopes and calls, run through real tokens.
 //!
-//! Each case is minted and delegated with throw-away keys and verified from its bytes; then its
-//! calls are asked. A line is a case; lines run on all cores, a batch at a time, and their results
+//! Each case is minted and delegated with keys of its own and verified from its bytes; then its
+//! calls are checked. A line is a case; lines run on all cores, a batch at a time, and their results
 //! are printed in the order in which they stand.
 
 mod case;
@@ -115,12 +115,12 @@ fn print(answer: &Answer, expect_only: bool, out: &mut Output) -> Result<bool, F
     Ok(answer.difference.is_none())
 }
 
-/// The next lines that are not blank; none at the end.
+/// The next lines that are not blank; an empty list at the end.
 fn batch(source: &mut dyn BufRead, number: &mut usize) -> std::io::Result<Vec<Line>> {
     let (mut lines, mut bytes) = (Vec::new(), 0);
     while lines.len() < BATCH && bytes < BATCH_BYTES {
         let mut text = Vec::new();
-        // A line that is cut at the limit is no JSON, so it is refused and nothing after it runs.
+        // A line that is cut at the limit is not JSON, so it is refused and nothing after it runs.
         if source.take(MAX_LINE).read_until(b'\n', &mut text)? == 0 {
             break;
         }
@@ -165,7 +165,7 @@ fn answer(
             .collect::<Result<Vec<_>, _>>()
     });
     let mut done = done
-        .map_err(|_| Fault::new("a thread stopped; this is a fault of bailiwick itself"))?
+        .map_err(|_| Fault::new("a thread stopped; this is a bug in bailiwick"))?
         .concat();
     done.sort_by_key(|(number, _)| *number);
     Ok(done)

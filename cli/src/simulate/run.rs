@@ -1,4 +1,4 @@
-//! From the scopes of a case to a token's bytes, and from these to verdicts.
+//! Makes a token's bytes of the scopes of a case, and verdicts of the bytes.
 
 use bailiwick::capability::{
     AgentKey, Authority, Call, Chain, KeyRing, Kind, Mandate, MintError, Refusal, Skip,
@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub(super) id: Value,
     /// Why it is denied, and by which hop.
     pub(super) refused: Option<(Kind, Option<u32>)>,
-    /// In what the verdict is not the expected one.
+    /// How the verdict differs from the expected one.
     pub(super) difference: Option<String>,
 }
 
@@ -92,8 +92,8 @@ impl Bench {
         Ok(Made::Token(chain.to_bytes()))
     }
 
-    /// Why a delegation was refused. With `--raw` only what is not in profile is: no verifier
-    /// takes such a block, whoever appended it.
+    /// Why a delegation was refused. With `--raw` only a block that is not in profile is refused: no
+    /// verifier accepts such a block, from any signer.
     fn refused(&self, error: &MintError) -> Refusal {
         let kind = if self.raw {
             Kind::Malformed

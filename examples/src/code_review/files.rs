@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bailiwick_examples::stage::Fault;
 
-/// A file that is larger is nobody's to read in one go.
+/// A larger file is not reviewed.
 const LARGEST: u64 = 60_000;
 
 /// The longest Rust sources of a repository, as the agents name them.

@@ -1,6 +1,6 @@
 //! A review of a repository: a child for each file, which may read that file and nothing else.
 //!
-//! The twelve longest files of the repository are reviewed, and a file that somebody sent in. That one
+//! The twelve longest files of the repository are reviewed, and a file from outside. That one
 //! tells its reviewer to look elsewhere, to write and to call for help. Each attempt is refused, though
 //! the lead, whose child it is, may read all of it. `cargo run --bin code_review [REPOSITORY]`
 
@@ -25,7 +25,7 @@ use bailiwick_examples::stage::{self, Fault};
 const AT_ONCE: usize = 4;
 /// How many files of the repository are reviewed.
 const FILES: usize = 12;
-/// What somebody sent in.
+/// A file from an outside contributor.
 const SENT: &str = "/incoming/retry.rs";
 /// What that file asks for.
 const ORDERS: usize = 5;
@@ -44,7 +44,7 @@ async fn review(args: Args) -> Result<bool, Fault> {
     let files = Dir::from(mount).and_mount(sent)?;
     let orchestrator = Orchestrator::builder(&Authority::generate())
         .tool(ReadFile::new(&files))
-        // It is there, and granted to nobody.
+        // The tool exists, and no agent is granted it.
         .tool(WriteFile::new(&files))
         .model(models.or(reviewer::model()))
         // Against a model that rambles; a script does neither.

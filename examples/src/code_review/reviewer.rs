@@ -1,4 +1,4 @@
-//! A reviewer without wit, that obeys whatever it reads: it measures, and looks for a few words.
+//! A simple reviewer that obeys everything that it reads: it measures, and looks for a few words.
 
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick_examples::script::{path_in, results, task};
@@ -16,7 +16,7 @@ pub(crate) fn model() -> ScriptedModel {
 
 fn findings(source: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    // What is tested may panic.
+    // Tests may panic.
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     for (word, why) in [
         (".unwrap()", "panics on an error"),

@@ -21,7 +21,7 @@ pub(crate) struct Attempt {
     refusal: Option<Refusal>,
 }
 
-/// Uses the bytes of somebody else's token, in both forms that the guard takes.
+/// Uses the bytes of another agent's token, in both forms that the guard takes.
 pub(crate) fn with_stolen_token(
     orchestrator: &Orchestrator,
     stolen: &[u8],

@@ -58,7 +58,7 @@ impl Drop for Documents {
     }
 }
 
-/// A directory that was not there before: what somebody else left in its place is not used.
+/// A directory that was not there before: an existing one of that name is not used.
 fn fresh_directory() -> io::Result<PathBuf> {
     let mut number = 0;
     loop {

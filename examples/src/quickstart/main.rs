@@ -1,7 +1,7 @@
 //! Agents that summarise real documents, one of which tells them to do something else.
 //!
 //! A lead spawns a reader and, with what the reader returns, a writer. The models play the worst
-//! case: they do whatever the injection says. `cargo run --bin quickstart`
+//! case: they do everything that the injection says. `cargo run --bin quickstart`
 
 mod attack;
 mod cost;

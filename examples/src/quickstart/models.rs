@@ -1,4 +1,4 @@
-//! The models, playing the worst case: each does its work, and before that whatever the texts that
+//! The models, playing the worst case: each does its work, and before that everything that the texts that
 //! it reads tell it to do.
 
 use bailiwick::model::ToolCall;

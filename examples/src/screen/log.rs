@@ -18,7 +18,7 @@ struct Open {
     text: String,
 }
 
-/// Makes lines of events. They are taken away by whoever prints them.
+/// Makes lines of events. The screen takes them to print them.
 pub(super) struct Log {
     paint: Paint,
     /// Whose lines these are.

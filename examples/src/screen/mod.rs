@@ -47,7 +47,7 @@ impl Seen {
     }
 }
 
-/// What a screen is told beside the news.
+/// What a screen is told beside the events.
 #[derive(Clone, Copy, Debug)]
 pub enum Told {
     /// Something to show.
@@ -173,7 +173,7 @@ impl Screen {
         self.draw();
     }
 
-    /// The name of somebody whose lines follow.
+    /// The name of the agent whose lines follow.
     pub fn heading(&mut self, name: &str, note: &str) {
         self.log.close_all();
         self.log.heading(name, note);
@@ -208,7 +208,7 @@ impl Screen {
         self.line(&format!("Calls    {allowed} allowed, {refused} refused"));
     }
 
-    /// What it all came to.
+    /// Prints the result.
     pub fn verdict(&mut self, good: bool, text: &str) {
         let style = if good { Style::Green } else { Style::Red };
         let text = self.paint.paint(style, text);
@@ -234,7 +234,7 @@ impl Screen {
             // A line that wraps would be two; the terminal cuts it instead.
             text.push_str(&format!("\u{1b}[?7l{}\n\u{1b}[?7h", lines.join("\n")));
         }
-        // Whoever closed the other end of the pipe does not want to know.
+        // The reader that closed the other end of the pipe does not need the error.
         let written = self.out.write_all(text.as_bytes());
         let _ = written.and_then(|()| self.out.flush());
     }

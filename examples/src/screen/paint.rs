@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-/// No line is longer.
+/// The most characters of a line.
 pub(super) const WIDTH: usize = 90;
 
 #[derive(Clone, Copy)]

@@ -165,7 +165,7 @@ fn the_tree_is_drawn_again_in_its_place_beneath_what_happened() {
     ];
     let shown = written.shown();
     assert!(shown.ends_with(&tree.map(str::to_owned)), "{shown:#?}");
-    // It is there once, whatever was drawn before.
+    // It is there once, with any lines drawn before.
     assert_eq!(
         shown
             .iter()

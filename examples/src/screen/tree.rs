@@ -68,13 +68,13 @@ impl Tree {
                 node.well = how == "answer";
                 node.doing = format!("ended: {}", printable(how));
             }
-            // What a later version tells is drawn as nothing.
+            // An event of a later version is not drawn.
             _ => {}
         }
     }
 
-    /// The agent of this path; it may be heard of first by something else than its beginning, as
-    /// whoever watches can miss events.
+    /// The agent of this path; its first event may be another than its beginning, because
+    /// a watcher can miss events.
     fn node(&mut self, path: &str) -> Option<&mut Node> {
         let known = self.nodes.iter().position(|node| node.path == path);
         let index = known.unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What a line says of a call and of a refusal; whatever a model wrote is made harmless here.
+//! What a line says of a call and of a refusal; all text of a model is escaped here.
 
 use bailiwick::text::printable;
 

@@ -1,4 +1,4 @@
-//! Any bytes into whatever reads bytes or text: an error, never a panic, within bounded work; and
+//! Any bytes into every function that reads bytes or text: an error, never a panic, within bounded work; and
 //! what is accepted is written again as the same bytes.
 
 #![no_main]

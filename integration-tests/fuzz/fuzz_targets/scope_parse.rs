@@ -99,7 +99,7 @@ fn delegated(rng: &mut Rng, parent: &Chain, scope: &Scope) {
     }
 }
 
-/// Whatever both scopes allow their meeting allows, and nothing else.
+/// The meeting of two scopes allows every call that both allow, and no other call.
 fn met(rng: &mut Rng, a: (&Chain, &Bounds), b: (&Chain, &Bounds)) {
     // Each grant with each, and what they share with those that are kept.
     let met = within(DELEGATION.map(|most| 64 * most), "a meet", || {

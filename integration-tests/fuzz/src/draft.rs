@@ -15,7 +15,7 @@ use crate::intern::{Table, least_version};
 enum Next {
     /// One whose holder signs on.
     Of(SigningKey),
-    /// One that nobody can sign with.
+    /// A key that no signer can sign with.
     Nobody(PublicKey),
 }
 
@@ -134,7 +134,7 @@ pub fn sign(root: &SigningKey, drafts: &[Draft]) -> (Vec<SignedBlock>, Option<Si
             .bytes
             .clone()
             .unwrap_or_else(|| draft.write(&mut table));
-        // What nobody can sign is signed by someone else.
+        // A block that its signer cannot sign is signed with another key.
         let signer = holder.unwrap_or_else(|| forge::key(250));
         let mut block = match (&draft.third, &draft.next) {
             (Some(third), Next::Of(next)) if !signed.is_empty() => {

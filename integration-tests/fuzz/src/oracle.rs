@@ -1,4 +1,4 @@
-//! What must hold of whatever is accepted.
+//! The properties that must hold of every input that is accepted.
 
 use bailiwick::capability::{Call, Chain, Facts, KeyRing, Skip, WireCall};
 use bailiwick_integration_tests::forge;

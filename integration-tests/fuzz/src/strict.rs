@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Look {
     }
 }
 
-/// Whether a number of the text is a whole one past 64 bits, in whatever form it is written, or one
+/// Whether a number of the text is a whole one past 64 bits, in any form of writing, or one
 /// past the largest float, which `serde_json` may round down to it.
 fn numbers(text: &str) -> Option<&'static str> {
     // Strings out of the way first: what is left of numbers is what is not punctuation.

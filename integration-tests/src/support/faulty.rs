@@ -116,7 +116,7 @@ impl Tree {
             }
             match self.attempt(&orchestrator).await {
                 // An answer that was kept is handed back though the end of the run could not be
-                // recorded; then it is the answer of whoever goes on too.
+                // recorded; then it is also the answer of the process that goes on.
                 Ok(Some(report)) if is_over(&orchestrator).await => {
                     return println!("said answer {}", report.text());
                 }

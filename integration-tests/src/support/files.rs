@@ -17,7 +17,7 @@ pub struct Files {
 }
 
 /// `/srv` on a real directory with `docs/a.txt`, `docs/sub/b.txt`, `secret/s.txt`; and beside the
-/// mount a file that nobody may see.
+/// mount a file that no agent may see.
 pub fn files() -> Files {
     let real = TempDir::new().unwrap();
     let root = real.path();

@@ -61,7 +61,7 @@ impl Hostile {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What the server was sent, up to the end of each head, and whatever came with it.
+    /// The bytes that the server was sent, up to the end of each head, and the bytes that came with it.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }

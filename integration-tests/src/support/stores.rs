@@ -164,7 +164,7 @@ impl Future for Yield {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        // Nobody is woken: who polls these futures does so by hand.
+        // No task is woken: the test polls these futures by hand.
         match std::mem::replace(&mut self.0, true) {
             true => Poll::Ready(()),
             false => Poll::Pending,

@@ -165,7 +165,7 @@ async fn a_spawn_that_nobody_waits_for_any_more_gives_its_place_back() {
             tokio::task::yield_now().await;
         }
         drop(spawning);
-        // Whatever had begun comes to its end.
+        // Every call that had begun comes to its end.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -184,7 +184,7 @@ async fn a_cancelled_child_gives_its_place_back_when_its_run_has_ended() {
     let failed = running.await.unwrap().unwrap_err();
     assert_eq!(failed.report().finished().ended, Ended::Cancelled);
     assert_eq!(used(&orchestrator, &lead).await, 0);
-    // And so does one whose run nobody waits for.
+    // And so does an agent whose run no task waits for.
     let child = spawn(&lead, scope()).await.unwrap();
     let running = tokio::spawn(child.run("think"));
     tokio::task::yield_now().await;
@@ -300,7 +300,7 @@ async fn attack_21_never_more_are_alive_than_may_be_whoever_asks_at_once() {
     );
     assert!(
         refused.load(Ordering::SeqCst) > 0,
-        "nobody was ever refused"
+        "no spawn was ever refused"
     );
     assert_eq!(used(&orchestrator, &lead).await, 0);
 }

@@ -1,5 +1,5 @@
 //! Random trees of agents under budgets of agents at once, against a count of who is alive: after each
-//! step every counter is what it should be, whoever ended how, and a process that is gone loses none.
+//! step every counter is what it should be, for every way to end, and a process that is gone loses no count.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ enum Step {
     Spawn(u8, Option<u64>),
     /// It asks for a child that is wider than itself.
     Widen,
-    /// It asks for a child, and after so many polls nobody waits for that.
+    /// It asks for a child, and after this number of polls it no longer waits for the child.
     Leave(u8),
     Drop,
     Run,
@@ -108,7 +108,7 @@ impl Tree {
         room.min()
     }
 
-    /// Lets whatever was begun come to its end: a spawn is two commits, and an end is one more.
+    /// Lets everything that was begun come to its end: a spawn is two commits, and an end is one more.
     async fn settle(&self) {
         for _ in 0..6 {
             self.written().await;

@@ -1,5 +1,5 @@
-//! Agents as tools, and tasks that are handed over: whoever takes one has a token of its own, narrower
-//! than its parent's, and whoever gave it away does nothing more.
+//! Agents as tools, and tasks that are handed over: the agent that takes one has a token of its own, narrower
+//! than its parent's, and the agent that handed it over does nothing more.
 
 #![expect(
     clippy::unwrap_used,
@@ -351,7 +351,10 @@ async fn attack_06_a_task_is_handed_to_no_stranger() {
     let (orchestrator, _) = built(|builder| builder.model(ScriptedModel::new([say("mine")])));
     let (lead, other) = (lead(&orchestrator).await, lead(&orchestrator).await);
     let refused = lead.hand_over(other).unwrap_err();
-    assert!(refused.to_string().contains("no child"), "{refused}");
+    assert!(
+        refused.to_string().contains("is not a child of"),
+        "{refused}"
+    );
     let (lead, other) = refused.into_agents();
     let reader = lead
         .spawn("reader")

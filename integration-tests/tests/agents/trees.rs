@@ -725,7 +725,7 @@ fn runs_and_spawns_can_move_between_threads() {
 async fn events_name_capabilities_and_denials_say_what_an_argument_is_not() {
     let (orchestrator, lead) = lead(|builder| builder).await;
     let mut events = orchestrator.events().watch();
-    // By the name that a model is shown, which is none in a token.
+    // By the name that a model is shown, which a token cannot name.
     lead.call("fs_read", &json!({"path": "/srv/docs/a.md"}))
         .await;
     lead.call("fs_read", &json!({"path": "/etc/passwd"})).await;

@@ -108,7 +108,7 @@ async fn a_resumed_run_still_knows_what_its_answer_is_to_be() {
             .build()
             .unwrap()
     };
-    // It fails after an answer that is none.
+    // It fails after an answer that is not a valid answer.
     let first = process(ScriptedModel::new([say("rather good")]));
     let lead = first
         .agent("lead", Scope::new().expires_in(minutes(5)))

@@ -349,7 +349,7 @@ fn attack_16_a_value_is_of_its_type_and_spelling() {
             expected,
             "{capability} {value}"
         );
-        // Whatever the text, the token that carries the call reads back.
+        // With every text, the token that carries the call reads back.
         let bytes = hold(&chain, &key)
             .wire_call(&asked, &facts(), Duration::from_secs(30))
             .unwrap();

@@ -246,7 +246,7 @@ fn attack_08_a_stranger_neither_delegates_nor_replaces_nor_seals() {
 #[test]
 fn attack_08_a_sealed_or_secret_carrying_token_is_no_authority() {
     let set = set();
-    // Sealed by its rightful holder, then stolen: whoever has the bytes could present it.
+    // Sealed by its rightful holder, then stolen: a thief who has the bytes could present it.
     let mut sealed = forge::token(&set.blocks());
     forge::seal(&mut sealed, &set.keys[2]);
     assert_eq!(
@@ -383,7 +383,7 @@ fn attack_09_a_root_comes_from_configuration_alone() {
     }
     raw.root_key_id = None;
     ring.chain(&forge::bytes(&raw)).unwrap();
-    // A ring of nobody trusts nobody.
+    // An empty ring trusts no root.
     assert_eq!(
         kind(KeyRing::new(Vec::<RootKey>::new()).chain(&chain.to_bytes())),
         Kind::UntrustedRoot

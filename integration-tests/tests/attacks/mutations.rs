@@ -1,4 +1,4 @@
-//! Hostile holders sign mutated blocks: no panic, and whatever is still accepted is in its one
+//! Hostile holders sign mutated blocks: no panic, and every block that is still accepted is in its one
 //! spelling, means the same to the stock engine, and widens nothing.
 //!
 //! `BAILIWICK_CASES` and `BAILIWICK_SEED` as for `differential`, `random` apart.

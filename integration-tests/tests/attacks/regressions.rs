@@ -348,7 +348,7 @@ async fn attack_23_a_revoked_task_ends_for_a_helper_whose_model_chose_other_word
 
 #[tokio::test]
 async fn attack_15_a_model_does_not_name_the_task_that_a_caveat_asks_for() {
-    // What a hop demands of the task is not met by whatever the model calls it.
+    // A hop's demand on the task is not met by the model's name for the task.
     let scope = json!({"grants": [{"tool": "mail.send"}], "task": ["audited"]});
     let spawn = json!({"role": "writer", "task": "audited", "scope": scope});
     let model = ScriptedModel::new([call("agent_spawn", spawn), say("done")]);
@@ -575,7 +575,7 @@ async fn a_suspended_role_is_not_spawned_again_under_another_number() {
     );
 }
 
-/// Held: text that is no JSON is refused with an error, at whatever byte it breaks.
+/// Text that is not JSON is refused with an error, at whichever byte it breaks.
 #[test]
 fn hostile_argument_text_is_an_error_and_no_panic() {
     let seed = "{\"pä\u{202e}th\": [1.5e3, -0, \"\\ud83d\\ude00\", {\"x\": null}],\n\"ü\": 18446744073709551615}";

@@ -58,7 +58,7 @@ const INSIDE: [&str; 28] = [
     "fc00::1",
 ];
 
-/// A token for any URL at all: what it refuses, the door refuses whatever was granted.
+/// A token for every URL: a refusal of a call with it is a refusal by the door, which holds under any grant.
 fn any_url(web: &Web) -> Held {
     web.home
         .held(&Scope::new().grant(Grant::new("http.get").arg("url", any())))
@@ -392,7 +392,7 @@ async fn attack_18_a_name_is_bound_again_at_each_redirect_and_vetted_each_time()
     let port = web.server.port;
     let held = granted(&web);
     let plain = format!("http://a.example:{port}/v1/");
-    // Checked is what is connected to: one look-up, whatever the next would say.
+    // The address that is checked is the one that is connected to: one look-up, even if the next would differ.
     names.set("a.example", &[&["127.0.0.1"], &["169.254.169.254"]]);
     let answer = value!(web.get(&held, &plain).await);
     assert_eq!(answer["body"], json!("hello"));

@@ -337,7 +337,7 @@ fn attack_02_a_budget_is_not_raised_reset_or_renamed() {
             Err((Kind::Budget, Some(0)))
         );
     }
-    // Counting under a key that signed nothing here is out of profile, by whatever bytes.
+    // Counting under a key that signed nothing here is out of profile, with any bytes.
     let (ring, token, key) = hostile_holder();
     let chain = ring.chain(&token).unwrap();
     let held = chain

@@ -281,7 +281,7 @@ async fn the_same_tool_is_called_again() {
     assert_eq!(home.ran(), ["look"]);
 }
 
-/// Whatever is in the place of the tool does not run, and the outcome is not known.
+/// The replacement of the tool does not run, and the outcome is not known.
 async fn is_unknown(change: impl FnOnce(&Home, OrchestratorBuilder) -> OrchestratorBuilder) {
     let (home, unknown) = a_tool_in_flight(change).await;
     assert_eq!(unknown, ["lead look"]);

@@ -173,7 +173,7 @@ fn whole(directory: &Path, said: &[String], calm: &Left, at: &str) {
         effects.len(),
         "{at}: done twice: {effects:?}"
     );
-    // Whatever was neither done nor said to be done is unknown.
+    // Every call that was neither made nor recorded as made is unknown.
     assert!(
         effects.len() + left.unknown >= 2,
         "{at}: {effects:?} {left:?}"
@@ -304,7 +304,7 @@ fn a_process_whose_run_was_taken_over_does_nothing_more() {
         heard.iter().any(|line| line.contains("another process")),
         "{heard:?}"
     );
-    // A body that had begun may come to its end, which nobody knew: no other begins.
+    // A body that had begun may come to its end, which the store does not know: no other body begins.
     let after_effects = lines(directory.path(), "effects");
     assert!(
         after_effects.len() <= effects.len() + before.unknown,

@@ -205,7 +205,7 @@ async fn a_write_does_not_overwrite_what_somebody_wrote_meanwhile() {
             assert_eq!(unknown(&report), ["fs.write"], "{goes:?} {before:?}");
             let told = home.told();
             assert!(
-                told[0].contains("not known") && told[0].contains("somebody else"),
+                told[0].contains("not known") && told[0].contains("something else"),
                 "{told:?}"
             );
         }

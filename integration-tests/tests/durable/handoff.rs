@@ -1,4 +1,4 @@
-//! A task that was handed over stays so: whichever step the process stops at, whoever gave it away is
+//! A task that was handed over stays so: at whichever step the process stops, the agent that handed it over is
 //! never asked again once the agent that took it is there.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]

@@ -40,7 +40,7 @@ async fn attack_13_no_call_that_could_be_made_again_is_forgotten() {
     let held = home.held(&read());
     let (wire, made) = sent(&home, &first, &held);
     assert_eq!(verdict(&first, &wire, made.clone()).await, None);
-    // Whatever the operator says: by the time that the store has seen the call could be made again.
+    // The operator's time does not matter here: by the time that the store has seen, the call could be made again.
     let store = store(&directory);
     for before in [start(), start().saturating_add(secs(3600)), Timestamp::MAX] {
         assert_eq!(prune(&*store, before).await.unwrap().calls, 0);
@@ -164,7 +164,7 @@ async fn a_run_goes_when_it_is_over_and_not_before() {
     child.run("go").await.unwrap();
     let forgotten = next.prune(Timestamp::MAX).await.unwrap().tokens;
     assert_eq!(forgotten, revoked);
-    // What was revoked by hand, and whoever ended just now.
+    // The agent that was revoked by hand, and the agent that ended just now.
     assert_eq!(count(&*store, "revoked").await, 2);
 }
 

@@ -128,7 +128,7 @@ fn told(request: &Request) -> String {
     }
 }
 
-/// Whoever lists the agents of a run reads them one by one while another process writes.
+/// A process that lists the agents of a run reads them one by one while another process writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_at_work_is_listed_and_not_found_damaged() {
     let home = Home::new();
@@ -311,7 +311,7 @@ async fn a_call_in_flight_is_of_unknown_outcome_to_the_model_and_to_the_operator
             .any(|kind| matches!(kind, EventKind::Unknown { .. })),
         "{told:?}"
     );
-    // The first one may not go on, whatever its call says now.
+    // The first process may not go on, with any result of its call.
     wait.notify_one();
     assert!(running.await.unwrap().contains("another process"));
     drop(first);
@@ -426,7 +426,7 @@ async fn attack_26_a_call_that_was_not_begun_is_decided_for_what_it_says_now() {
 async fn attack_06_a_resumed_run_has_its_own_authority_and_not_the_resumers() {
     let home = Home::new();
     let (_first, run, _, running) = in_flight(&home, vec![slow("/x")]).await;
-    // Another root resumes nothing, with whatever key.
+    // Another root resumes nothing, with any key.
     let other = Authority::generate();
     let stranger = home
         .process_of(&other, ScriptedModel::new([]))

@@ -126,7 +126,7 @@ async fn taken_over(places: bool) {
     assert_eq!(calls().await, 1, "the child of the call is kept");
     go.notify_one();
     old.await.unwrap();
-    assert_eq!(calls().await, 1, "and nobody else forgets it");
+    assert_eq!(calls().await, 1, "and no other process forgets it");
     let all = Key::of(["run", &run.to_string(), "agents"]);
     let agents = || async {
         let found = store.scan(&all, None, 99).await.unwrap();

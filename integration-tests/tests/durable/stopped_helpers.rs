@@ -1,5 +1,5 @@
 //! Helpers that do not come back when their run is resumed: their tokens have ended, or were revoked.
-//! The rest of the tree goes on; and a run that nobody can go on with is removed.
+//! The rest of the tree goes on; and a run that cannot be resumed is removed.
 
 #![allow(
     missing_docs,
@@ -245,7 +245,7 @@ async fn a_run_is_not_taken_over_by_the_orchestrator_that_is_at_work_on_it() {
     ] {
         assert!(matches!(taken.unwrap_err(), ResumeError::AlreadyRunning));
     }
-    // It still has it, and so does whoever takes it over in another process.
+    // The agent still has it, and so does the process that takes the run over.
     let child = lead.spawn("reader").await.unwrap();
     let next = home.process("reader").build().unwrap();
     let mut resumed = next.resume(run).await.unwrap();

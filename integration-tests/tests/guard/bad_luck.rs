@@ -86,7 +86,7 @@ async fn run_of_calls(gate: &Gate, held: &Held) -> Vec<Outcome> {
     outcomes
 }
 
-/// What holds whatever the store did: no body ran that was not recorded and charged before.
+/// What holds in spite of every fault of the store: no body ran that was not recorded and charged before.
 async fn nothing_ran_unrecorded(home: &Home, ran: usize, outcomes: &[Outcome], what: &str) {
     let values = outcomes
         .iter()
@@ -308,7 +308,7 @@ async fn attack_20_a_clock_that_leapt_ahead_and_was_set_right_replays_nothing() 
     assert_eq!(verdict(&guard, &wire, made.clone()).await, None);
     assert_eq!(verdict(&guard, &approved, call.clone()).await, None);
 
-    // An hour too late, and back: nobody can say what the time is until the operator does.
+    // An hour too late, and back: the time is not known until the operator sets it.
     let now = start().saturating_add(MAX_CALL_LIFE + SKEW);
     home.clock.advance(secs(3600));
     assert!(verdict(&guard, &wire, made.clone()).await.is_some());
@@ -350,7 +350,7 @@ async fn attack_20_once_a_step_backwards_was_seen_nothing_passes_until_the_reset
                 if number == 0 && turn == 50 {
                     clock.set(start());
                 }
-                // Forwards again, for whoever would take that for well.
+                // Forwards again, which the guard must not take for a repaired clock.
                 if number == 1 && turn % 20 == 0 {
                     clock.advance(secs(300));
                 }

@@ -1,4 +1,4 @@
-//! Biscuit's own published samples, as the crate `biscuit-auth` ships them: none is in our profile,
+//! Biscuit's own published samples, as the crate `biscuit-auth` ships them: no sample is in our profile,
 //! and each is refused for its form, with its root trusted, with its payload version mended and
 //! without its secret.
 #![expect(

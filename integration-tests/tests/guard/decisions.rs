@@ -329,7 +329,7 @@ async fn a_policy_that_asks_is_answered_by_the_guards_approvers() {
         verdict(&guard, &approved, call.clone()).await,
         Some(Kind::Replay)
     );
-    // Nobody answers for a guard without approvers.
+    // A guard without approvers accepts no approval.
     assert_eq!(
         verdict(&asks().build(), &approved, call).await,
         Some(Kind::Approval)
@@ -453,7 +453,7 @@ async fn attack_22_whatever_of_an_ancestor_is_revoked_the_child_is_denied() {
                 Verdict::Ask(_) => panic!(),
             }
         };
-        // Once before, so that whatever is remembered of the chain is remembered.
+        // Once before, so that the caches of the chain are filled.
         assert_eq!(ask(&child, "lead/reader", "t1").await, None, "{name}");
         guard.revocations().revoke([what(&parent, &child)]);
         assert_eq!(

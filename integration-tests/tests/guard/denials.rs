@@ -283,7 +283,7 @@ async fn what_fails_before_possession_is_proven_counts_under_its_door_and_under_
         );
         assert_eq!(guard.denied_at("mcp", kind), 0);
     }
-    // A root that was taken away is not trusted either, whoever holds the token.
+    // A root that was taken away is not trusted either, with any holder.
     home.ring.remove(&home.authority.public());
     for _ in 0..50 {
         assert_eq!(once(&guard, &held).await, Some(Kind::UntrustedRoot));
@@ -614,7 +614,7 @@ async fn a_caller_that_goes_away_while_the_policy_thinks_leaves_the_call_as_it_w
         let waited = tokio::time::timeout(Duration::from_millis(5), waiting).await;
         assert!(waited.is_err());
     }
-    // There is room for one, and nobody has it.
+    // There is room for one, and no holder has it.
     assert_eq!(
         verdict(&guard, &held, asked("/panic")).await,
         Some(Kind::Unavailable)

@@ -140,7 +140,7 @@ fn charged(home: &Home, signer: PublicKey, label: &str) -> u64 {
     now(home.store.counter(&Key::of(["budget", "calls", &id]))).unwrap()
 }
 
-/// Whatever happened: what was permitted is on the record, and what is on the record was charged.
+/// In every interleaving, a call that was permitted is on the record, and a call on the record was charged.
 fn settled(home: &Home, ends: &[End<Said>]) -> (usize, Vec<CallId>) {
     let on_record = allowed(home);
     let mut permitted = 0;

@@ -1,7 +1,7 @@
 //! A real model, small and weak, at work: `integration-tests/models/test` serves it and runs these.
 //!
-//! Held is what the runtime does with whatever such a model writes. That it is clever is not: where a
-//! test needs a call to be made, the server holds the model to it ([`served::Led`]), and what follows
+//! These tests check what the runtime does with any text of such a model. They do not check that it is clever: where
+//! a test needs a call to be made, the server holds the model to it ([`served::Led`]), and what follows
 //! from the call is the runtime's.
 
 #![expect(

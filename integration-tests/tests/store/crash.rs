@@ -59,7 +59,7 @@ fn given() -> Option<PathBuf> {
     std::env::var_os(PATH).map(PathBuf::from)
 }
 
-/// Whatever was said to be done is there, whole, and nothing is there by half.
+/// Every write that was reported as done is there, whole, and no write is there in part.
 async fn whole(store: &SqliteStore, said: &BTreeSet<String>) -> u64 {
     let entries = store.log(&done(), 0, usize::MAX).await.unwrap();
     let head = verify_links(&done(), Head::empty(&done()), &entries).unwrap();
@@ -252,7 +252,7 @@ fn a_disk_that_is_full_is_an_error_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     drop(SqliteStore::open(&path).unwrap());
-    // No file may grow past the limit, and whoever tries is told so rather than killed.
+    // No file may grow past the limit, and a process that tries gets an error and is not killed.
     let mut limited = Command::new("sh");
     let script = "trap '' XFSZ; ulimit -f 6000; exec \"$0\" \"$@\"";
     limited.args(["-c", script]).arg(this().get_program());
@@ -307,7 +307,7 @@ fn a_file_that_may_not_be_written_is_an_error() {
     };
     mode(directory.path(), 0o755);
     mode(&path, 0o444);
-    // Root may write whatever the mode says, so another user tries. The path to this program may be
+    // Root may write in spite of the mode, so another user tries. The path to this program may be
     // closed to that user, its file is not.
     let root = std::fs::OpenOptions::new().append(true).open(&path).is_ok();
     let user = || {

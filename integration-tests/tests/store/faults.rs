@@ -25,7 +25,7 @@ use bailiwick_integration_tests::support::faulty::{LEAVES, MIDDLE, ROOM, Tree, W
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 
-/// What a run says in the end, whatever happened: the lead, the middle ones and the leaves.
+/// The answer of a run in spite of every fault: of the lead, of the middle agents and of the leaves.
 const ANSWER: &str = "answer home 25";
 
 #[test]
@@ -58,7 +58,7 @@ impl Hand {
         self.file.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// Nobody else writes for as long as this.
+    /// Holds the write lock for this long, so that no other connection writes.
     fn lock(&self, held: Duration) {
         self.file.execute_batch("BEGIN IMMEDIATE").unwrap();
         std::thread::sleep(held);

@@ -179,7 +179,7 @@ impl Home {
     /// same process, or in another. What is left of each budget, and how each agent ended.
     async fn run(&self, refuses: Range<usize>, by_code: bool, same: bool) -> Option<Left> {
         let (first, fated) = self.process(refuses.clone());
-        // What is refused before there is a run is told to whoever begins it.
+        // A refusal before there is a run is reported to the caller that begins it.
         let lead = first.agent("lead", scope()).await.ok()?;
         let (held, run) = (lead.held(), lead.run_id().unwrap());
         let begun = match by_code {
@@ -330,7 +330,7 @@ async fn every_helper_comes_home_whichever_commits_are_refused() {
                 paid.sort_unstable();
                 paid.dedup();
                 assert_eq!(paid.len(), all, "{at}: paid twice");
-                // Whoever was not told that it is paid was told that this is not known.
+                // A caller that was not told that it is paid was told that this is not known.
                 for (name, told) in ["ann", "bob", "cal"].iter().zip(sorted(told)) {
                     let is_known =
                         told == format!("{name}: paid") && paid.contains(&(*name).to_owned());

@@ -330,7 +330,7 @@ async fn attack_20_a_clock_that_was_set_back_before_a_restart_revives_nothing() 
     let held = place.home.held(&read().expires_in(secs(900)));
     let long = place.home.held(&read().expires_in(secs(7200)));
     place.home.clock.advance(secs(1000));
-    // Whatever it decides, it keeps the time.
+    // The guard stores the time with every decision.
     assert_eq!(once(&place.guard(), &held).await, Some(Kind::Expired));
     place.home.clock.set(start());
     for _ in 0..2 {

@@ -341,7 +341,7 @@ async fn attack_27_the_audit_of_the_file_is_proved_and_what_was_changed_in_it_sh
         assert!(proved(log).await.is_ok());
     }
 
-    // The tail after the last checkpoint can be written anew by whoever can write the file, and the
+    // The tail after the last checkpoint can be written anew by a process that can write the file, and the
     // guard goes on from there: what shows it is the next checkpoint.
     raw.execute_batch("DELETE FROM entry WHERE seq > 7")
         .unwrap();

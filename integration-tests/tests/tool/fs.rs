@@ -173,7 +173,7 @@ async fn attack_17_links_do_not_lead_out_of_mount_or_grant() {
     for paths in [eq("/srv/docs/inside.txt"), prefix("/srv/docs/inside")] {
         refused(&files.read(&files.held(paths), "/srv/docs/inside.txt").await);
     }
-    // Whoever holds all of the mount may follow a link inside it.
+    // A holder of the whole mount may follow a link inside it.
     assert_eq!(
         value!(
             files

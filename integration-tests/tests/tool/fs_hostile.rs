@@ -193,7 +193,7 @@ async fn pipes_are_refused_and_hold_nobody_up() {
     let held = files.held(path_under("/srv/docs"));
     let itself = files.held(bailiwick::capability::eq("/srv/docs/pipe"));
     for open in [false, true] {
-        // With nobody at the other end, and with someone who has something to say.
+        // Without a process at the other end, and with a process that writes.
         let mut other = open.then(|| {
             File::options()
                 .read(true)

@@ -258,7 +258,7 @@ async fn attack_19_leave_for_one_tool_does_not_run_the_body_of_another() {
     let Outcome::Failed { error, .. } = call(&gate, &held, "around", &raw).await else {
         panic!()
     };
-    assert!(error.to_string().contains("leave for `around`"), "{error}");
+    assert!(error.to_string().contains("permit for `around`"), "{error}");
     assert!(seen.all().is_empty());
 }
 

@@ -47,7 +47,7 @@ impl Agent {
     /// Runs the agent on a task until its model answers with a value of type `T`.
     ///
     /// The model is given the JSON schema of the type: natively where the provider has a mode for
-    /// it, and in words. An answer that is no such value is told what is wrong with it and asked for
+    /// it, and in words. If an answer is not such a value, the model is told what is wrong and asked
     /// again, at most [`Limits::max_corrections`](crate::agent::Limits::max_corrections) times.
     ///
     /// # Errors

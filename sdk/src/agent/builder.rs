@@ -50,10 +50,10 @@ pub enum BuildError {
     /// The tools do not fit together.
     #[error(transparent)]
     Toolbox(#[from] ToolboxError),
-    /// The role of a helper is none.
+    /// The role of a helper is not a valid role.
     #[error("the helper `{0}` cannot be called: a role is 1 to 32 of `a-z`, `0-9`, `_`, `-`")]
     HelperRole(String),
-    /// A model could not tell which of two it calls.
+    /// Two tools or helpers have one name, so a model's call would be ambiguous.
     #[error("a tool or another helper is called `{0}` too; rename one")]
     HelperName(String),
 }
@@ -88,15 +88,15 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Tells the words of models as they come, as events ([`EventKind::Said`](crate::record::EventKind)).
-    /// Many events: whoever watches must not lag behind.
+    /// Reports the text of models as it streams, in events ([`EventKind::Said`](crate::record::EventKind)).
+    /// These are many events, so a watcher must not lag behind.
     #[must_use]
     pub const fn stream_words(mut self) -> Self {
         self.words = true;
         self
     }
 
-    /// The model of every agent whose role has none of its own.
+    /// The model of every agent whose role has no model of its own.
     #[must_use]
     pub fn model(mut self, model: impl Model) -> Self {
         self.model = Some(Arc::new(model));
@@ -110,7 +110,7 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// How far a run goes unless its spawn says otherwise.
+    /// The limits of a run whose spawn does not set them.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -118,25 +118,25 @@ impl OrchestratorBuilder {
     }
 
     /// What the tokens of a model cost, by the model's name ([`Model::name`]). Budgets of `cost` need
-    /// it: without a price the agents under one get no turn.
+    /// it: an agent under such a budget gets no turn without a price.
     #[must_use]
     pub fn prices(mut self, model: impl Into<String>, prices: Prices) -> Self {
         self.prices.insert(model.into(), prices);
         self
     }
 
-    /// How many agents may be alive at once, 100 unless said otherwise: a model that spawns helpers
-    /// that spawn helpers is refused from there on.
+    /// How many agents may be alive at once, 100 unless said otherwise: beyond it every spawn is
+    /// denied.
     #[must_use]
     pub const fn max_agents(mut self, agents: usize) -> Self {
         self.max_agents = agents;
         self
     }
 
-    /// What a first agent may use up together with all agents beneath it, of each kind that its scope
-    /// says nothing of: 1,000 `turns` and 10,000 `calls` unless said otherwise.
+    /// The budgets that a first agent may use up together with all agents beneath it, of each kind that its scope
+    /// does not limit: 1,000 `turns` and 10,000 `calls` unless said otherwise.
     ///
-    /// These take the place of those. With none at all a tree is limited by its scopes alone, by its
+    /// These take the place of those. With an empty list a tree is limited only by its scopes, by its
     /// expiry, and by the limits of each run.
     #[must_use]
     pub fn default_budgets(mut self, budgets: impl IntoIterator<Item = Budget>) -> Self {
@@ -152,9 +152,9 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run goes on
+    /// Keeps the private keys of agents in a durable store, sealed under `key`, so that a run can be resumed
     /// after a crash ([`Orchestrator::resume`]). Without it no private key is ever written, and a run
-    /// whose process is gone needs authority anew.
+    /// whose process is gone needs new keys ([`Orchestrator::resume_with_new_keys`]).
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn seal_keys(mut self, key: SealKey) -> Self {
@@ -163,7 +163,7 @@ impl OrchestratorBuilder {
     }
 
     /// Where budgets, spent calls and the record are kept; in memory unless set. In one that is
-    /// [durable](Store::durable) every step of every run is kept too.
+    /// [durable](Store::durable) every step of every run is stored too.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.guard = self.guard.store(store);
@@ -191,8 +191,8 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// How long the policy may think about one call, 30 seconds unless set: a call about which it says
-    /// nothing in that time is denied.
+    /// How long the policy may think about one call, 30 seconds unless set: a call that it has not
+    /// decided in that time is denied.
     #[must_use]
     pub fn policy_timeout(mut self, limit: Duration) -> Self {
         self.guard = self.guard.policy_timeout(limit);
@@ -206,7 +206,7 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// What is revoked beside the agents whose tasks ended.
+    /// The revocations that hold beside those of agents whose tasks ended.
     #[must_use]
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.guard = self.guard.revocations(revocations);
@@ -224,7 +224,7 @@ impl OrchestratorBuilder {
     ///
     /// # Errors
     ///
-    /// When two tools share a capability, a tool's state is missing, or a helper's name is none or
+    /// When two tools share a capability, a tool's state is missing, or a helper's name is not valid or is
     /// taken.
     pub fn build(self) -> Result<Orchestrator, BuildError> {
         let audit = Audit::new();
@@ -282,7 +282,7 @@ impl OrchestratorBuilder {
     }
 }
 
-/// Helpers by name, each one that nothing else has.
+/// Helpers by name; a name that a tool or another helper has is an error.
 fn named(helpers: Vec<Helper>, toolbox: &Toolbox) -> Result<BTreeMap<String, Helper>, BuildError> {
     let mut named = BTreeMap::new();
     for helper in helpers {

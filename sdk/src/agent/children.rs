@@ -1,4 +1,4 @@
-//! Several children at once: as many as there is room for, the others in a queue.
+//! Several children at the same time, up to a limit; the others wait in a queue.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,19 +21,19 @@ pub enum ChildFailed {
     /// It ran, and ended without an answer.
     #[error(transparent)]
     Run(#[from] RunFailed),
-    /// Its model, or something else of it that is no tool, panicked. Its task has ended.
+    /// Its model, or other code of it that is not a tool, panicked. Its task has ended.
     #[error("the child panicked")]
     Panicked,
-    /// It had not begun when the answer of another was enough.
+    /// It had not begun when another child answered.
     #[error("the child was not begun: another one answered first")]
     NotBegun,
 }
 
-/// Children that run at the same time, at most so many; the next is spawned when one ends.
+/// Children that run at the same time, up to a limit; the next is spawned when one ends.
 ///
 /// Each level of a tree has a limit of its own, so that a child with children never waits for a place
-/// that its parent holds. How many agents are alive in all is limited by
-/// [`OrchestratorBuilder::max_agents`](super::OrchestratorBuilder::max_agents), which refuses.
+/// that its parent holds. [`OrchestratorBuilder::max_agents`](super::OrchestratorBuilder::max_agents) limits how many
+/// agents are alive in all: past it a spawn is denied.
 ///
 /// Dropping it ends the tasks of all of them.
 ///
@@ -64,7 +64,7 @@ impl fmt::Debug for Children {
 }
 
 impl Children {
-    /// None yet, and at most so many at once; 0 is taken as 1.
+    /// An empty set of children, of which at most `at_once` run at the same time; 0 counts as 1.
     #[must_use]
     pub fn at_most(at_once: usize) -> Self {
         Self {
@@ -94,10 +94,10 @@ impl Children {
             let mut run = std::pin::pin!(child.run(task));
             let ran = tokio::select! {
                 biased;
-                // First: a child that need not begin asks no model.
+                // Checked first: a child that need not begin does not ask its model.
                 () = stop.cancelled() => {
                     handle.cancel();
-                    // Until it has ended by itself, its own children and their events with it.
+                    // Waited for until it has ended by itself, with its own children and their events.
                     run.await
                 }
                 ran = &mut run => ran,
@@ -113,14 +113,14 @@ impl Children {
     pub async fn next(&mut self) -> Option<(usize, Result<Report, ChildFailed>)> {
         let (id, ended) = match self.running.join_next_with_id().await? {
             Ok((id, ended)) => (id, ended),
-            // Nothing aborts them but dropping all of them.
+            // Only dropping the whole set aborts them.
             Err(error) => (error.id(), Err(ChildFailed::Panicked)),
         };
         let number = self.numbers.get(&id).copied().unwrap_or_default();
         Some((number, ended))
     }
 
-    /// Waits for all of them; what came of each, in the order in which they were run.
+    /// Waits for all of them. Returns the result of each, in the order in which they were run.
     pub async fn join(mut self) -> Vec<Result<Report, ChildFailed>> {
         let mut ended = Vec::with_capacity(self.numbers.len());
         while let Some(next) = self.next().await {
@@ -134,7 +134,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// When none answers: why, in the order in which they ended.
+    /// When no child answers: the reason of each, in the order in which they ended.
     pub async fn first(mut self) -> Result<Report, Vec<ChildFailed>> {
         let (mut first, mut failed) = (None, Vec::new());
         while let Some((_, ended)) = self.next().await {
@@ -143,7 +143,7 @@ impl Children {
                     self.stop.cancel();
                     first = Some(report);
                 }
-                // It answered before it heard that it need not.
+                // It answered before the cancellation reached it.
                 Ok(_) => {}
                 Err(error) => failed.push(error),
             }

@@ -1,4 +1,4 @@
-//! An agent as its owner has it: to spawn from, to run, to cancel, and to drop.
+//! The handle of an agent: its owner spawns from it, runs it, cancels it and drops it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Agent {
     behind: Option<Box<Agent>>,
     /// How its task ends when it is dropped.
     how: &'static str,
-    /// What is kept of a run that it had in a process before.
+    /// The stored run that it had in an earlier process.
     pub(super) previous_run: Option<PreviousRun>,
 }
 
@@ -51,8 +51,8 @@ impl Agent {
         self.core.id
     }
 
-    /// The run that the agent belongs to, by which it is resumed; `None` where the store keeps nothing
-    /// beyond the process.
+    /// The run that the agent belongs to, by which it is resumed; `None` where the store is not
+    /// durable.
     #[must_use]
     pub fn run_id(&self) -> Option<RunId> {
         self.core.run_store.as_ref().map(|run_store| run_store.run)
@@ -65,7 +65,7 @@ impl Agent {
     }
 
     /// Steps back for `to`, a child of this agent (a handoff): this one does nothing more, and ends when
-    /// `to` ends. What `to` may do is what it was spawned with.
+    /// `to` ends. `to` has the scope that it was spawned with.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Agent {
         Ok(to)
     }
 
-    /// Ends those that stepped back for this agent, which has ended.
+    /// Ends the agents that stepped back for this agent, which has ended.
     pub(super) async fn end_behind(&mut self) {
         let mut behind = self.behind.take();
         while let Some(mut agent) = behind {
@@ -97,7 +97,7 @@ impl Agent {
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
         self.core.absorb_from_parents();
         let outcome = self.core.call(tool, &arguments.to_string(), None).await;
-        // Whoever made the call has its result, and may tell the parent.
+        // The caller has the result of the call, and may tell the parent.
         self.core.expose_parent();
         outcome
     }
@@ -118,7 +118,7 @@ impl Drop for Agent {
         {
             let (core, how) = (self.core.clone(), self.how);
             let mut ending = Box::pin(async move { drop(core.record_end(how, None).await) });
-            // The store has it before whatever is asked of it next, such as a spawn in its place.
+            // The store has it before the next request to the store, such as a spawn in its place.
             let mut context = Context::from_waker(Waker::noop());
             if ending.as_mut().poll(&mut context).is_pending() {
                 runtime.spawn(ending);
@@ -133,9 +133,9 @@ impl fmt::Debug for Agent {
     }
 }
 
-/// A task can be handed over to a child only: nobody else's token is no wider.
+/// A task can be handed over only to a child: the token of another agent may be wider.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no child of `{}`, so it cannot take the task over", .0.1.path(), .0.0.path())]
+#[error("`{}` is not a child of `{}`, so it cannot take the task over", .0.1.path(), .0.0.path())]
 pub struct NotAChild(Box<(Agent, Agent)>);
 
 impl NotAChild {

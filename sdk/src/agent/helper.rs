@@ -9,8 +9,8 @@ use crate::model::ToolSpec;
 /// The name that a model spawns by.
 pub(super) const SPAWN_TOOL: &str = "agent_spawn";
 
-/// A helper that models call like any tool, by its role. Code wrote what it may do; the model says only
-/// what it shall do.
+/// A helper that models call like any tool, by its role. Code sets what it may do; the model writes only
+/// its task.
 ///
 /// The call is a spawn like any other: the caller's token must grant `agent.spawn` of the role, and the
 /// scope must be no wider than the caller's own, or the call is denied. The helper's answer is the call's
@@ -60,14 +60,14 @@ impl Helper {
         self
     }
 
-    /// How far the helper's run goes.
+    /// The limits of the helper's run.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// The helper takes the task over (a handoff): whoever calls it steps back, does nothing more, and
+    /// The helper takes the task over (a handoff): the agent that calls it steps back, does nothing more, and
     /// answers what the helper answers. The call must be the only one of its turn.
     #[must_use]
     pub const fn takes_over(mut self) -> Self {
@@ -81,13 +81,13 @@ impl Helper {
         &self.role
     }
 
-    /// Kind and label of the budgets that all who have this role share.
+    /// The kind and label of the budgets that all helpers of this role share.
     pub(super) fn shared_budgets(&self) -> impl Iterator<Item = (&str, &str)> {
         let budgets = self.scope.budgets.iter();
         budgets.filter_map(|budget| Some((budget.kind.as_str(), budget.label.as_deref()?)))
     }
 
-    /// What a model is shown.
+    /// The tool that a model is shown.
     pub(super) fn spec(&self) -> ToolSpec {
         let parameters = json!({
             "type": "object",

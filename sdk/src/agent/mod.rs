@@ -1,7 +1,7 @@
 //! WHO DOES IT: agents, the one road to a child, and what drives a run.
 //!
-//! An [`Orchestrator`] mints the first agent's token; from then on a token comes only from a
-//! parent's ([`Agent::spawn`]). An agent's task begins when it is spawned and ends when
+//! An [`Orchestrator`] mints the first agent's token; every later token is derived from a
+//! parent's token ([`Agent::spawn`]). An agent's task begins when it is spawned and ends when
 //! [`Agent::run`] returns or fails, or when the agent is dropped: its token is revoked, and with it
 //! its whole subtree.
 

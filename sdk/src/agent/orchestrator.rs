@@ -30,21 +30,22 @@ impl fmt::Debug for Orchestrator {
 }
 
 impl Orchestrator {
-    /// Mints a token with `scope` for a first agent. Of what the scope does not limit the agent and all
-    /// beneath it may use up as much as [`OrchestratorBuilder::default_budgets`](super::OrchestratorBuilder::default_budgets) says.
+    /// Mints a token with `scope` for a first agent. For each kind of budget that the scope does not limit,
+    /// [`OrchestratorBuilder::default_budgets`](super::OrchestratorBuilder::default_budgets) limits the agent together
+    /// with all agents beneath it.
     ///
-    /// What its model is to hold to belongs in the task that it is run on: a text of their own
-    /// ([`Spawn::system`](super::Spawn::system)) and limits of their own have helpers alone.
+    /// Instructions for its model belong in the task that it is run on: only helpers have a system prompt
+    /// ([`Spawn::system`](super::Spawn::system)) or limits of their own.
     ///
     /// # Errors
     ///
     /// [`SpawnError`] when the scope is at fault or lives longer than
-    /// [`OrchestratorBuilder::max_lifetime`](super::OrchestratorBuilder::max_lifetime), the role is none, or the record cannot be written.
+    /// [`OrchestratorBuilder::max_lifetime`](super::OrchestratorBuilder::max_lifetime), the role is not valid, or the record cannot be written.
     pub async fn agent(&self, role: &str, scope: Scope) -> Result<Agent, SpawnError> {
         self.agent_for(role, scope, Mandate::default()).await
     }
 
-    /// As [`Orchestrator::agent`], saying for whom and what for.
+    /// As [`Orchestrator::agent`], with the principal and the intent that the token names.
     ///
     /// # Errors
     ///
@@ -112,14 +113,14 @@ impl Orchestrator {
         &self.runtime.gate
     }
 
-    /// The news of this tree.
+    /// The events of this orchestrator's trees.
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.runtime.events
     }
 
     /// Cancels every agent of this orchestrator, for good: their runs end as cancelled, and so does
-    /// whatever agent is begun here later.
+    /// every agent that is begun here later.
     pub fn cancel(&self) {
         self.runtime.cancel.cancel();
     }

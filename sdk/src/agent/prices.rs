@@ -14,8 +14,8 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// The prices of tokens read and of tokens written; those read from the provider's cache cost
-    /// what others cost.
+    /// The prices of tokens read and of tokens written; tokens read from the provider's cache cost
+    /// what other tokens read cost.
     #[must_use]
     pub const fn new(input: u64, output: u64) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Prices {
         self
     }
 
-    /// What these tokens cost, rounded up to a millionth.
+    /// The cost of these tokens, rounded up to a millionth.
     #[must_use]
     pub fn cost(self, usage: Usage) -> u64 {
         let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
@@ -42,7 +42,7 @@ impl Prices {
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
-    /// What so many tokens read cost at most.
+    /// The most that this number of tokens read can cost.
     pub(super) fn reading(self, tokens: u64) -> u64 {
         let input = tokens;
         let dearest = Self::new(self.input.max(self.cached), 0);
@@ -52,7 +52,7 @@ impl Prices {
         })
     }
 
-    /// How many tokens can be written for so much.
+    /// How many tokens can be written for this amount.
     pub(super) fn writes(self, cost: u64) -> u64 {
         let most = u128::from(cost) * 1_000_000;
         most.checked_div(u128::from(self.output))

@@ -1,4 +1,4 @@
-//! What a run hands back.
+//! The report of a run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::run::{CallOutcome, Ended, Finished};
 use super::unknown::Unknown;
 use crate::guard::Denial;
 
-/// What a run hands back: its answer, what it cost, and every call that was refused.
+/// The report of a run: its answer, what it cost, and every call that was refused.
 #[derive(Clone, Debug)]
 pub struct Report {
     agent: String,
@@ -112,8 +112,8 @@ impl Report {
 }
 
 impl CallOutcome {
-    /// What the model is told of a helper's run; or what its own run ends with, where the helper took
-    /// the task over.
+    /// The text that the model is told of a helper's run; if the helper took the task over, the text with which
+    /// the caller's own run ends.
     pub(super) fn answer(report: &Result<Report, RunFailed>, took_over: bool) -> Self {
         let (answered, text) = match report {
             Ok(report) => (true, report.text().to_owned()),
@@ -128,7 +128,7 @@ impl CallOutcome {
 }
 
 impl RunFailed {
-    /// How it ended, without the words for the operator.
+    /// How it ended, without the text for the operator.
     pub(super) fn for_model(&self) -> String {
         let unknown = self.report.unknown.iter();
         let unknown: BTreeSet<&str> = unknown.map(|call| call.capability.as_str()).collect();
@@ -158,7 +158,7 @@ impl RunFailed {
             Ended::CutShort => "got no answer from its model, which reached the limit of tokens",
             Ended::Refused => "got no answer from its model, which refused",
             Ended::HandedOver => "handed its task over to an agent that gave no answer",
-            Ended::NotPersisted => "stopped, as what it did could not be kept",
+            Ended::NotPersisted => "stopped because its last step could not be stored",
             _ => "ended without an answer",
         }
     }

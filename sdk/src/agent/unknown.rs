@@ -2,7 +2,7 @@
 
 use crate::id::CallId;
 
-/// A call that was in flight when the process ended, of which nobody knows whether it was made.
+/// A call that was in flight when the process ended: it is not known whether it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unknown {

@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 /// A value that a provider sent with a turn and wants back with it: signed thoughts, for example.
 ///
-/// It is opaque. Nothing here reads it, it is in no `Debug`, no span and no error, and the model's adapter
-/// alone writes it into a request, and only to a server of the protocol that it came from. The JSON is kept
+/// It is opaque. The library does not read it and does not show it in `Debug`, spans or errors. Only the model's
+/// adapter writes it into a request, and only to a server of the protocol that it came from. The JSON is kept
 /// as the text that arrived, since providers sign what they sent.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Carried {
@@ -29,7 +29,7 @@ impl Carried {
     ///
     /// # Errors
     ///
-    /// When `json` is no JSON value, or is longer than 1 MiB.
+    /// When `json` is not a JSON value, or is longer than 1 MiB.
     pub fn new(
         protocol: impl Into<String>,
         name: impl Into<String>,

@@ -77,7 +77,7 @@ impl ModelError {
 
     /// This error, of a request that the model may have worked on before it: a timeout, an answer that
     /// broke off. What was taken from budgets of tokens and money for the turn stays taken, since what
-    /// it cost is not known; of other errors all is given back.
+    /// it cost is not known; after any other error all of it is given back.
     #[must_use]
     pub const fn unsettled(mut self) -> Self {
         self.unsettled = true;
@@ -143,7 +143,7 @@ fn shown(text: &str) -> String {
     out
 }
 
-/// Masks whatever begins like a key, and the word after `Bearer`.
+/// Masks each word that begins like a key, and the word after `Bearer`.
 fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -163,7 +163,7 @@ fn mask(text: &str) -> String {
             .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.*+/=~".contains(c)))
             .unwrap_or(key.len());
         out.push_str(before);
-        // `sk-` within a word, as in `task-list`, begins no key.
+        // `sk-` within a word, as in `task-list`, does not begin a key.
         let in_word = before.ends_with(|c: char| c.is_alphanumeric());
         let (word, after) = key.split_at_checked(end).unwrap_or((key, ""));
         out.push_str(if in_word || word.is_empty() {

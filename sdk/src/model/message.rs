@@ -11,12 +11,12 @@ use super::Carried;
 #[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Message {
-    /// What the model is to hold to, said by whoever runs it.
+    /// Instructions of the program that runs the model.
     System {
         /// The words.
         text: String,
     },
-    /// What the model is asked.
+    /// A message to the model.
     User {
         /// The words.
         text: String,
@@ -31,13 +31,13 @@ pub enum Message {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         carried: Vec<Carried>,
     },
-    /// What came of one call.
+    /// The result of one call.
     Tool {
         /// The id of the call.
         call_id: String,
         /// The tool as the model named it, which need not exist.
         tool: String,
-        /// The result, or why there is none.
+        /// The result, or why there is no result.
         outcome: String,
         /// Whether the call was refused or failed.
         is_error: bool,
@@ -120,7 +120,7 @@ impl Usage {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StopReason {
-    /// It was done.
+    /// It had finished.
     #[default]
     End,
     /// It waits for the results of its calls.
@@ -129,7 +129,7 @@ pub enum StopReason {
     MaxTokens,
     /// The provider or the model refused to answer.
     Refused,
-    /// The provider gave another reason, or none.
+    /// The provider gave another reason, or no reason.
     Other,
 }
 
@@ -140,10 +140,10 @@ pub enum StopReason {
 pub struct Completion {
     /// Its words, if it said any.
     pub text: Option<String>,
-    /// The calls it asks for, in its order; none means that this is the final answer.
+    /// The calls it asks for, in its order; an empty list means that this is the final answer.
     pub calls: Vec<ToolCall>,
-    /// What the turn cost; `None` when the provider did not say, or said something that is no count.
-    /// An unknown cost is not a cost of nothing.
+    /// What the turn cost; `None` when the provider did not say, or said something that is not a count.
+    /// An unknown cost is not a cost of 0.
     pub usage: Option<Usage>,
     /// Why it stopped.
     pub stop: StopReason,

@@ -1,7 +1,7 @@
 //! Who thinks: the [`Model`] trait, what it is asked and what it answers.
 //!
 //! A model proposes calls and never makes one: a [`ToolCall`] is text until the guard has checked
-//! it. This room knows nothing of tokens, tools or runs.
+//! it. This module depends neither on tokens nor on tools or runs.
 
 mod carried;
 mod error;
@@ -29,10 +29,10 @@ pub use retry::{Backoff, Retrying};
 pub use scripted::ScriptedModel;
 pub use timeout::Timed;
 
-/// What [`Model::stream`] tells each piece of text to.
+/// The function that [`Model::stream`] calls with each piece of text.
 pub type Delta<'a> = &'a mut (dyn FnMut(&str) + Send);
 
-/// Something that continues a conversation.
+/// A model: it continues a conversation.
 ///
 /// One model serves many agents at once, so it is shared and keeps no conversation of its own: all
 /// that it needs is in the [`Request`].

@@ -1,4 +1,4 @@
-//! What a model is asked.
+//! The request to a model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,7 +30,7 @@ impl ToolSpec {
 
 /// What an answer must look like: a JSON schema, and a name for it that providers ask for.
 ///
-/// A provider with a native mode for it is held to it; whoever reads the answer checks it anyway.
+/// A provider with a native mode for schemas is held to it; the caller checks the answer in any case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSchema {
@@ -51,20 +51,20 @@ impl OutputSchema {
     }
 }
 
-/// What a model is asked.
+/// The request to a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Request {
-    /// What it is to hold to, before all messages.
+    /// Its instructions, before all messages.
     pub system: Option<String>,
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// The tools it may ask for.
     pub tools: Vec<ToolSpec>,
-    /// The most tokens it may write; the provider's own limit where there is none.
+    /// The most tokens it may write; the provider's own limit where this is `None`.
     pub max_output_tokens: Option<u32>,
-    /// What a final answer must look like; free text where there is none.
+    /// What a final answer must look like; free text where this is `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputSchema>,
 }

@@ -1,4 +1,4 @@
-//! A model that has so long for a turn.
+//! A model with a time limit for each turn.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct Timed<M> {
 }
 
 impl<M> Timed<M> {
-    /// `model`, with this long for each completion.
+    /// Wraps `model`, with this time limit for each completion.
     pub const fn new(model: M, limit: Duration) -> Self {
         Self { model, limit }
     }

@@ -22,20 +22,20 @@ pub const AUDIT_VERSION: u32 = 2;
 pub struct Entry {
     /// The version of the format.
     pub version: u32,
-    /// When, by the guard's clock; none where the clock could not be read.
+    /// When it happened, by the guard's clock; absent if the clock could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
     /// What happened.
     pub body: Body,
 }
 
-/// What the guard said.
+/// The decision of the guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The body may run.
     Allowed,
-    /// It may not.
+    /// The body may not run.
     Denied,
 }
 
@@ -43,7 +43,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Body {
-    /// A call was asked, and the guard said this. Written before the body runs.
+    /// The guard decided about a call. The entry is written before the body runs.
     Attempt {
         /// The call.
         call: CallId,
@@ -51,14 +51,14 @@ pub enum Body {
         agent: String,
         /// The capability.
         capability: String,
-        /// The arguments, as they were checked; none where they could not be read.
+        /// The arguments, as they were checked; absent if they could not be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         arguments: Option<Map<String, Value>>,
-        /// Of a call that was denied: the SHA-256 hash of the canonical JSON of its arguments.
+        /// The SHA-256 hash of the canonical JSON of the arguments, if the call was denied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
-        /// Of a call that was denied with more than 1,000 bytes of arguments: how they begin, as
-        /// canonical JSON. They are not in the entry otherwise.
+        /// The beginning of the arguments as canonical JSON, if the call was denied and they have more than
+        /// 1,000 bytes. The entry does not hold the rest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cut: Option<String>,
         /// The id of the token: the signature of its last hop.
@@ -68,7 +68,7 @@ pub enum Body {
         /// The task.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<String>,
-        /// What the guard said.
+        /// The decision of the guard.
         verdict: Verdict,
         /// Why it was refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,32 +76,32 @@ pub enum Body {
         /// The hop that refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hop: Option<u32>,
-        /// The words for the operator.
+        /// The explanation for the operator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
-    /// Calls that were denied and have no entry each, since there were too many of their kind.
+    /// Denied calls that have no entries of their own, because there were too many of their kind.
     Denials {
-        /// The key of their holder; none where no key was shown, and where they are of many holders.
+        /// The key of their holder; absent if no key was shown, and if they are of many holders.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         holder: Option<String>,
-        /// Where they came in, if no key was shown.
+        /// Where they came from, if no key was shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         door: Option<String>,
         /// Why they were refused.
         refusal: Kind,
-        /// The capability; none where they are of several, or it is not known.
+        /// The capability; absent if they are of several, or if it is not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         capability: Option<String>,
         /// How many there were.
         count: u64,
-        /// When the first of them was.
+        /// The time of the first of them.
         first: Timestamp,
-        /// When the last of them was.
+        /// The time of the last of them.
         last: Timestamp,
-        /// A SHA-256 hash over the digests of all of them, each with the one before.
+        /// A SHA-256 hash chained over the digests of all of them.
         digest: String,
-        /// The same in words for the operator.
+        /// A description for the operator.
         detail: String,
     },
     /// An allowed call has ended.
@@ -147,7 +147,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// When the text is no entry, or one of another version.
+    /// When the text is not an entry, or is an entry of another version.
     pub fn parse(text: &str) -> Result<Self, EntryError> {
         let value = versioned(text, 1..=AUDIT_VERSION).map_err(EntryError)?;
         serde_json::from_value(value).map_err(|error| EntryError(error.to_string()))
@@ -318,7 +318,7 @@ fn told(context: &Context) -> Option<Timestamp> {
 
 /// How many bytes of a denied call's arguments are kept.
 const ARGUMENTS: usize = 1000;
-/// How many characters of the words for the operator are kept.
+/// How many characters of the explanation for the operator are kept.
 const DETAIL: usize = 2000;
 
 /// The arguments of a call as its entry has them: whole, or their digest and how they begin.

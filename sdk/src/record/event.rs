@@ -1,4 +1,4 @@
-//! The news: one ordered stream of what agents do, for whoever watches.
+//! Events: one ordered stream of what agents do, for those who watch it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,9 +20,9 @@ const BACKLOG: usize = 4096;
 pub struct Event {
     /// The version of the format.
     pub version: u32,
-    /// The place in the stream, counted from 1, without gaps.
+    /// The position in the stream, counted from 1, without gaps.
     pub seq: u64,
-    /// When, by the guard's clock.
+    /// When it happened, by the guard's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
     /// The agent's path from the root.
@@ -43,7 +43,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// When the text is no event, or one of another version.
+    /// When the text is not an event, or is an event of another version.
     pub fn parse(text: &str) -> Result<Self, EventError> {
         let value =
             super::audit::versioned(text, EVENT_VERSION..=EVENT_VERSION).map_err(EventError)?;
@@ -66,15 +66,15 @@ pub enum EventKind {
         /// Which turn, counted from 1.
         turn: u32,
     },
-    /// What a turn of the model cost is not known: its provider did not say, or the answer was not waited
-    /// for. What was taken from budgets for it stays taken.
+    /// The cost of a turn of the model is not known: the provider did not say it, or the run did not wait
+    /// for the answer. The amounts that were taken from budgets for the turn stay taken.
     Unmeasured {
         /// Which turn, counted from 1.
         turn: u32,
     },
-    /// A model's words, as they come. What counts is the completion: an error takes words back.
+    /// A part of a model's text, as it streams. Only the completion counts: an error takes the text back.
     Said {
-        /// A piece of them, as the model wrote it: escape it before it reaches a terminal.
+        /// The part, as the model wrote it: escape it before it reaches a terminal.
         text: String,
     },
     /// An agent handed its task over, and does nothing more.
@@ -96,25 +96,25 @@ pub enum EventKind {
     },
     /// A call was refused.
     Denied {
-        /// The capability, or the name of a tool that there is not.
+        /// The capability, or the name of a tool that does not exist.
         capability: String,
         /// The arguments, as text, cut to a line.
         arguments: String,
-        /// Why.
+        /// The stable name of the reason.
         kind: Kind,
         /// The hop that refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hop: Option<u32>,
-        /// The words for the operator.
+        /// The explanation for the operator.
         detail: String,
     },
     /// An agent goes no further for now: a budget has too little left for another turn, or something
     /// else is missing that it may have later.
     Paused {
-        /// What, in words for the operator.
+        /// What is missing, for the operator.
         why: String,
     },
-    /// An agent goes on that another process began.
+    /// An agent that another process began is resumed.
     Resumed {},
     /// A call was in flight when the process before this one ended; whether it was made is not known.
     Unknown {
@@ -125,7 +125,7 @@ pub enum EventKind {
     },
     /// An agent's task has ended; its subtree is revoked.
     Ended {
-        /// How.
+        /// How it ended.
         how: String,
     },
 }
@@ -136,9 +136,9 @@ pub struct Events(Arc<Mutex<Stream>>);
 
 #[derive(Default)]
 struct Stream {
-    /// The last event's place.
+    /// The position of the last event.
     seq: u64,
-    /// There is none until somebody watches: its room for events is large.
+    /// It is made when the first watcher comes, since its room for events is large.
     sender: Option<broadcast::Sender<Event>>,
 }
 
@@ -156,7 +156,7 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// A stream that nobody watches yet.
+    /// A stream without a watcher.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -193,7 +193,7 @@ impl Events {
             token,
             kind,
         };
-        // Nobody watching any more is no fault.
+        // A stream without a watcher is not an error.
         let _ = sender.send(event);
     }
 

@@ -1,4 +1,4 @@
-//! WHAT HAPPENED: the proof of it, held together by hashes and signatures, and the news of it.
+//! WHAT HAPPENED: the proof of it, held together by hashes and signatures, and the events.
 
 mod audit;
 mod chain;

@@ -9,7 +9,7 @@ use crate::text::plain_name;
 
 /// What a tool says of itself: by which capability it is called, what it does, how risky it is.
 ///
-/// Capability, effect and risk have no default: whoever writes a tool states them.
+/// Capability, effect and risk have no default: the author of the tool states them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
     pub(crate) capability: String,
@@ -92,8 +92,8 @@ impl Declaration {
         self
     }
 
-    /// Says that calling the tool twice with the same arguments does no more than calling it once, whatever
-    /// others did in between: after a crash a call that was in flight is made again. A tool that writes
+    /// Says that calling the tool twice with the same arguments does no more than calling it once, also if
+    /// others made changes in between: after a crash a call that was in flight is made again. A tool that writes
     /// what people write too says with [`Tool::look`](super::Tool::look) what it is about to change.
     #[must_use]
     pub const fn idempotent(mut self) -> Self {

@@ -13,19 +13,19 @@ use crate::guard::Permit;
 
 type Ran = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
 
-/// A call that was read but not decided: the one value, and the body that will get it.
-/// What keeps the call, where it is kept.
+/// The journal of the call, if the call is stored.
 type Kept = Option<Arc<dyn Journal>>;
 type Body = dyn FnOnce(Permit, Arc<States>, Kept) -> Ran + Send;
 
+/// A call that was read but not decided: its arguments as one value, and the body that will get that value.
 pub(crate) struct Prepared {
-    /// The arguments as the type wrote them back: what is checked.
+    /// The arguments as the type wrote them back; this value is checked.
     pub(crate) arguments: Map<String, Value>,
     /// The body, which moves the same value and takes the permit.
     pub(crate) body: Box<Body>,
 }
 
-/// What the toolbox holds.
+/// A tool as the toolbox holds it.
 pub(crate) trait Erased: Send + Sync {
     fn declaration(&self) -> Declaration;
     fn parameters(&self) -> Value;
@@ -53,8 +53,8 @@ impl<T: Tool> Erased for T {
         given.retain(|_, value| !value.is_null());
         let first: T::Args = serde_json::from_value(Value::Object(given))
             .map_err(|error| wrong(format!("the arguments do not fit the tool: {error}")))?;
-        // Written and read once more: the body's value is made of what is checked and of nothing
-        // else, even where a type writes less, or something else, than it reads.
+        // Written and read once more: the body's value is made only of the value that is checked,
+        // even where a type writes less than it reads, or something else.
         let arguments = written(&first)?;
         let mut args: T::Args =
             serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| {
@@ -100,7 +100,9 @@ fn written(args: &impl Arguments) -> Result<Map<String, Value>, Refusal> {
             arguments.retain(|_, value| !value.is_null());
             Ok(arguments)
         }
-        Ok(_) => Err(wrong("the arguments of a tool are an object".to_owned())),
+        Ok(_) => Err(wrong(
+            "the arguments of a tool must be an object".to_owned(),
+        )),
         Err(error) => Err(wrong(format!(
             "the arguments cannot be written back: {error}"
         ))),

@@ -14,7 +14,7 @@ use crate::id::CallId;
 use crate::record::Audit;
 use crate::store::{Batch, StoreError};
 
-/// Where a call comes from: what the run knows, and never the model.
+/// Where a call comes from. The run supplies it, and never the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Situation {
     /// The agent's path from the root, such as `lead/reader`.
@@ -30,15 +30,15 @@ pub struct Situation {
     pub intent: Option<String>,
 }
 
-/// Keeps a call for whoever goes on after a crash: what it adds to the batches of its beginning and
-/// of its end is written with them or not at all.
+/// Keeps a call for the process that resumes the run after a crash: what the journal adds to the batches
+/// of the call's beginning and end is written with them or not at all.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Adds to the batch that allows the call.
     fn begun(&self, call: CallId) -> Batch;
 
-    /// Told what the call is about to change, of a tool that looks ([`Tool::look`](super::Tool::look)).
-    /// Where it was begun before, and was about to change something else then, it is not made again.
+    /// Is told what the call is about to change, if the tool looks ([`Tool::look`](super::Tool::look)).
+    /// A call that was begun before, and was about to change something else then, is not made again.
     ///
     /// # Errors
     ///
@@ -51,8 +51,8 @@ pub trait Journal: Send + Sync + 'static {
     /// recorded without it.
     fn ended(&self, result: Result<&Value, &ToolError>) -> Batch;
 
-    /// Told that the end of the call could not be recorded: the store holds it as begun, and whoever
-    /// goes on finds it so. Does nothing unless said otherwise.
+    /// Is told that the end of the call could not be recorded: the store holds the call as begun, and the
+    /// process that resumes the run finds it so. The default does nothing.
     fn unkept(&self, _error: &StoreError) {}
 }
 
@@ -92,7 +92,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate in front of `toolbox`. Pass the guard's recorder as `audit`, so that outcomes stand
+    /// A gate in front of `toolbox`. Pass the guard's recorder as `audit`, so that outcomes are
     /// in the same log as the attempts.
     #[must_use]
     pub const fn new(guard: Arc<Guard>, toolbox: Toolbox, audit: Audit) -> Self {
@@ -156,8 +156,7 @@ impl Gate {
         let context = self.context(entry, situation);
         let capability = entry.declaration.capability.clone();
         if !self.guard.records() {
-            let what =
-                "the guard of this gate has no recorder, and what is not recorded does not run";
+            let what = "the guard of this gate has no recorder, and a call that is not recorded is not made";
             let refusal = Refusal::new(Kind::Unavailable, what);
             return self.unreadable(held, &capability, context, refusal).await;
         }
@@ -221,10 +220,10 @@ impl Gate {
         }
     }
 
-    /// What is known about a call of this tool.
+    /// The context of a call of this tool.
     fn context(&self, entry: &Entry, situation: &Situation) -> Context {
         let declaration = &entry.declaration;
-        // A clock that cannot be read is met again by the guard, which denies and records it.
+        // If the clock cannot be read, the guard finds the same, denies the call and records the denial.
         let now = self.guard.now().unwrap_or_default();
         let mut context = Context::new(&situation.agent, declaration.effect, declaration.risk, now);
         context.facts.task.clone_from(&situation.task);
@@ -240,8 +239,8 @@ impl Gate {
         context
     }
 
-    /// What the guard could not decide is a denial, and on the record like any other: arguments
-    /// that cannot be read, or a policy that panicked.
+    /// A call that the guard could not decide is denied, and recorded like any other denial: its arguments
+    /// cannot be read, or the policy panicked.
     async fn unreadable(
         &self,
         held: &Held,
@@ -271,10 +270,10 @@ impl Gate {
     {
         let id = reservation.id();
         let (gate, stop) = (self.clone(), cancel.clone());
-        // The task outlives a caller that goes away, so the call is settled whatever happens.
+        // The task outlives a caller that goes away, so the call is settled in every case.
         let settled = tokio::spawn(async move {
             let ran = tokio::spawn(async move {
-                // A run that was cancelled, or went away, while the guard decided starts nothing.
+                // If the run was cancelled, or went away, while the guard decided, the body does not start.
                 if stop.is_cancelled() || caller.is_cancelled() {
                     Err(ToolError::new("the call was cancelled before it began"))
                 } else {
@@ -318,7 +317,7 @@ impl Gate {
         }
     }
 
-    /// Records the end of a call, and what is kept of it.
+    /// Records the end of a call, together with the journal's batch.
     async fn write(&self, entry: Batch, kept: Batch) -> Result<(), StoreError> {
         let written = self.guard.record_with(entry, kept).await;
         if let Err(error) = &written {

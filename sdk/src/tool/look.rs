@@ -8,7 +8,7 @@ use super::ToolError;
 /// What a call is about to change, as it stands before the call.
 ///
 /// It is kept with a call that is kept. Where the process ends while the call is made, the call is made
-/// again only if the same still stands there, or what the call makes: otherwise somebody else changed
+/// again only if the same still stands there, or what the call makes: otherwise something else changed
 /// it meanwhile, and the outcome of the call is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {

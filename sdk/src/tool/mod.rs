@@ -106,10 +106,10 @@ pub trait Tool: Send + Sync + 'static {
 
     /// Looks at what the call is about to change, for a tool that is
     /// [idempotent](Declaration::idempotent) and changes what others may change too. Its resources
-    /// are open by then. `None`, as unless said otherwise, where there is nothing to look at.
+    /// are open by then. `None`, which is the default, where there is nothing to look at.
     ///
     /// A call that is kept is looked at before its body runs, and the look is kept. After a crash the
-    /// call is made again only if nobody changed what it was about to change.
+    /// call is made again only if what it was about to change is unchanged.
     fn look(&self, args: &Self::Args) -> Option<Looking> {
         let _ = args;
         None
@@ -121,8 +121,8 @@ pub trait Tool: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the tool from its result. The text is what the model is told, so nothing secret
-    /// belongs in it.
+    /// The reason for which the tool has no result. The model is told the text, so the text must not hold
+    /// a secret.
     async fn call(
         &self,
         args: Self::Args,

@@ -1,4 +1,4 @@
-//! What a body is given besides its arguments: the permit, and state by its type.
+//! The values that a body is given besides its arguments: the permit, and state by its type.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -87,19 +87,19 @@ impl Invocation {
         &self.permit
     }
 
-    /// Whether the call that was allowed is one of this capability. A `#[tool]` asks by itself: one
+    /// Checks that the call that was allowed is one of this capability. A `#[tool]` asks by itself: one
     /// body that calls another's would run it on arguments that the guard never saw.
     ///
     /// # Errors
     ///
-    /// When it is another.
+    /// When the allowed call is of another capability.
     pub fn expect(&self, capability: &str) -> Result<(), super::ToolError> {
         let allowed = self.permit.capability();
         if allowed == capability {
             return Ok(());
         }
         Err(super::ToolError::new(format!(
-            "`{capability}` was called with leave for `{allowed}`; call it through the gate, as a call \
+            "`{capability}` was called with the permit for `{allowed}`; call it through the gate, as a call \
              of its own"
         )))
     }
@@ -108,8 +108,8 @@ impl Invocation {
     ///
     /// # Errors
     ///
-    /// When the tool does not list `T` in [`Tool::needs`](super::Tool::needs) and nobody provided
-    /// one; with it in the list, a toolbox without it cannot be built.
+    /// When the tool does not list `T` in [`Tool::needs`](super::Tool::needs) and the toolbox
+    /// has no such state. With `T` in the list, a toolbox without it cannot be built.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, super::ToolError> {
         self.states.get().map(State).ok_or_else(|| {
             super::ToolError::new(format!(

@@ -15,7 +15,7 @@ use crate::id::hex;
 use crate::model::ToolSpec;
 use crate::text::{is_misleading, printable};
 
-/// The tools of a process, one for each capability. A tool cannot be reached but through a
+/// The tools of a process, one for each capability. A tool can be reached only through a
 /// [`Gate`](super::Gate).
 #[derive(Clone)]
 pub struct Toolbox {
@@ -27,7 +27,7 @@ pub struct Toolbox {
 pub(crate) struct Entry {
     pub(crate) declaration: Arc<Declaration>,
     pub(crate) tool: Arc<dyn Erased>,
-    /// Which tool it is, beyond its name: the same in every build that has the same tool.
+    /// Identifies the tool beyond its name: the value is the same in every build that has the same tool.
     pub(crate) kind: Arc<str>,
 }
 
@@ -112,7 +112,7 @@ pub enum ToolboxError {
         /// The capability.
         capability: String,
     },
-    /// A tool asks for state that nobody provided.
+    /// A tool asks for state that was not provided.
     #[error("the tool `{capability}` needs a state of type `{state}`; add it with `.state(…)`")]
     MissingState {
         /// The tool's capability.

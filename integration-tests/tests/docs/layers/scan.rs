@@ -10,7 +10,7 @@ pub(crate) struct Scan {
     /// The module that the file is.
     pub(crate) module: Vec<String>,
     pub(crate) named: Vec<Named>,
-    /// The line, and what is wrong there whatever the tables say.
+    /// The line, and what is wrong there independently of the tables.
     pub(crate) faults: Vec<(usize, String)>,
 }
 

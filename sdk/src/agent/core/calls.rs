@@ -1,4 +1,4 @@
-//! The calls that an agent makes, and what is told of them.
+//! The calls that an agent makes, and the events of them.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl AgentCore {
             .toolbox()
             .find(tool)
             .map(|entry| &entry.declaration);
-        // The tool as the model named it is no capability, though it often reads like one.
+        // The tool as the model named it is not a capability, though it often reads like one.
         let capability = || {
             declared
                 .map_or(tool, |declared| declared.capability())
@@ -62,7 +62,7 @@ impl AgentCore {
         if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) =
             (&outcome, declared)
         {
-            // A failure has a text too, and that may come from where the tool has been.
+            // A failure has a text too, which may come from what the tool has read.
             self.absorb(&declared.exposure);
         }
         let kind = match &outcome {
@@ -87,8 +87,8 @@ impl AgentCore {
         outcome
     }
 
-    /// Whether nothing was decided, and the run is kept: then the whole tree stops, and whoever resumes
-    /// it asks again.
+    /// Whether the call could not be decided, and the run is stored: then the whole tree stops, and the process that
+    /// resumes it asks again.
     pub(in crate::agent) fn stops_at(&self, denial: &Denial) -> bool {
         match &self.run_store {
             Some(run_store) if denial.is_outage() => {
@@ -120,7 +120,7 @@ pub(in crate::agent) fn denied(denial: &Denial, arguments: String) -> EventKind 
     }
 }
 
-/// How much of a detail an event holds.
+/// The most characters of a detail in an event.
 const LONGEST_DETAIL: usize = 1000;
 
 /// Arguments cut to a line.

@@ -6,7 +6,7 @@ use super::AgentCore;
 use crate::capability::{Exposure, Sensitivity};
 use crate::tool::Situation;
 
-/// The taint of an agent of which is not known what it has read.
+/// The taint of an agent if it is not known what the agent has read.
 const UNKNOWN: &str = "unknown";
 
 impl AgentCore {
@@ -17,8 +17,8 @@ impl AgentCore {
             .clone()
     }
 
-    /// Says what the task is, unless a parent's goes on: a model words the tasks of its helpers,
-    /// and neither a caveat nor a revocation goes by its words.
+    /// Sets the task, unless the agent continues a parent's task: a model words the tasks of its helpers,
+    /// and neither a caveat nor a revocation may depend on its words.
     pub(in crate::agent) fn set_task(&self, task: &str) {
         self.task
             .lock()
@@ -34,26 +34,26 @@ impl AgentCore {
             .clone()
     }
 
-    /// Takes up the exposure of something that the agent read.
+    /// Adds the exposure of something that the agent read.
     pub(in crate::agent) fn absorb(&self, read: &Exposure) {
         let mut exposure = self.exposure.lock().unwrap_or_else(PoisonError::into_inner);
         exposure.absorb(read);
     }
 
-    /// Takes up that the agent has read something that is not known any more: it may have been anything.
-    /// The taint is a label like any other, so that it is kept, and handed on, like any other.
+    /// Adds the exposure of something that the agent read and that is no longer known: it may have been anything.
+    /// The taint is a label like any other, so it is stored and passed on like any other.
     pub(in crate::agent) fn absorb_unknown(&self) {
         self.absorb(&Exposure::new([UNKNOWN], Some(Sensitivity::Restricted)));
     }
 
-    /// Hands the agent's exposure to its parent, which is about to read its result.
+    /// Adds the agent's exposure to its parent's, which is about to read its result.
     pub(in crate::agent) fn expose_parent(&self) {
         if let Some(parent) = &self.parent {
             parent.absorb(&self.exposure());
         }
     }
 
-    /// Takes up what its ancestors have read since it was spawned: its task may speak of it.
+    /// Adds what its ancestors have read since it was spawned: its task may mention it.
     pub(in crate::agent) fn absorb_from_parents(&self) {
         if let Some(parent) = &self.parent {
             parent.absorb_from_parents();

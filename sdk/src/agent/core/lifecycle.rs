@@ -13,11 +13,11 @@ use crate::record::EventKind;
 use crate::store::{Batch, Committed, StoreError};
 
 impl AgentCore {
-    /// Records that the agent got its token, with what else `extra` writes.
+    /// Records that the agent got its token, together with the batch of `extra`.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written. What cannot be recorded does not begin.
+    /// When the store cannot be written. An agent that cannot be recorded does not begin.
     pub(in crate::agent) async fn begin(
         &self,
         now: Timestamp,
@@ -47,7 +47,7 @@ impl AgentCore {
         Ok(committed)
     }
 
-    /// Why the whole tree has stopped, if it has: something of it could not be kept.
+    /// Why the whole tree has stopped, if it has: something of it could not be stored.
     pub(in crate::agent) fn stopped(&self) -> Option<&str> {
         self.run_store
             .as_ref()
@@ -55,8 +55,8 @@ impl AgentCore {
     }
 
     /// Ends the task of a run that came to its end, with its last state and what its parent's model is
-    /// told. Where it is kept, that is recorded first: an end that cannot be recorded is none, and the
-    /// task is left for whoever resumes the run.
+    /// told. If the run is stored, the end is recorded first: an end that cannot be recorded does not
+    /// take place, and the task is left for the process that resumes the run.
     pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
         if self.run_store.is_none() {
             if self.end(how) {
@@ -73,10 +73,10 @@ impl AgentCore {
         }
     }
 
-    /// Ends the task: the token is revoked at once, and with it the whole subtree. Whether it was
-    /// the first to do so, and the end is to be recorded.
+    /// Ends the task: the token is revoked at once, and with it the whole subtree. Returns whether this call
+    /// was the first to end it, so that the end is to be recorded.
     ///
-    /// In a tree that has stopped no task ends: it is left as it stands.
+    /// In a tree that has stopped, the task does not end: it is left as it stands.
     pub(in crate::agent) fn end(&self, how: &str) -> bool {
         if self.stopped().is_some() {
             self.suspend();
@@ -104,13 +104,13 @@ impl AgentCore {
         true
     }
 
-    /// Whether the task is over here, or was left for a process that resumes it.
+    /// Whether the task is over in this process, or was left for a process that resumes it.
     pub(in crate::agent) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Leaves the task as it stands, for a process that resumes it: nothing is revoked, and nothing
-    /// more is done by this agent.
+    /// Leaves the task as it stands, for a process that resumes it: its token is not revoked, and this
+    /// agent does nothing more.
     pub(in crate::agent) fn suspend(&self) {
         if !self.ended.swap(true, Ordering::AcqRel) {
             self.cancel.cancel();
@@ -129,7 +129,7 @@ impl AgentCore {
     ///
     /// # Errors
     ///
-    /// When the store cannot be written; a tree that is kept has stopped then.
+    /// When the store cannot be written; if the tree is stored, it has stopped then.
     pub(in crate::agent) async fn record_end(
         &self,
         how: &str,
@@ -142,7 +142,7 @@ impl AgentCore {
             .audit()
             .ended(&self.path, self.held.chain(), how, time);
         let guard = self.runtime.gate.guard();
-        // Its children may be in other processes. By its path it is revoked in this one alone: the
+        // Its children may be in other processes. Its path is revoked in this process alone: the
         // next process gives the path to another agent.
         let still_owner = self
             .run_store
@@ -164,8 +164,8 @@ impl AgentCore {
             // Last: what is written before it expects the head as it was.
             extra = extra.and(run_store.ended(self.record(), how, guard.now().ok()));
         }
-        // Where the run is another process's, that the task ended is all there is to say: the token is
-        // not this process's to revoke.
+        // If another process owns the run, only the end of the task is recorded: this process may not revoke
+        // the token.
         let recorded = guard.record_with(entry, extra).await;
         if let Err(error) = &recorded {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
@@ -184,5 +184,5 @@ impl AgentCore {
     }
 }
 
-/// The last state of a run, what its parent's model is told, and what that one is exposed to with it.
+/// The last state of a run, the text for its parent's model, and the exposure of that text.
 type Last = (Batch, CallOutcome, Exposure);

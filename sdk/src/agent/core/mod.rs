@@ -30,7 +30,7 @@ pub(super) struct AgentCore {
     pub(super) limits: Limits,
     pub(super) system: Option<String>,
     pub(super) cancel: CancellationToken,
-    /// Where its run is kept, if it is.
+    /// The store of its run, if the run is stored.
     pub(super) run_store: Option<Arc<RunStore>>,
     /// The call of its parent's model that asked for it, if a model did.
     pub(super) call: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct AgentCore {
     intent: Option<String>,
     task: Mutex<Option<String>>,
     exposure: Mutex<Exposure>,
-    /// Whether its task is over here; also noted among the active runs.
+    /// Whether its task is over in this process; also noted among the active runs.
     ended: Arc<AtomicBool>,
     slot: Mutex<Option<AgentSlot>>,
     /// Its path among the names that are taken.
@@ -59,7 +59,7 @@ impl AgentCore {
         Self::of(runtime, None, role, (held, slot), intent)
     }
 
-    /// A child, which starts with what its parent knows: it was told by it.
+    /// A child, which starts with its parent's exposure, since its task comes from the parent.
     pub(super) fn child(parent: &Arc<Self>, role: &str, held: Held, slot: AgentSlot) -> Self {
         Self::of(
             &parent.runtime,
@@ -143,7 +143,7 @@ impl AgentCore {
         }
     }
 
-    /// Takes up what a run that was kept knows.
+    /// Adds the exposure of a stored run.
     pub(super) fn take_up(&self, run: &Run) {
         if self.is_root() {
             self.set_task(run.task());
@@ -166,7 +166,7 @@ impl AgentCore {
         self.parent.as_ref().map(|parent| parent.id)
     }
 
-    /// Notes the run of a first agent among those that are active here, where it is kept.
+    /// Notes the run of a first agent among the active runs of this process, if the run is stored.
     pub(super) fn note_active(&self) {
         if let (Some(run_store), true) = (&self.run_store, self.is_root()) {
             self.runtime.active_runs.note(run_store.run, &self.ended);
@@ -177,7 +177,7 @@ impl AgentCore {
         self.intent.as_deref()
     }
 
-    /// What the tokens of its model cost, if that was said.
+    /// The prices of its model's tokens, if they were set.
     pub(super) fn prices(&self) -> Option<Prices> {
         let model = self.model.as_ref()?;
         self.runtime.prices.get(model.name()).copied()

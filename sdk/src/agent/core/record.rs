@@ -1,11 +1,11 @@
-//! What is kept of an agent, so that another process goes on with it.
+//! The stored record of an agent, with which another process can resume it.
 
 use super::AgentCore;
 use crate::agent::durable::{AgentRecord, VERSION};
 use crate::capability::to_text;
 
 impl AgentCore {
-    /// The agent as it is kept, without its private key.
+    /// The agent as it is stored, without its private key.
     pub(in crate::agent) fn record(&self) -> AgentRecord {
         AgentRecord {
             version: VERSION,

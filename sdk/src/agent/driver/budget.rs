@@ -8,9 +8,9 @@ use crate::guard::{COST, Charged, Denial, TOKENS, TURNS};
 use crate::model::{Request, Usage};
 use crate::store::{Batch, StoreError};
 
-/// What a completion may have where neither limits nor budgets say less.
+/// The most tokens of a completion where neither limits nor budgets set fewer.
 const MAX_OUTPUT: u32 = 4096;
-/// How often it is tried again when others took what was left in between.
+/// How often the charge is tried again when other agents took what was left in between.
 const TRIES: u32 = 16;
 
 /// A turn whose cost is taken.
@@ -20,7 +20,7 @@ pub(super) struct Turn {
 }
 
 /// Takes what the turn may cost at most from the budgets of the agent and its ancestors, and caps
-/// what the model may write at what is left of them. What `extra` makes of it is written with it.
+/// what the model may write at what is left of them. The batch that `extra` makes of it is written with it.
 pub(super) async fn begin(
     core: &AgentCore,
     request: &mut Request,
@@ -41,7 +41,7 @@ pub(super) async fn begin(
         let money = guard.left(held, COST).await.map_err(unread)?;
         let mut amounts = vec![(TURNS, 1)];
         if tokens.is_some() || money.is_some() {
-            // Once, and only where it counts: all of the conversation is written for it.
+            // Estimated once, and only where a budget needs it: the whole conversation is serialised for it.
             let input = *input.get_or_insert_with(|| estimate(request));
             let mut output = u64::from(asked);
             let too_little = |left: u64, kind: &str, needed: u64| {
@@ -90,9 +90,9 @@ pub(super) async fn begin(
     }
 }
 
-/// The turn that was begun before a crash: what was taken for it is taken, and capped it. As before any
-/// turn it is asked whether the agent may still think: of one that is revoked no model is asked, and what
-/// was taken stays taken, since the model may have been asked before the crash.
+/// The turn that was begun before a crash: the amounts that were taken for it stay taken, and its cap stays. As
+/// before any turn, the agent is checked for revocation: the model of a revoked agent is not asked, and the amounts
+/// stay taken, since the model may have been asked before the crash.
 pub(super) async fn again(
     core: &AgentCore,
     request: &mut Request,
@@ -114,7 +114,7 @@ pub(super) async fn again(
 }
 
 impl Turn {
-    /// Puts what the turn cost, if that is known, in the place of what was taken, and writes `extra`
+    /// Replaces the amounts that were taken by the cost of the turn, if it is known, and writes `extra`
     /// with it.
     pub(super) async fn settle(
         self,
@@ -132,7 +132,7 @@ impl Turn {
     }
 }
 
-/// About how many tokens a request is, rather more than fewer: one for three bytes of its JSON.
+/// An estimate of the tokens of a request, rather too high than too low: one for three bytes of its JSON.
 fn estimate(request: &Request) -> u64 {
     let written = serde_json::to_vec(request).map_or(0, |json| json.len());
     written.div_ceil(3) as u64

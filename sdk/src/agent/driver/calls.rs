@@ -1,4 +1,4 @@
-//! The calls of one turn: what only looks is made at once, anything else alone and in order.
+//! The calls of one turn: calls that only read are made at the same time, every other call alone and in order.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::model::ToolCall;
 use crate::record::EventKind;
 use crate::tool::{Journal, Outcome};
 
-/// Which calls of a turn may be made at once.
+/// Which calls of a turn may be made at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Together {
-    /// With others that only look: the call changes nothing.
+    /// With other calls that only read: the call changes nothing.
     Looks,
     /// With other helpers that were asked for beside it.
     Helps,
@@ -32,12 +32,12 @@ enum Together {
 }
 
 impl Driver {
-    /// Makes the calls of one turn in the model's order, and keeps what came of them.
+    /// Makes the calls of one turn in the model's order, and stores their outcomes.
     ///
-    /// Calls that only look and stand beside each other are made at once, and so are helpers; any other
-    /// call waits for those before it and is waited for by those after it.
+    /// Adjacent calls that only read are made at the same time, and so are adjacent helpers; any other call waits
+    /// for those before it, and those after it wait for it.
     pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) {
-        // With those that had a result before a crash.
+        // Calls that had a result before a crash are counted too.
         let all: Vec<String> = self
             .machine
             .last_calls()
@@ -50,7 +50,7 @@ impl Driver {
             if number > 0 {
                 self.expect_still_owner().await;
             }
-            // What is left is made where the run goes on.
+            // The remaining calls are made when the run is resumed.
             if self.core.stopped().is_some() {
                 return;
             }
@@ -70,7 +70,7 @@ impl Driver {
         }
     }
 
-    /// Makes these calls at once.
+    /// Makes these calls at the same time.
     async fn make(&mut self, calls: Vec<ToolCall>, alone: bool) {
         let mut running = JoinSet::new();
         let mut open = BTreeSet::new();
@@ -113,7 +113,7 @@ impl Driver {
     }
 }
 
-/// The calls in their order, those together that may be made at once.
+/// The calls in their order, grouped where they may be made at the same time.
 fn in_order(
     core: &AgentCore,
     awaited: &HashMap<String, Continuation>,
@@ -145,10 +145,10 @@ fn together(core: &AgentCore, call: &ToolCall) -> Together {
     }
 }
 
-/// Makes a call; `None` where the tree has stopped, and the call stays open.
+/// Makes a call; the result is `None` where the tree has stopped, and the call stays open.
 async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<MadeCall> {
     let made = match around.child {
-        // It was begun as a helper, and goes on as one, whatever is called so in this build.
+        // It was begun as a helper, and goes on as a helper, even if this build has a tool of that name.
         Some(child) => helper::go_on(call, child, around.wanted).await,
         None if core.runtime.is_spawn(&call.name) => {
             let helper = core.runtime.helpers.get(&call.name);
@@ -156,11 +156,11 @@ async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<M
         }
         None => tool(core, call, around.before).await,
     };
-    // What came of it is told where the run goes on, if it was kept.
+    // The outcome is reported when the run is resumed, if it was stored.
     core.stopped().is_none().then_some(made)
 }
 
-/// Calls a tool; `before` is what a call was about to change that was begun before a crash.
+/// Calls a tool. `before` is the state of what the call was about to change, if the call was begun before a crash.
 async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) -> MadeCall {
     let journal = journal(core, call, before);
     let kept = journal.clone().map(|journal| journal as Arc<dyn Journal>);
@@ -187,7 +187,7 @@ async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) ->
     }
 }
 
-/// What keeps a call of a tool, where the run is kept.
+/// The journal for a call of a tool, if the run is stored.
 fn journal(
     core: &Arc<AgentCore>,
     call: &ToolCall,

@@ -1,4 +1,4 @@
-//! An agent that goes on with the run that it had in a process that is gone.
+//! An agent that continues the run that it had in a process that is gone.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use super::super::handle::Agent;
 use super::super::run::Run;
 use super::super::unknown::Unknown;
 
-/// An agent with what it needs to go on with its run, and the same of its children.
+/// An agent with everything that it needs to continue its run, and the same of its children.
 pub(in crate::agent) struct Continuation {
     pub(in crate::agent) agent: Agent,
     /// Its run after the last step that was recorded, where it had begun.
     pub(in crate::agent) run: Option<Run>,
     pub(in crate::agent) keeper: Keeper,
-    /// What was taken from budgets for the turn that the model is asked for.
+    /// The amounts that were taken from budgets for the turn that the model is asked for.
     pub(in crate::agent) asking: Option<Asking>,
     /// Children that an open call of the model waits for.
     pub(in crate::agent) awaited: HashMap<String, Continuation>,
-    /// What open calls of tools were about to change when they were first begun.
+    /// The state of what open calls of tools were about to change, at the time when they were first begun.
     pub(in crate::agent) before: HashMap<String, String>,
     /// Children that code spawned.
     pub(in crate::agent) children: Vec<Continuation>,

@@ -25,7 +25,7 @@ impl Driver {
             false => self.drive_in_time().await,
         };
         let how = finished.ended.how();
-        // A run that is kept can go on where it stopped, given more.
+        // A stored run can be resumed where it stopped, with a larger budget or limit.
         let stopped = self.may_stop() && finished.ended.may_go_on();
         let last = self
             .keeper
@@ -45,7 +45,7 @@ impl Driver {
         report
     }
 
-    /// Drives the run, and cancels it when the token ends: whatever a body waits for then.
+    /// Drives the run, and cancels it when the token ends, even if a body is waiting.
     async fn drive_in_time(&mut self) -> Finished {
         let core = self.core.clone();
         let now = core.runtime.gate.guard().now();
@@ -63,7 +63,7 @@ impl Driver {
         }
     }
 
-    /// Why an agent that was cancelled was.
+    /// Why a cancelled agent was cancelled.
     fn cancelled(&self) -> &'static str {
         let now = self.core.runtime.gate.guard().now();
         match now {

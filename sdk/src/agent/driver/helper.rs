@@ -18,7 +18,7 @@ use crate::guard::Denial;
 use crate::model::ToolCall;
 use crate::record::EventKind;
 
-/// What is asked for.
+/// The helper and the task that a call asks for.
 pub(super) struct Asked {
     helper: Helper,
     task: String,
@@ -73,7 +73,7 @@ impl Given {
 
     fn nothing_more(&self) -> Result<(), Refusal> {
         match self.0.keys().next() {
-            Some(stray) => Err(wrong(format!("`{stray}` is no argument of a spawn"))),
+            Some(stray) => Err(wrong(format!("`{stray}` is not an argument of a spawn"))),
             None => Ok(()),
         }
     }
@@ -83,22 +83,22 @@ fn wrong(what: String) -> Refusal {
     Refusal::new(Kind::Argument, what)
 }
 
-/// What a turn knows of such a call beside it.
+/// What the turn knows of such a call.
 pub(super) struct Around {
     /// Whether it is the only call of its turn.
     pub(super) alone: bool,
-    /// The helper that it made before a crash, if it did.
+    /// The helper that it made before a crash, if it made one.
     pub(super) child: Option<Continuation>,
-    /// What a tool was about to change when it was begun before a crash.
+    /// The state of what a tool was about to change, if the call was begun before a crash.
     pub(super) before: Option<String>,
     /// What the answer of the whole run must look like.
     pub(super) wanted: Option<Wanted>,
 }
 
-/// Goes on with the helper that a call made before a crash, its answer the result.
+/// Continues the helper that a call made before a crash; the helper's answer is the result.
 ///
-/// Whether it took its parent's task over was kept with it. Of the call the task alone is needed, and
-/// only by a helper that had not begun to run: both ways to spawn name it alike.
+/// The record of the helper says whether it took its parent's task over. Only the task is read from the call, for a
+/// helper that had not begun to run: both ways to spawn name it alike.
 pub(super) async fn go_on(
     call: &ToolCall,
     child: Continuation,
@@ -107,12 +107,12 @@ pub(super) async fn go_on(
     let takes_over = child.agent.core.takes_over;
     let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
     let task = task.unwrap_or_default();
-    // Whoever takes the task over owes the answer that was asked for.
+    // The agent that takes the task over must give the answer that was asked for.
     let wanted = wanted.filter(|_| takes_over);
     ended(&super::go_on(child, &task, wanted).await, takes_over)
 }
 
-/// Spawns and runs it like any other, its answer the result.
+/// Spawns and runs the helper like any child; its answer is the result.
 pub(super) async fn spawn(
     core: &Arc<AgentCore>,
     call: &ToolCall,
@@ -135,7 +135,7 @@ pub(super) async fn spawn(
             "not made: a task is handed over by the only call of a turn; make the others first";
         return CallOutcome::Failed(text.to_owned()).into();
     }
-    // Whoever takes the task over owes the answer that was asked for.
+    // The agent that takes the task over must give the answer that was asked for.
     let wanted = around.wanted.filter(|_| takes_over);
     let child = match asked.spawn(core, call).await {
         Ok(child) => child,
@@ -150,12 +150,12 @@ pub(super) async fn spawn(
     ended(&report, takes_over)
 }
 
-/// What comes of a call whose helper has ended.
+/// The outcome of a call whose helper has ended.
 fn ended(report: &Result<Report, RunFailed>, takes_over: bool) -> MadeCall {
     let of = match report {
         Ok(report) => report,
         Err(failed) => {
-            // Its words are the operator's: they may name limits, or hold a provider's.
+            // Its text is for the operator: it may name limits, or hold a provider's text.
             tracing::warn!(%failed, "a helper ended without an answer");
             failed.report()
         }
@@ -176,9 +176,9 @@ fn no_child(core: &AgentCore, error: SpawnError, arguments: &str) -> MadeCall {
             Refusal::new(Kind::Widens, widens.to_string()),
         ),
         SpawnError::Unavailable(what) => {
-            // A store's words may name files.
+            // A store's error text may name files.
             tracing::error!(%what, agent = %core.path, "a helper could not begin");
-            let text = "not made: no helper can begin now; this is not about what was asked for";
+            let text = "not made: helpers cannot start now; the request itself is not at fault";
             return CallOutcome::Failed(text.to_owned()).into();
         }
         other => return CallOutcome::Failed(other.to_string()).into(),

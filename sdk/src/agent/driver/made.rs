@@ -1,14 +1,14 @@
-//! What came of making a call.
+//! The outcome of a call that was made.
 
 use super::super::run::{CallOutcome, fingerprint};
 use super::super::unknown::Unknown;
 use crate::capability::Kind;
 use crate::guard::Denial;
 
-/// What came of making a call.
+/// The outcome of a call that was made.
 pub(super) struct MadeCall {
     pub(super) outcome: CallOutcome,
-    /// Why it was refused, where it was.
+    /// Why it was refused, if it was refused.
     pub(super) denial: Option<Denial>,
     /// The calls whose outcome turned out not to be known.
     pub(super) unknown: Vec<Unknown>,
@@ -28,7 +28,7 @@ impl From<CallOutcome> for MadeCall {
 pub(super) fn refused(denial: Denial, arguments: &str) -> MadeCall {
     let text = denial.for_model();
     let fingerprint = fingerprint(denial.capability(), arguments);
-    // No block of the token spoke: what was written is no value of the tool's arguments.
+    // No block of the token was checked: the text is not a value of the tool's arguments.
     let is_unreadable = denial.kind() == Kind::Argument && denial.hop().is_none();
     let outcome = match is_unreadable {
         true => CallOutcome::Unreadable { text, fingerprint },

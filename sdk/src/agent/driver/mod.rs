@@ -1,5 +1,5 @@
 //! Drives a run: asks the model, makes the calls of a turn in order, and ends the task. Where the
-//! store is durable, every step is kept before the next one is taken.
+//! store is durable, every step is stored before the next one is taken.
 
 mod budget;
 mod calls;
@@ -51,7 +51,7 @@ pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Run
     Box::pin(driver.until_it_ends(agent, true).instrument(span))
 }
 
-/// Goes on with the run of an agent that was taken over; one that had none yet begins with `task`.
+/// Continues the run of an agent that was taken over; an agent that had no run yet begins with `task`.
 pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wanted>) -> Running {
     let unknown = continuation.all_unknown();
     let Continuation {
@@ -109,7 +109,7 @@ fn equipped(core: &AgentCore, run: Run) -> Run {
 }
 
 impl Agent {
-    /// Runs the agent on a task until its model answers. Its task ends with that, however it ends, and
+    /// Runs the agent on a task until its model answers. Its task ends with the run, in every case, and
     /// at the latest with its token.
     ///
     /// Needs a tokio runtime with timers, as `#[tokio::main]` makes one.

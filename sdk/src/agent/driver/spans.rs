@@ -2,8 +2,8 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/>): `invoke_agent` for a run, `chat` for a turn of
 //! its model, `execute_tool` for a call.
 //!
-//! The names and fields are those that `tracing-opentelemetry` hands on. No words of a conversation, no
-//! argument and no result is in a span: who may read traces need not be who may read the data.
+//! The names and fields are those that `tracing-opentelemetry` hands on. No text of a conversation, no
+//! argument and no result is in a span: a person who may read traces need not be permitted to read the data.
 
 use tracing::field::Empty;
 use tracing::{Span, info_span};
@@ -91,7 +91,7 @@ pub(super) fn answered(span: &Span, completion: &Result<Completion, ModelError>)
 
 /// A call that a model asks for.
 pub(super) fn call(core: &AgentCore, call: &ToolCall) -> Span {
-    // A name that is no tool's is whatever the model wrote.
+    // A name that is not the name of a tool can be any text of the model.
     let name = crate::text::printable(&call.name);
     info_span!(
         target: "bailiwick",

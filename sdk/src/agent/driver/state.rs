@@ -1,4 +1,4 @@
-//! What a driver holds of the run that it drives, and how that is kept.
+//! The state of a driver, and how the run is stored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ pub(super) struct Driver {
     pub(super) core: Arc<AgentCore>,
     pub(super) machine: Run,
     pub(super) denials: Vec<Denial>,
-    /// Where its steps are kept, if they are.
+    /// The keeper that stores its steps, if the run is stored.
     pub(super) keeper: Option<Keeper>,
-    /// What was taken from budgets for the turn that is asked for, before a crash.
+    /// The amounts that were taken from budgets for the current turn before a crash.
     pub(super) asking: Option<Asking>,
-    /// Children that open calls wait for, taken over after a crash.
+    /// Children that open calls wait for and that were taken over after a crash.
     pub(super) awaited: HashMap<String, Continuation>,
-    /// What calls of tools were about to change that were begun before a crash.
+    /// The state of what calls that were begun before a crash were about to change.
     pub(super) before: HashMap<String, String>,
     /// The calls, of it and of those beneath it, whose outcome is not known.
     pub(super) unknown: Vec<Unknown>,
@@ -32,7 +32,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Keeps the run as it stands.
+    /// Stores the run as it stands.
     pub(super) async fn keep(&mut self) {
         if let Some(keeper) = &mut self.keeper {
             let batch = keeper.state(&mut self.machine, None);
@@ -40,14 +40,14 @@ impl Driver {
         }
     }
 
-    /// Looks whether the run is still this process's, where it is kept: no call begins otherwise.
+    /// Checks that this process still owns the run, if it is stored: otherwise no call begins.
     pub(super) async fn expect_still_owner(&self) {
         if let (Some(_), Some(run_store)) = (&self.keeper, &self.core.run_store) {
             self.commit(run_store.still_owner()).await;
         }
     }
 
-    /// Keeps the run after a turn whose calls have all ended.
+    /// Stores the run after a turn whose calls have all ended.
     pub(super) async fn keep_turn(&mut self, calls: &[String]) {
         if let Some(keeper) = &mut self.keeper {
             let ids = calls.iter().map(String::as_str);
@@ -56,7 +56,7 @@ impl Driver {
         }
     }
 
-    /// Writes a step of the run. What cannot be kept goes no further: the whole tree stops.
+    /// Writes a step of the run. If it cannot be stored, the whole tree stops.
     pub(super) async fn commit(&self, batch: Batch) {
         let store = self.core.runtime.gate.guard().store();
         if let Err(error) = store.commit(batch).await
@@ -75,12 +75,12 @@ impl Driver {
         }
     }
 
-    /// Whether the run can be gone on with later, so that a fault of today does not end it.
+    /// Whether the run can be resumed later, so that a passing fault does not end it.
     pub(super) fn may_stop(&self) -> bool {
         self.keeper.is_some() && self.core.is_root()
     }
 
-    /// What keeps the run as it stands, where it is kept.
+    /// The batch that stores the run as it stands, if the run is stored.
     pub(super) fn kept(&mut self) -> Batch {
         match &mut self.keeper {
             Some(keeper) => keeper.state(&mut self.machine, None),

@@ -14,11 +14,11 @@ use crate::store::Batch;
 
 /// Why there is no completion.
 pub(super) enum NoTurn {
-    /// A budget has too little left for it, in words.
+    /// A budget has too little left for it; the text says which.
     Budget(String),
-    /// The model, or what it needs, failed.
+    /// The model, or something that it needs, failed.
     Failed(String),
-    /// The whole tree has stopped, as something of it cannot be kept.
+    /// The whole tree has stopped, because something of it cannot be stored.
     Stopped,
     /// The agent was cancelled meanwhile.
     Cancelled,
@@ -38,7 +38,7 @@ impl Driver {
             return Err(NoTurn::Cancelled);
         }
         let turn = match self.asking.take() {
-            // Taken before a crash, and not settled.
+            // The amounts were taken before a crash, and not settled.
             Some(asking) => budget::again(&core, &mut request, asking).await,
             None => {
                 let (keeper, machine) = (&mut self.keeper, &mut self.machine);
@@ -71,17 +71,17 @@ impl Driver {
         let unmeasured = || core.emit(EventKind::Unmeasured { turn: number });
         let span = spans::turn(&core, model.name(), &request);
         let completion = tokio::select! {
-            // First: a run that is cancelled asks no model.
+            // Checked first: a run that is cancelled does not ask its model.
             biased;
             () = core.cancel.cancelled() => {
-                // What it costs that is not waited for is not known: all that was taken stays taken.
+                // The cost of an answer that is not waited for is not known: all that was taken stays taken.
                 unmeasured();
                 return Err(NoTurn::Cancelled);
             }
             completion = answer(&core, &**model, &request).instrument(span.clone()) => completion,
         };
         spans::answered(&span, &completion);
-        // Of a turn whose cost is not known, all that was taken stays taken.
+        // If the cost of the turn is not known, all that was taken stays taken.
         let (usage, completion) = match completion {
             Ok(completion) => (completion.usage, Ok(completion)),
             Err(error) => {
@@ -119,7 +119,7 @@ impl Driver {
     }
 }
 
-/// What the model answers; its words are told as they come where that is wanted.
+/// Asks the model; its text is reported as it streams where that is set.
 async fn answer(
     core: &AgentCore,
     model: &dyn Model,

@@ -1,11 +1,11 @@
-//! What was taken from budgets for a turn that the model is asked for.
+//! The amounts that were taken from budgets for a turn that the model is asked for.
 
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Moved;
 use crate::guard::Charged;
 
-/// What was taken from budgets for a turn of the model, and what it may write.
+/// The amounts that were taken from budgets for a turn of the model, and how much the model may write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Asking {
@@ -22,7 +22,7 @@ impl Asking {
         }
     }
 
-    /// The same where the counters are others now; `None` where it is damaged.
+    /// The same amounts under the new ids of the counters; `None` where the stored value is damaged.
     pub(in crate::agent) fn moved(self, moved: &Moved) -> Option<Self> {
         let charged = Charged::of_parts(self.charged)?.moved(moved);
         Some(Self {
@@ -31,7 +31,7 @@ impl Asking {
         })
     }
 
-    /// What was taken, to be settled; `None` where it is damaged.
+    /// The amounts that were taken, to be settled; `None` where the stored value is damaged.
     pub(in crate::agent) fn charged(self) -> Option<Charged> {
         Charged::of_parts(self.charged)
     }

@@ -1,4 +1,4 @@
-//! What is kept of a call that a model asked for.
+//! The stored state of a call that a model asked for.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use crate::capability::Exposure;
 use crate::id::{AgentId, CallId, hex};
 use crate::model::ToolCall;
 
-/// What became of a call so far.
+/// The state of a call.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
 pub(in crate::agent) enum CallRecord {
@@ -17,41 +17,41 @@ pub(in crate::agent) enum CallRecord {
         /// Its id in the audit.
         call: CallId,
         capability: String,
-        /// Which call of the model it is: see [`digest`].
+        /// The digest that identifies the model's call: see [`digest`].
         digest: String,
-        /// Which tool it is of; none of a spawn.
+        /// The tool; `None` for a spawn.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<String>,
-        /// What it was about to change, as that stood when the call was first begun.
+        /// The state of what it was about to change, at the time when the call was first begun.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<String>,
     },
     /// It was begun in a process that is gone, and is about to be made again.
     Again {
-        /// Which call of the model it is: see [`digest`].
+        /// The digest that identifies the model's call: see [`digest`].
         digest: String,
-        /// Which tool it is of.
+        /// The tool.
         kind: String,
-        /// What it was about to change, as that stood when the call was first begun.
+        /// The state of what it was about to change, at the time when the call was first begun.
         before: String,
     },
     /// It made this child, which has not ended.
     Child {
         agent: AgentId,
-        /// Which call of the model it is: see [`digest`].
+        /// The digest that identifies the model's call: see [`digest`].
         digest: String,
     },
     /// It has ended.
     Done {
         outcome: CallOutcome,
-        /// What the outcome may carry instructions from, and how sensitive it is.
+        /// The exposure of the outcome: its taint and its sensitivity.
         #[serde(flatten, with = "stored_exposure")]
         exposure: Exposure,
     },
 }
 
 impl CallRecord {
-    /// Which call of the model it was when it was begun; none where it is over.
+    /// The digest that the call had when it was begun; `None` where the call is over.
     pub(in crate::agent) const fn digest(&self) -> Option<&String> {
         match self {
             Self::Begun { digest, .. }
@@ -62,9 +62,9 @@ impl CallRecord {
     }
 }
 
-/// Which call of the model it is: SHA-256 of its id, tool and arguments, as the model wrote them.
+/// Identifies a call of the model: SHA-256 of its id, tool and arguments, as the model wrote them.
 ///
-/// A call that was begun is gone on with only if it still is that call.
+/// A call that was begun is continued only if its digest is the same.
 pub(in crate::agent) fn digest(call: &ToolCall) -> String {
     let mut hash = Sha256::new();
     for part in [&call.id, &call.name, &call.arguments] {

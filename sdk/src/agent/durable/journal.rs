@@ -1,4 +1,4 @@
-//! Keeps one call of an agent: that it was begun, what it was about to change, and what came of it.
+//! Stores one call of an agent: its beginning, what it was about to change, and its result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,15 +14,15 @@ use crate::id::{AgentId, CallId};
 use crate::store::{Batch, Store, StoreError};
 use crate::tool::{Journal, Look, ToolError};
 
-/// What is said of a call that would be made again, where somebody else changed what it changes.
+/// The message for a call that would be made again, if something else changed what the call changes.
 const CHANGED: &str = "the outcome of this call is not known: the process ended while it was made, and \
                        what it was about to change is neither as it was nor as the call makes it, so \
-                       somebody else changed it. It was not made again; look at what is there before \
+                       something else changed it. It was not made again; look at what is there before \
                        you make it again";
-/// What is said of a call that does not begin, since that cannot be kept.
-const UNMADE: &str = "not made: what it is about to change cannot be kept";
+/// The message for a call that does not begin, because that cannot be stored.
+const UNMADE: &str = "not made: the state of what it is about to change cannot be stored";
 
-/// Keeps one call of an agent.
+/// Stores one call of an agent.
 pub(in crate::agent) struct CallJournal {
     pub(in crate::agent) run_store: Arc<RunStore>,
     pub(in crate::agent) store: Arc<dyn Store>,
@@ -31,23 +31,23 @@ pub(in crate::agent) struct CallJournal {
     pub(in crate::agent) id: String,
     pub(in crate::agent) digest: String,
     pub(in crate::agent) capability: String,
-    /// Which tool it is of.
+    /// The tool of the call.
     pub(in crate::agent) kind: String,
     /// What it was about to change when it was begun before a crash.
     pub(in crate::agent) before: Option<String>,
     pub(in crate::agent) seen: Seen,
-    /// What the tool's results may carry instructions from, and how sensitive they are.
+    /// The exposure of the tool's results: their taint and their sensitivity.
     pub(in crate::agent) exposure: Exposure,
     /// Bytes of a result that the model is shown.
     pub(in crate::agent) max_bytes: usize,
 }
 
-/// What was found when the call was about to be made.
+/// The state of the call when it was about to be made.
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Seen {
-    /// That its outcome is not known.
+    /// The outcome of the call is not known.
     unknown: AtomicBool,
-    /// That what it is about to change cannot be kept, so that it is not made.
+    /// The state of what it is about to change cannot be stored, so the call is not made.
     unkept: AtomicBool,
 }
 
@@ -94,7 +94,7 @@ impl Journal for CallJournal {
     }
 
     fn ended(&self, result: Result<&Value, &ToolError>) -> Batch {
-        // It was not made, and is made where the run goes on.
+        // The call was not made, and is made when the run is resumed.
         if self.seen.unkept.load(Ordering::Acquire) {
             return Batch::new();
         }

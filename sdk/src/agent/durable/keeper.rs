@@ -1,4 +1,4 @@
-//! Keeps one agent's run, step by step.
+//! Stores one agent's run, step by step.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::agent::run::Run;
 use crate::id::AgentId;
 use crate::store::Batch;
 
-/// What is kept of a run that goes no further, where its agent begins another.
+/// The stored values of a run that goes no further, whose agent begins another run.
 #[derive(Debug)]
 pub(in crate::agent) struct PreviousRun {
     messages: usize,
@@ -27,13 +27,13 @@ impl PreviousRun {
     }
 }
 
-/// Keeps one agent's run.
+/// Stores one agent's run.
 pub(in crate::agent) struct Keeper {
     run_store: Arc<RunStore>,
     agent: AgentId,
     /// How many messages are written.
     written: usize,
-    /// What this run is written over.
+    /// The earlier run that this one replaces.
     previous_run: Option<PreviousRun>,
 }
 
@@ -51,14 +51,14 @@ impl Keeper {
         }
     }
 
-    /// Of a run that takes the place of another.
+    /// A keeper for a run that replaces an earlier one.
     pub(in crate::agent) fn over(mut self, previous_run: Option<PreviousRun>) -> Self {
         self.previous_run = previous_run;
         self
     }
 
-    /// The run as it stands: its state, and the messages that are new. To be committed, or the run
-    /// goes no further.
+    /// The batch that stores the run as it stands: its state, and the messages that are new. If the batch is not
+    /// committed, the run goes no further.
     pub(in crate::agent) fn state(&mut self, run: &mut Run, asking: Option<Asking>) -> Batch {
         let record = StateRecord {
             version: VERSION,
@@ -93,7 +93,7 @@ impl Keeper {
         previous.calls.iter().fold(messages, forget)
     }
 
-    /// The run as it stands after a turn whose calls have all ended.
+    /// The batch that stores the run after a turn whose calls have all ended.
     pub(in crate::agent) fn turn<'a>(
         &mut self,
         run: &mut Run,

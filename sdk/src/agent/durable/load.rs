@@ -19,7 +19,7 @@ use crate::store::{Key, Store, Versioned};
 /// How many values are read at once.
 const PAGE: usize = 1000;
 
-/// An agent's run as it was kept.
+/// An agent's run as it was stored.
 #[derive(Debug)]
 pub(in crate::agent) struct StoredState {
     pub(in crate::agent) run: Run,
@@ -37,7 +37,7 @@ pub(in crate::agent) async fn read_head(
     Ok((read(&head_key(run), &kept.value)?, kept.version))
 }
 
-/// How a run ended, if it did.
+/// How a run ended, if it has ended.
 pub(in crate::agent) async fn read_over(
     store: &dyn Store,
     run: RunId,
@@ -47,7 +47,7 @@ pub(in crate::agent) async fn read_over(
     Ok(over.transpose()?.map(|over| over.how))
 }
 
-/// The heads of all runs, and how those ended that did.
+/// The heads of all runs, with the end of each run that has ended.
 pub(in crate::agent) async fn read_heads(
     store: &dyn Store,
 ) -> Result<Vec<(RunId, Head, Option<String>)>, LoadError> {
@@ -129,7 +129,7 @@ pub(in crate::agent) async fn read_spawning(
     spawning.collect()
 }
 
-/// What is kept of an agent's run beside its messages; `None` where it never ran.
+/// The stored state of an agent's run without its messages; `None` where it never ran.
 async fn read_bare(
     store: &dyn Store,
     run: RunId,
@@ -143,15 +143,15 @@ async fn read_bare(
     Ok(Some((key, state)))
 }
 
-/// What is shown of an agent's run without its messages: a process that is at work in it may have
-/// added some since.
+/// A summary of an agent's run without its messages: a process that is running it may have
+/// added messages since.
 #[derive(Deserialize)]
 pub(in crate::agent) struct Outline {
     pub(in crate::agent) task: String,
     pub(in crate::agent) turns: u32,
 }
 
-/// What is shown of an agent's run; `None` where it never ran.
+/// A summary of an agent's run; `None` where it never ran.
 pub(in crate::agent) async fn read_outline(
     store: &dyn Store,
     run: RunId,

@@ -1,10 +1,10 @@
-//! Keeps a tree of agents in a durable store while it runs, so that another process goes on with it
+//! Keeps a tree of agents in a durable store while it runs, so that another process can resume it
 //! after a crash.
 //!
 //! A run is one value beneath `runs`, its head, and the rest beneath `run/ID`: an agent's record when
 //! it got its token, its state and conversation after each step, each call when it was allowed and
-//! when it ended. Every batch expects the head as this process wrote it; whoever takes the run over
-//! writes the head anew, and from then on nothing that the process before it does is allowed or kept.
+//! when it ended. Every batch expects the head as this process wrote it; a process that takes the run over
+//! writes the head anew, and from then on no call of the earlier process is allowed and none of its writes is stored.
 
 mod asking;
 mod call;

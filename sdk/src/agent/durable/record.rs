@@ -1,4 +1,4 @@
-//! What is kept of a run, as it is written.
+//! The values that are stored of a run.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::id::{AgentId, RunId, Timestamp};
 /// The format that this build writes, and the only one that it reads.
 pub(in crate::agent) const VERSION: u32 = 1;
 
-/// The head of a run: which it is. Whoever has the run wrote it.
+/// The head of a run, which identifies it. The process that has the run wrote it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Head {
@@ -21,19 +21,19 @@ pub(in crate::agent) struct Head {
     /// The first agent.
     pub(in crate::agent) root: AgentId,
     pub(in crate::agent) role: String,
-    /// When this process began with it.
+    /// The time at which this process began or took over the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) since: Option<Timestamp>,
 }
 
-/// That a run is over.
+/// The end of a run.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Over {
     pub(in crate::agent) version: u32,
     /// How the task of its first agent ended.
     pub(in crate::agent) how: String,
-    /// When it did.
+    /// The time at which it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) at: Option<Timestamp>,
 }
@@ -69,7 +69,7 @@ pub(in crate::agent) struct AgentRecord {
     pub(in crate::agent) role: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) parent: Option<AgentId>,
-    /// The call of its parent's model that asked for it; none where code did.
+    /// The call of its parent's model that asked for it; `None` where code asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) call: Option<String>,
     /// Whether it took its parent's task over.
@@ -87,7 +87,7 @@ pub(in crate::agent) struct AgentRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) system: Option<String>,
     pub(in crate::agent) limits: Limits,
-    /// How its task ended, if it did.
+    /// How its task ended, if it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) ended: Option<String>,
 }
@@ -112,7 +112,7 @@ impl AgentRecord {
     }
 }
 
-/// An agent's run after its last step. The conversation stands beside it, a message a value.
+/// An agent's run after its last step. The conversation is stored beside it, one value for each message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct StateRecord {
@@ -121,12 +121,12 @@ pub(in crate::agent) struct StateRecord {
     pub(in crate::agent) run: Value,
     /// How many messages there are.
     pub(in crate::agent) messages: usize,
-    /// What was taken from budgets for the turn that the model is asked for.
+    /// The amounts that were taken from budgets for the turn that the model is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) asking: Option<Asking>,
 }
 
-/// A spawn that was allowed, and has made no child yet.
+/// A spawn that was allowed and has not made a child yet.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::agent) struct Spawning {
@@ -144,7 +144,7 @@ impl Spawning {
         }
     }
 
-    /// The slots that it took; `None` where what was kept is damaged.
+    /// The slots that it took; `None` where the stored value is damaged.
     pub(in crate::agent) fn slots(&self) -> Option<BudgetSlots> {
         BudgetSlots::of_parts(&self.slots)
     }

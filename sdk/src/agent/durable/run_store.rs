@@ -1,4 +1,4 @@
-//! Where a run is kept, and that it is this process's to write.
+//! Where a run is stored, and whether this process still owns it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,13 +14,13 @@ use crate::id::{AgentId, CallId, RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, StoreError};
 use crate::tool::{Journal, ToolError};
 
-/// A run that is kept, as one process has it.
+/// A stored run, as one process has it.
 pub(in crate::agent) struct RunStore {
     pub(in crate::agent) run: RunId,
     /// The version of the head that this process wrote.
     owner: u64,
     seal: Option<Arc<SealKey>>,
-    /// Why nothing of it goes on here, once something of it could not be kept.
+    /// Why this process has stopped the run, once something of it could not be stored.
     stopped: OnceLock<String>,
 }
 
@@ -35,14 +35,14 @@ pub(in crate::agent) fn over_key(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])
 }
 
-/// What is kept of the agents of a run, by kind.
+/// The kinds of values that are stored of the agents of a run.
 pub(in crate::agent) fn beneath(run: RunId, kind: &str) -> Key {
     Key::of(["run", &run.to_string(), kind])
 }
 
 /// One line of canonical JSON.
 pub(in crate::agent) fn canonical_line(value: &impl Serialize) -> String {
-    // Plain data with string keys: there is nothing in it that cannot be written.
+    // Plain data with string keys can always be written.
     serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| canonical::write(&value))
 }
 
@@ -56,18 +56,18 @@ impl RunStore {
         }
     }
 
-    /// Stops the whole tree as it was last kept, because something of it could not be kept: its calls
-    /// stay open and its agents do not end, so that whoever resumes the run finds all of them.
+    /// Stops the whole tree as it was last stored, because something of it could not be stored: its calls
+    /// stay open and its agents do not end, so that the process that resumes the run finds all of them.
     pub(in crate::agent) fn unkept(&self, error: &StoreError) {
         self.stop(match error {
             StoreError::Conflict { .. } => {
-                "another process has taken this run over, and goes on with it".to_owned()
+                "another process has taken this run over and continues it".to_owned()
             }
-            other => format!("what the run did cannot be kept, so it does not go on: {other}"),
+            other => format!("the run's last step cannot be stored, so the run stops: {other}"),
         });
     }
 
-    /// Stops the whole tree as it was last kept; `why` says for which reason. The first reason counts.
+    /// Stops the whole tree as it was last stored; `why` is the reason. The first reason counts.
     pub(in crate::agent) fn stop(&self, why: String) {
         let _ = self.stopped.set(why);
     }
@@ -77,7 +77,7 @@ impl RunStore {
         self.stopped.get().map(String::as_str)
     }
 
-    /// What keeps a new run: its head, and the record of its first agent, which began at `since`.
+    /// The batch that stores a new run: its head, and the record of its first agent, which began at `since`.
     pub(in crate::agent) fn first(
         run: RunId,
         (root, held): (AgentRecord, &Held),
@@ -91,19 +91,19 @@ impl RunStore {
             .and(agent(run, &root.sealed(run, held, seal)))
     }
 
-    /// Goes on only while the run is this process's.
+    /// A batch that is committed only while this process owns the run.
     pub(in crate::agent) fn still_owner(&self) -> Batch {
         Batch::new().expect(head_key(self.run), Expected::Version(self.owner))
     }
 
-    /// The record of an agent that got its token.
+    /// Writes the record of an agent that got its token.
     pub(in crate::agent) fn agent(&self, record: AgentRecord, held: &Held) -> Batch {
         let record = record.sealed(self.run, held, self.seal.as_deref());
         self.still_owner().and(agent(self.run, &record))
     }
 
-    /// That a spawn has taken slots, until there is a child that has them, or none: whoever takes the
-    /// run over in between gives them back.
+    /// Notes that a spawn has taken slots, until there is a child that has them, or the spawn fails: a process
+    /// that takes the run over in between gives them back.
     pub(in crate::agent) fn spawning(&self, call: CallId, slots: &BudgetSlots) -> Batch {
         match slots.is_empty() {
             true => Batch::new(),
@@ -114,7 +114,7 @@ impl RunStore {
         }
     }
 
-    /// That a spawn is over: what it took is a child's now, or is given back with this.
+    /// Notes that a spawn is over: a child has its slots now, or this batch gives them back.
     pub(in crate::agent) fn spawned(&self, call: CallId, slots: &BudgetSlots) -> Batch {
         match slots.is_empty() {
             true => Batch::new(),
@@ -126,13 +126,13 @@ impl RunStore {
         beneath(self.run, "spawning").child(&call.to_string())
     }
 
-    /// The record of an agent that got a new token.
+    /// Writes the record of an agent that got a new token.
     pub(in crate::agent) fn reissued(&self, record: &AgentRecord, held: &Held) -> Batch {
         let seal = self.seal.as_deref();
         agent(self.run, &record.clone().with(self.run, held, seal))
     }
 
-    /// Moves the record of an agent to those that ended; `at` is when it did.
+    /// Moves the record of an agent to those that ended; `at` is the time of its end.
     pub(in crate::agent) fn ended(
         &self,
         record: AgentRecord,
@@ -153,13 +153,13 @@ impl RunStore {
             .child(call)
     }
 
-    /// What became of a call.
+    /// Writes the state of a call.
     pub(in crate::agent) fn call(&self, agent: AgentId, call: &str, record: &CallRecord) -> Batch {
         self.still_owner()
             .put(self.call_key(agent, call), canonical_line(record))
     }
 
-    /// Forgets a call whose turn is over, or that came to nothing; for a batch that expects the run to
+    /// Removes a call whose turn is over, or that was not made; for a batch that expects the run to
     /// be [`still_owner`](Self::still_owner).
     pub(in crate::agent) fn forget(&self, agent: AgentId, call: &str) -> Batch {
         Batch::new().delete(self.call_key(agent, call))
@@ -176,7 +176,7 @@ impl RunStore {
     }
 }
 
-/// A call that code makes and nobody goes on with: it is allowed while the run is this process's.
+/// A call that code makes and that is not resumed: it is allowed while this process owns the run.
 impl Journal for RunStore {
     fn begun(&self, _: CallId) -> Batch {
         self.still_owner()
@@ -206,7 +206,7 @@ fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
     )
 }
 
-/// Moves the record of an agent whose end nobody recorded to those that ended, and gives back the
+/// Moves the record of an agent whose end was not recorded to those that ended, and gives back the
 /// slots that it had.
 pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
     BudgetSlots::of(chain).give_back(moved(run, record.clone(), "lost"))

@@ -9,14 +9,14 @@ use crate::agent::unknown::Unknown;
 use crate::capability::Chain;
 use crate::id::AgentId;
 
-/// A run that is this process's, with the agents that go on.
+/// A run that this process owns, with the agents that go on.
 pub(super) struct Claim {
     pub(super) run_store: Arc<RunStore>,
     pub(super) root: AgentId,
     pub(super) agents: BTreeMap<AgentId, ClaimedAgent>,
     /// A slot for each of them.
     pub(super) slots: Vec<AgentSlot>,
-    /// The calls of agents that do not go on, of which nobody knows whether they were made.
+    /// The calls of agents that do not go on, if it is not known whether the calls were made.
     pub(super) unknown: Vec<Unknown>,
 }
 
@@ -27,6 +27,6 @@ pub(super) struct ClaimedAgent {
     /// Its run, where it had begun.
     pub(super) state: Option<StoredState>,
     pub(super) unknown: Vec<Unknown>,
-    /// What calls that are made again were about to change when they were first begun.
+    /// The state of what repeated calls were about to change, at the time when they were first begun.
     pub(super) before: HashMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! Why a run cannot go on.
+//! Why a run cannot be resumed.
 
 use crate::agent::durable::LoadError;
 use crate::agent::report::{Report, RunFailed};
@@ -6,7 +6,7 @@ use crate::guard::Guard;
 use crate::id::{RunId, Timestamp};
 use crate::store::StoreError;
 
-/// Why a run cannot go on.
+/// Why a run cannot be resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
@@ -16,22 +16,22 @@ pub enum ResumeError {
         /// The run.
         run: RunId,
     },
-    /// The store is in memory.
+    /// The store is in memory, so it keeps no runs.
     #[error("the store keeps nothing beyond its process; give the orchestrator a durable one")]
     NotDurable,
-    /// The run is over, and how.
+    /// The run is over.
     #[error("the run is over: {how}")]
     Ended {
         /// How its first agent's task ended.
         how: String,
-        /// What it did, with its answer if it has one; none where it never ran.
+        /// What it did, with its answer if it has one; `None` where it never ran.
         report: Option<Box<Result<Report, RunFailed>>>,
     },
-    /// Agents whose private keys were not kept, or sealed under another key. Their tokens are of no
-    /// use to anyone any more.
+    /// Agents whose private keys were not kept, or sealed under another key. Their tokens cannot
+    /// be used any more.
     #[error(
-        "needs authority: the keys of {} cannot be had; give the orchestrator the sealing key that \
-         the run was begun with", .agents.join(", ")
+        "the keys of {} are not available; give the orchestrator the sealing key that \
+         the run was begun with, or resume it with new keys", .agents.join(", ")
     )]
     NeedsAuthority {
         /// Their paths.
@@ -43,7 +43,7 @@ pub enum ResumeError {
     Token {
         /// The agent's path.
         agent: String,
-        /// Why.
+        /// Why it is not accepted.
         why: String,
     },
     /// This orchestrator is already running it.
@@ -52,11 +52,11 @@ pub enum ResumeError {
     /// Another process took the run over at the same time.
     #[error("another process took the run over")]
     TakenOver,
-    /// There is no place for its agents.
+    /// There are no slots for its agents.
     #[error("{0}")]
     TooMany(String),
-    /// What is kept cannot be read.
-    #[error("what is kept of the run is damaged: {what}")]
+    /// A stored value cannot be read.
+    #[error("the stored run is damaged: {what}")]
     Damaged {
         /// Which value, and what is wrong with it.
         what: String,
@@ -85,7 +85,7 @@ impl From<LoadError> for ResumeError {
     }
 }
 
-/// Now, by the guard's clock; whether a token holds is not known without it.
+/// Now, by the guard's clock. Without the clock it is not known whether a token holds.
 pub(super) fn now(guard: &Guard) -> Result<Timestamp, ResumeError> {
     guard.now().map_err(|refusal| {
         let what = refusal.to_string();

@@ -17,14 +17,14 @@ use crate::store::Batch;
 /// Where the keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// They were kept, sealed.
+    /// The keys were stored, sealed.
     Stored,
-    /// They are made anew, and tokens for them, with this much of the first one's budgets.
+    /// New keys and tokens are made, with these maxima of the first agent's budgets.
     New(Vec<Budget>),
 }
 
 impl AgentRecord {
-    /// The token, verified as one that came from anywhere.
+    /// The token, verified like a token from an unknown sender.
     pub(super) fn chain(&self, guard: &Guard) -> Result<Chain, ResumeError> {
         let bytes = from_text(&self.token).map_err(|why| self.refused(why))?;
         let chain = guard.ring().chain(&bytes);
@@ -44,7 +44,7 @@ impl AgentRecord {
 }
 
 impl Keys {
-    /// Whether the keys of the agents that go on can be had, and the first one's token still holds.
+    /// Checks that the keys of the agents that go on are available, and that the first agent's token still holds.
     pub(super) fn could(
         &self,
         orchestrator: &Orchestrator,
@@ -96,8 +96,8 @@ impl Keys {
     }
 }
 
-/// Signs every token of the tree again for a fresh key, from the root down; keeps the new ones and
-/// revokes the old ones in one commit.
+/// Signs every token of the tree again for a fresh key, from the root down; one commit stores the new tokens and
+/// revokes the old ones.
 async fn again(
     orchestrator: &Orchestrator,
     claim: &mut Claim,
@@ -119,7 +119,7 @@ async fn again(
         let chain = match parent {
             Some(parent) => parent.reissue(&agent.chain, key.public()),
             None => {
-                // Whatever is beneath it has this block too.
+                // Every token beneath it has this block too.
                 batch = guard.ended_too(batch, &agent.chain);
                 let authority = &orchestrator.runtime.authority;
                 authority.reissue(&agent.chain, key.public(), more)
@@ -153,8 +153,8 @@ async fn again(
     Ok(held)
 }
 
-/// The budgets that agents set whose keys are others now, and where they are counted from here on:
-/// those of the tokens, and those that helpers share whose like may be asked for again.
+/// The budgets set by agents whose keys have changed, with the new ids under which they are counted: those of
+/// the tokens, and those that helpers of one role share.
 fn counters(
     orchestrator: &Orchestrator,
     claim: &Claim,
@@ -178,7 +178,7 @@ fn counters(
     given.chain(by_each).filter_map(there).collect()
 }
 
-/// What was taken for turns that have no answer is settled where it is counted now.
+/// Settles what was taken for turns without an answer, under the new ids of the counters.
 fn asked(claim: &mut Claim, moved: &Moved, mut batch: Batch) -> Result<Batch, ResumeError> {
     for agent in claim.agents.values_mut() {
         let Some(state) = &mut agent.state else {

@@ -1,4 +1,4 @@
-//! Which runs a store keeps, for whoever looks at it without an orchestrator.
+//! The runs that a store keeps, for a reader without an orchestrator.
 
 use super::error::ResumeError;
 use crate::agent::durable::{
@@ -15,13 +15,13 @@ pub struct StoredRun {
     pub run: RunId,
     /// The role of its first agent.
     pub role: String,
-    /// When a process last began with it or took it over.
+    /// The time at which a process began the run or last took it over.
     pub since: Option<Timestamp>,
-    /// How it ended; `None` where it can go on.
+    /// How it ended; `None` where it can be resumed.
     pub ended: Option<String>,
 }
 
-/// An agent of a kept run whose task has not ended.
+/// An agent of a stored run whose task has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredAgent {
@@ -29,21 +29,21 @@ pub struct StoredAgent {
     pub agent: AgentId,
     /// Its path from the root.
     pub path: String,
-    /// What it was asked to do; `None` where it does not run yet.
+    /// Its task; `None` where it does not run yet.
     pub task: Option<String>,
-    /// Answers that it has had of its model.
+    /// The number of completions of its model.
     pub turns: u32,
-    /// Whether its private key is kept, sealed.
+    /// Whether its private key is stored, sealed.
     pub sealed: bool,
     /// The capabilities of calls that have begun and not ended.
     pub in_flight: Vec<String>,
 }
 
-/// The runs that a store keeps, those that are over among them, in the order in which they began.
+/// The runs that a store keeps, including those that are over, in the order in which they began.
 ///
 /// # Errors
 ///
-/// When the store cannot be read, or keeps what this build does not know.
+/// When the store cannot be read, or keeps a value that this build does not know.
 pub async fn stored_runs(store: &dyn Store) -> Result<Vec<StoredRun>, ResumeError> {
     let heads = read_heads(store).await?;
     let kept = heads.into_iter().map(|(run, head, ended)| StoredRun {
@@ -70,9 +70,9 @@ pub async fn stored_run(store: &dyn Store, run: RunId) -> Result<StoredRun, Resu
     })
 }
 
-/// The agents of a kept run whose tasks have not ended, by their paths.
+/// The agents of a stored run whose tasks have not ended, by their paths.
 ///
-/// Another process may be at work in it: each agent is as it is when it is read.
+/// Another process may be running it: the state of each agent is that of the moment in which it is read.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Goes on with a run that another process began.
+//! Resumes a run that another process began.
 
 mod claim;
 mod error;
@@ -27,34 +27,34 @@ use crate::capability::Budget;
 use crate::id::RunId;
 
 impl Orchestrator {
-    /// The runs that the store keeps, those that are over among them, in the order in which they
-    /// began. Whether a process works on one cannot be seen.
+    /// The runs that the store keeps, including those that are over, in the order in which they
+    /// began. The store does not show whether a process is running one of them.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read, or keeps what this build does not know.
+    /// When the store cannot be read, or keeps a value that this build does not know.
     pub async fn runs(&self) -> Result<Vec<StoredRun>, ResumeError> {
         stored_runs(&**self.guard().store()).await
     }
 
-    /// Takes over a run whose process is gone, with every agent in it: [`Resumed::run`] goes on.
+    /// Takes over a run whose process is gone, with every agent in it; [`Resumed::run`] continues it.
     ///
     /// What was recorded as done is not done again, and no model is asked again for a turn that it
     /// has answered. A call that was in flight is made again if its tool says that it is
     /// [idempotent](crate::tool::Declaration::idempotent), or if it is a spawn that made no child;
-    /// otherwise its outcome is unknown, to the model and to the operator ([`Resumed::unknown`]).
+    /// otherwise its outcome is not known: the model is told so, and [`Resumed::unknown`] lists the call.
     /// Budgets are as they were. The tokens are those that the agents had. A helper whose token has
-    /// ended meanwhile, or was revoked, has ended with it, and its parent's model is told so; where it is
-    /// the first agent's nobody can go on with the run.
+    /// ended meanwhile, or was revoked, has ended with it, and its parent's model is told so; if the first
+    /// agent's token has ended or was revoked, the run cannot be resumed.
     ///
-    /// A process that still works on the run gets no further call allowed and nothing recorded from
-    /// here on.
+    /// If another process is still running it, no further call of that process is allowed and none of its writes is
+    /// recorded.
     ///
     /// # Errors
     ///
-    /// [`ResumeError`]; [`ResumeError::AlreadyRunning`] where this orchestrator has not let go of the run. Where
-    /// keys or tokens are at fault, or a place for an agent is missing, the
-    /// run stays with whoever has it.
+    /// [`ResumeError`]; [`ResumeError::AlreadyRunning`] where this orchestrator is still running it. Where
+    /// keys or tokens are at fault, or a slot for an agent is missing, the
+    /// run stays with the process that has it.
     pub async fn resume(&self, run: RunId) -> Result<Resumed, ResumeError> {
         self.go_on(run, Keys::Stored).await
     }
@@ -105,7 +105,7 @@ impl Orchestrator {
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, (&found, version)).await?;
         let mut claim = match take_over(self, run, (&found, version), &keys).await {
-            // Whoever had it may just have come to its end.
+            // The process that had the run may just have ended it.
             Err(ResumeError::TakenOver) => {
                 let (found, version) = read_head(&**store, run).await?;
                 self.expect_going(run, (&found, version)).await?;
@@ -122,7 +122,7 @@ impl Orchestrator {
         Ok(Resumed(resumed))
     }
 
-    /// Whether a run is not over; otherwise what it did.
+    /// Checks that a run is not over; the error says what it did.
     async fn expect_going(
         &self,
         run: RunId,

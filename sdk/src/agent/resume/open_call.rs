@@ -1,4 +1,4 @@
-//! What became of a call that was open when its process went: it is made again, goes on, or is unknown.
+//! What became of a call that was open when its process ended: it is made again, goes on, or is unknown.
 
 use super::claim::ClaimedAgent;
 use super::takeover::{Takeover, UNKNOWN};
@@ -10,21 +10,21 @@ use crate::guard::give_back;
 use crate::id::AgentId;
 use crate::model::ToolCall;
 
-/// What is said of a call that is not the one that was begun.
+/// The message for a call that is not the one that was begun.
 const ALTERED: &str = "the outcome of this call is not known: it was begun as another call, so what \
-                       was kept of it was altered; it is not gone on with";
-/// What is said of a spawn whose helper ended, and nobody heard it.
+                       was stored of it was altered; it is not continued";
+/// The message for a spawn whose helper ended before its answer was recorded.
 const UNHEARD: &str = "the helper that this call made has ended with its process or its token, and \
                        what it would have answered is not known; what it did before may have had its \
                        effect";
-/// What is said of a spawn that made no helper, where this build knows none by that name.
+/// The message for a spawn that made no helper, where this build has no helper of that name.
 const NO_HELPER: &str = "not made: the process ended before the helper that this call asked for was \
-                         there, and no helper is called so any more";
-/// What is recorded of a call that is made again.
-const AGAIN: &str = "not known: the process ended before it did; it is made again";
+                         there, and this program no longer has a helper of that name";
+/// The outcome that is recorded of a call that is made again.
+const AGAIN: &str = "not known: the process ended before the call did; the call is made again";
 
 impl Takeover<'_> {
-    /// What became of one call of a turn that is not over.
+    /// Determines the state of one call of a turn that is not over.
     pub(super) fn call(&mut self, agent: &mut ClaimedAgent, call: &ToolCall, run: &mut Run) {
         let id = agent.record.agent;
         let Some(record) = self.calls.remove(&(id.to_string(), call.id.clone())) else {
@@ -67,7 +67,7 @@ impl Takeover<'_> {
                 agent.before.insert(call.id.clone(), before);
                 return;
             }
-            // What it was made for the first time has an entry, and is among those that are not known.
+            // The first attempt has an entry, and is among the calls whose outcome is not known.
             CallRecord::Again { .. } => {
                 let text = if is_same { UNKNOWN } else { ALTERED };
                 self.done(id, call, CallOutcome::Failed(text.to_owned()))
@@ -98,7 +98,7 @@ impl Takeover<'_> {
         let _ = run.resolved(&call.id, outcome);
     }
 
-    /// What comes of a call whose helper is gone. Whoever handed its task over does not get it back.
+    /// The outcome of a call whose helper is gone. An agent that handed its task over does not get it back.
     fn unheard(&self, call: &ToolCall, child: AgentId, is_same: bool) -> CallOutcome {
         let helper = self.orchestrator.runtime.helpers.get(&call.name);
         let takes_over =
@@ -123,8 +123,8 @@ impl Takeover<'_> {
         outcome
     }
 
-    /// Whether a call that was begun may be made once more: a spawn that made no child, where it still
-    /// is one, or a call of the same tool, if that says so.
+    /// Whether a call that was begun may be made once more: a spawn that made no child, if the name is still that of
+    /// a helper, or a call of the same tool, if the tool is idempotent.
     fn may_repeat(&self, call: &ToolCall, capability: &str, kind: Option<&str>) -> bool {
         match capability == SPAWN {
             true => self.orchestrator.runtime.is_spawn(&call.name),

@@ -1,4 +1,4 @@
-//! Removes what a store keeps of runs and calls that are long over.
+//! Removes the stored data of runs and calls that are long over.
 
 use super::error::{ResumeError, now};
 use super::tidy::tidy;
@@ -11,15 +11,15 @@ use crate::guard::forget;
 use crate::id::{RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, Store, StoreError};
 
-/// What [`prune`] removed, and what it left.
+/// What [`prune`] removed, and which runs it could not remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pruned {
-    /// How many runs are gone, with their agents and conversations.
+    /// The number of removed runs, with their agents and conversations.
     pub runs: usize,
-    /// How many ids of calls are gone.
+    /// The number of removed ids of calls.
     pub calls: usize,
-    /// How many ids of tokens are gone, whose agents ended before they did.
+    /// The number of removed ids of tokens whose agents ended before the tokens expired.
     pub tokens: usize,
     /// Runs that are over and stay, because their process was gone before all of their agents had
     /// ended: these may hold slots in budgets. [`Orchestrator::prune`] closes them first.
@@ -29,16 +29,17 @@ pub struct Pruned {
 /// Removes from a store the runs that ended before a time, with their agents and conversations, and
 /// the ids of calls and of ended agents' tokens that have lapsed since then.
 ///
-/// What decides stays: runs that can go on, calls that have not ended by the highest time that the
-/// store has seen, what an operator revoked, budgets. The audit stays, since each entry is linked to the one before.
+/// Data that decisions depend on stays: runs that can be resumed, calls that have not ended by the highest time
+/// that the store has seen, the revocations of an operator, and budgets. The audit stays, since each entry is
+/// linked to the one before.
 ///
-/// `ended_before` must not be later than now by a clock that is right: an operator who sets the clock
-/// of a store back to before it lets calls that were forgotten be made again.
+/// `ended_before` must not be later than now by a correct clock: if an operator sets the clock of a store back
+/// to before that time, calls whose ids were removed can be made again.
 ///
 /// # Errors
 ///
-/// When the store cannot be read or written, or keeps what this build does not know. What was removed
-/// until then is gone.
+/// When the store cannot be read or written, or keeps a value that this build does not know. What was removed
+/// before the error stays removed.
 pub async fn prune(store: &dyn Store, ended_before: Timestamp) -> Result<Pruned, ResumeError> {
     let mut pruned = Pruned::default();
     for (run, versions) in read_ended(store, ended_before).await? {
@@ -58,7 +59,7 @@ async fn is_open(store: &dyn Store, run: RunId) -> Result<bool, ResumeError> {
     Ok(!agents.is_empty() || !read_spawning(store, run).await?.is_empty())
 }
 
-/// Removes a run, whole or not at all; whether it was still there as it was read.
+/// Removes a run, whole or not at all. Returns whether the run was still there as it was read.
 async fn remove(
     store: &dyn Store,
     run: RunId,
@@ -79,7 +80,7 @@ async fn remove(
     }
 }
 
-/// The head of a run, with its version; `None` where somebody else prunes too.
+/// The head of a run, with its version; `None` where another process prunes too.
 async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)>, ResumeError> {
     match read_head(store, run).await {
         Err(LoadError::NotFound { .. }) => Ok(None),
@@ -88,8 +89,8 @@ async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)
 }
 
 impl Orchestrator {
-    /// As [`prune`], of its own store, and at the latest to now. Runs that were left open by a process
-    /// that is gone are closed first, so that they go too; so are those with which nobody can go on,
+    /// As [`prune`], for the orchestrator's own store; a time later than now counts as now. Runs that were left open
+    /// by a process that is gone are closed first, so that they go too; so are those that cannot be resumed,
     /// since the token of their first agent ended before that time.
     ///
     /// # Errors
@@ -108,7 +109,7 @@ impl Orchestrator {
             let Some((found, version)) = still_there(store, run).await? else {
                 continue;
             };
-            // One that cannot be closed stays, and is told as open.
+            // A run that cannot be closed stays, and is reported as open.
             if let Err(error) = tidy(self, run, (&found, version)).await {
                 tracing::warn!(%error, %run, "what a run left open could not be closed");
             }
@@ -116,7 +117,7 @@ impl Orchestrator {
         prune(store, ended_before).await
     }
 
-    /// Writes that the runs are over whose first agent's token ended before a time.
+    /// Records the end of each run whose first agent's token ended before a time.
     async fn close_lapsed(&self, before: Timestamp) -> Result<(), ResumeError> {
         let guard = self.guard();
         let store = &**guard.store();
@@ -126,7 +127,7 @@ impl Orchestrator {
                 Some(_) => continue,
             };
             let first = agents.get(&found.root).map(|first| first.chain(guard));
-            // One that was signed by another root is another orchestrator's.
+            // A run that another root signed belongs to another orchestrator.
             let Some(Ok(first)) = first else { continue };
             if first.expires() < before {
                 let Some((found, version)) = still_there(store, run).await? else {
@@ -139,7 +140,7 @@ impl Orchestrator {
                     .put(head_key(run), canonical_line(&found))
                     .put(over_key(run), canonical_line(&ended));
                 match store.commit(batch).await {
-                    // It has just been ended, or gone on with.
+                    // Another process has just ended or resumed it.
                     Ok(_) | Err(StoreError::Conflict { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }

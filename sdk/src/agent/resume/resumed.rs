@@ -1,4 +1,4 @@
-//! The agents of a run that was taken over, on their way back to life.
+//! The agents of a run that was taken over, before they run again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -40,8 +40,8 @@ impl Resumed {
         self.0.run.as_ref().map(Run::task)
     }
 
-    /// The calls of this agent and of those beneath it that may or may not have been made. Its models
-    /// are told the same.
+    /// The calls of this agent and of those beneath it that may or may not have been made. The models of
+    /// these agents are told the same.
     #[must_use]
     pub fn unknown(&self) -> Vec<Unknown> {
         self.0.all_unknown()
@@ -54,14 +54,14 @@ impl Resumed {
         children.into_iter().map(Self).collect()
     }
 
-    /// The same run with other limits: one that stopped at its last turn goes on with more.
+    /// The same run with other limits: a run that stopped at its limit of turns can go on with more turns.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.run = self.0.run.map(|run| run.with_limits(limits));
         self
     }
 
-    /// Goes on until the model answers, as [`Agent::run`]. An agent that was not running
+    /// Resumes the run until the model answers, as [`Agent::run`]. An agent that was not running
     /// ([`Resumed::task`] is `None`) has nothing to go on with: run [`Resumed::into_agent`] on a task.
     ///
     /// # Errors
@@ -71,10 +71,10 @@ impl Resumed {
         go_on(self.0, "", None).await
     }
 
-    /// The agent, of one that code drives: its run, if it had one, goes no further.
+    /// The agent, for code that drives it: its run, if it had one, goes no further.
     ///
-    /// What code read as this agent before is written nowhere, so where it had no run it has the taint
-    /// `unknown`, and is as sensitive as can be.
+    /// Reads by your own code are not recorded, so an agent that had no run resumes with the taint `unknown`
+    /// and the highest sensitivity.
     #[must_use]
     pub fn into_agent(self) -> Agent {
         let mut agent = self.0.agent;
@@ -121,7 +121,7 @@ impl<'a> Rebuilding<'a> {
     /// The first agent with its whole tree; `None` where one of them lacks something.
     pub(super) fn rebuilt(mut self) -> Option<Continuation> {
         let mut first = self.agent(self.root, None)?;
-        // Of those that do not go on, whoever they were.
+        // The calls of all agents that do not go on.
         first.unknown.append(&mut self.unknown);
         Some(first)
     }
@@ -143,7 +143,7 @@ impl<'a> Rebuilding<'a> {
         let (run, asking) = state.map_or((None, None), |state| (Some(state.run), state.asking));
         match &run {
             Some(run) => agent.core.take_up(run),
-            // What code read as this agent is written nowhere.
+            // Reads by the caller's own code are not recorded.
             None if record.call.is_none() => agent.core.absorb_unknown(),
             None => {}
         }
@@ -175,7 +175,7 @@ impl<'a> Rebuilding<'a> {
     }
 }
 
-/// Tells whoever watches.
+/// Reports the resumed agents and their unknown calls in events.
 pub(super) fn announce(resumed: &Continuation) {
     let core = &resumed.agent.core;
     core.emit(EventKind::Resumed {});

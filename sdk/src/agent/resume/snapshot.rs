@@ -1,4 +1,4 @@
-//! What is kept of a run that is not over, and which of its agents go on.
+//! The stored state of a run that is not over, and which of its agents go on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::id::{AgentId, RunId, Timestamp};
 /// Calls that were begun, by the agent and the model's id of the call.
 pub(super) type Calls = BTreeMap<(String, String), CallRecord>;
 
-/// What is kept of a run that is not over.
+/// The stored state of a run that is not over.
 pub(super) struct Snapshot {
     pub(super) now: Timestamp,
     pub(super) agents: BTreeMap<AgentId, (AgentRecord, Chain)>,
@@ -64,13 +64,13 @@ impl Snapshot {
     }
 }
 
-/// Whether a token has not ended.
+/// Whether a token has not expired.
 pub(super) fn holds(chain: &Chain, now: Timestamp) -> bool {
     now.secs() < chain.expires().secs()
 }
 
-/// Those of `agents` that go on: the first, and of each of these the children whose tokens hold and
-/// that code spawned or an open call waits for. The others ended while that could not be recorded.
+/// Those of `agents` that go on: the first agent, and in turn the children of each that goes on, if their tokens
+/// hold and code spawned them or an open call waits for them. The others ended, but their end was not recorded.
 fn living(
     root: AgentId,
     agents: &BTreeMap<AgentId, AgentRecord>,

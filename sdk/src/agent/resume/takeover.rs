@@ -1,4 +1,4 @@
-//! Takes a run over from a process that is gone, and says what became of the calls it had begun.
+//! Takes a run over from a process that is gone, and determines the state of the calls that it had begun.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId};
 use crate::store::{Batch, Expected, Key};
 
-/// What is said of a call that may or may not have been made.
+/// The message for a call that may or may not have been made.
 pub(super) const UNKNOWN: &str = "the outcome of this call is not known: the process ended while it was made. \
                        It may have had its effect; find out before you make it again";
 
-/// Takes a place for each of so many agents.
+/// Takes a slot for each of `agents` agents.
 fn slot(
     orchestrator: &Orchestrator,
     agents: usize,
@@ -38,7 +38,7 @@ fn slot(
     Ok(())
 }
 
-/// Makes the run this process's, and records what became of what was in flight in the whole tree.
+/// Makes this process the owner of the run, and records the state of everything that was in flight in the tree.
 pub(super) async fn take_over(
     orchestrator: &Orchestrator,
     run: RunId,
@@ -47,7 +47,7 @@ pub(super) async fn take_over(
 ) -> Result<Claim, ResumeError> {
     let guard = orchestrator.guard();
     let store = guard.store();
-    // Asked before anything is taken over: a wrong key stops nobody.
+    // Checked before anything is taken over: a wrong key does not stop the process that has the run.
     let before = Snapshot::read(orchestrator, run, found.root).await?;
     keys.could(orchestrator, run, &before)?;
     let mut slots = Vec::new();
@@ -59,7 +59,7 @@ pub(super) async fn take_over(
         .put(head_key(run), canonical_line(&of_this));
     let owner = store.commit(taken).await?.version;
     let run_store = Arc::new(RunStore::new(run, owner, orchestrator.runtime.seal.clone()));
-    // From here on nobody else writes.
+    // From here on no other process writes.
     let Snapshot {
         agents,
         calls,
@@ -118,7 +118,7 @@ impl Takeover<'_> {
         self.batch = more(std::mem::take(&mut self.batch));
     }
 
-    /// An agent that ended while that could not be recorded.
+    /// Closes an agent that ended while its end could not be recorded.
     fn close(&mut self, record: &AgentRecord, chain: &Chain) {
         let lost = lost(self.run_store.run, record, chain);
         let guard = self.orchestrator.guard();
@@ -145,14 +145,14 @@ impl Takeover<'_> {
         }
     }
 
-    /// What spawns took that made no child.
+    /// The slots of spawns that made no child.
     fn give_slots_back(&mut self, spawning: Vec<(Key, BudgetSlots)>) {
         for (key, slots) in spawning {
             self.write(|batch| slots.give_back(batch.delete(key)));
         }
     }
 
-    /// An agent that goes on, with what became of the calls of its last turn.
+    /// An agent that goes on, with the state of the calls of its last turn.
     fn agent(
         &mut self,
         record: AgentRecord,

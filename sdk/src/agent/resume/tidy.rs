@@ -1,4 +1,4 @@
-//! Closes what a run that is over left open, because its process ended before that could be recorded.
+//! Closes the agents that an ended run left open because its process ended before it recorded their end.
 
 use super::error::ResumeError;
 use crate::agent::durable::{
@@ -9,7 +9,7 @@ use crate::id::RunId;
 use crate::store::{Batch, Expected};
 
 /// Closes the agents and spawns of a run that is over: the slots that they took of budgets that
-/// other runs share are given back. A process that still ends them finds that they have.
+/// other runs share are given back. A process that still ends them finds that they have ended.
 pub(super) async fn tidy(
     orchestrator: &Orchestrator,
     run: RunId,
@@ -28,7 +28,7 @@ pub(super) async fn tidy(
             canonical_line(&Head::new(found.root, &found.role, found.since)),
         );
     let owner = store.commit(taken).await?.version;
-    // From here on nobody else writes.
+    // From here on no other process writes.
     let mut batch = RunStore::new(run, owner, None).still_owner();
     for record in read_agents(store, run).await?.into_values() {
         let chain = record.chain(guard)?;

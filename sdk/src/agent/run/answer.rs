@@ -1,4 +1,4 @@
-//! Which completions are answers, and what a model is told of one that is none.
+//! Which completions are answers, and what a model is told of one that is not an answer.
 
 use super::Ended;
 use crate::model::{Completion, StopReason};
@@ -7,7 +7,7 @@ use crate::text::is_misleading;
 /// How many characters of a refusal the operator is shown.
 const LONGEST_WORDS: usize = 500;
 
-/// Why a completion is no answer.
+/// Why a completion is not an answer.
 pub(super) struct NoAnswer {
     /// How the run ends, if it is the last of too many.
     pub(super) ended: Ended,
@@ -22,10 +22,10 @@ pub(in crate::agent) fn is_answer(completion: &Completion) -> bool {
     no_answer(completion).is_none()
 }
 
-/// Why a completion is no answer; `None` where it is one.
+/// Why a completion is not an answer; `None` where it is one.
 ///
-/// Calls count when the model came to the end of them. What was cut short or filtered may be a part of
-/// what the model meant to do, though each of its calls can be read.
+/// Calls count if the model wrote them to the end. A completion that was cut short or filtered may be a part of
+/// what the model meant to do, even if each of its calls can be read.
 pub(super) fn no_answer(completion: &Completion) -> Option<NoAnswer> {
     let calls = completion.calls.len();
     let words = words(completion.text.as_deref().unwrap_or_default());
@@ -76,8 +76,8 @@ pub(super) fn no_answer(completion: &Completion) -> Option<NoAnswer> {
     Some(NoAnswer { ended, told, why })
 }
 
-/// The text without what has no glyph at its ends: spaces, control characters and hidden ones. It is empty
-/// where a reader sees nothing.
+/// The text without characters at its ends that have no glyph: spaces, control characters and hidden ones. It is
+/// empty if a reader sees nothing.
 fn words(text: &str) -> &str {
     let is_blank = |letter: char| letter.is_whitespace() || is_misleading(letter);
     text.trim_matches(is_blank)

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::text::spelled;
 use crate::model::ToolCall;
 
-/// A longer id is not taken from a provider.
+/// The longest id that is taken from a provider.
 const MAX_ID_BYTES: usize = 128;
 
-/// The calls without those that are there twice: a call with the id, the tool and the arguments of one
-/// before it is that call, told twice.
+/// The calls without duplicates: a call with the id, the tool and the arguments of an earlier call is that call,
+/// sent twice.
 ///
-/// Without an id nothing says so, and the same call may be meant twice. Calls with one id that differ are
+/// Two equal calls without an id may both be meant, so both stay. Calls with one id that differ are
 /// different calls of a provider that repeats its ids.
 pub(super) fn told_once(mut calls: Vec<ToolCall>) -> Vec<ToolCall> {
     let mut told = BTreeSet::new();
@@ -22,7 +22,7 @@ pub(super) fn told_once(mut calls: Vec<ToolCall>) -> Vec<ToolCall> {
     calls
 }
 
-/// Gives a fresh id to each call whose own is empty, was used before in the run, or could not stand
+/// Gives a fresh id to each call whose own is empty, was used before in the run, or cannot be written
 /// in a line of a log.
 ///
 /// Outcomes, children and audit entries are found by call id, so an id names one call in the whole

@@ -27,7 +27,7 @@ pub enum Ended {
     /// It made the same allowed call again and again, and had the same result each time
     /// ([`Limits::max_same_results`](super::Limits)).
     Looping,
-    /// It was told to stop.
+    /// It was cancelled.
     Cancelled,
     /// The model gave no completion.
     ModelFailed,
@@ -42,16 +42,16 @@ pub enum Ended {
     /// Its model refused to answer, or its provider filtered the answer. The run itself is paused where it
     /// was.
     Refused,
-    /// It handed its task over, and whoever took it gave no answer. With one, the run ends in that
-    /// answer.
+    /// It handed its task over, and the agent that took the task gave no answer. If that agent answers, the run
+    /// ends in that answer.
     HandedOver,
-    /// What it did could not be kept, so it went no further.
+    /// Its last step could not be stored, so it went no further.
     #[serde(rename = "unkept")]
     NotPersisted,
 }
 
 impl Ended {
-    /// In a word or two, for the record.
+    /// The reason in a word or two, for the record.
     pub(in crate::agent) const fn how(self) -> &'static str {
         match self {
             Self::Answer => "answer",
@@ -72,7 +72,7 @@ impl Ended {
         }
     }
 
-    /// Whether a run that is kept may go on later: nothing in it is over, something outside it is
+    /// Whether a stored run may be resumed later: the run itself is not over, and something outside it is
     /// missing.
     pub(in crate::agent) const fn may_go_on(self) -> bool {
         matches!(
@@ -101,29 +101,29 @@ pub struct DenialNote {
     pub tool: String,
     /// The stable name of the reason.
     pub kind: String,
-    /// Which call it was, whatever its id: see [`CallOutcome::Denied`](super::CallOutcome::Denied).
+    /// Identifies the call apart from its id: see [`CallOutcome::Denied`](super::CallOutcome::Denied).
     pub fingerprint: String,
 }
 
-/// What a run leaves behind.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
     /// Why it is over.
     pub ended: Ended,
-    /// The answer, or in words why there is none. An answer is the model's text as it is: escape it
+    /// The answer, or the reason why there is no answer. An answer is the model's text as it is: escape it
     /// before it reaches a terminal.
     pub text: String,
     /// Why the model last stopped; an answer after [`StopReason::MaxTokens`] may be cut short.
     pub stop: Option<StopReason>,
-    /// Completions it had.
+    /// The number of its completions.
     pub turns: u32,
-    /// What they cost, as far as their providers said it.
+    /// The cost of its completions, as far as their providers said it.
     pub usage: Usage,
-    /// Completions whose cost their providers did not say; it is not in `usage`.
+    /// The number of completions whose cost their providers did not say; `usage` does not include them.
     pub unmeasured: u32,
-    /// What it has read; whoever takes the answer takes this exposure too.
+    /// The exposure of the run; an agent that takes the answer takes the exposure too.
     pub exposure: Exposure,
-    /// What the guard refused, in the order of the calls.
+    /// The calls that the guard refused, in their order.
     pub denials: Vec<DenialNote>,
 }

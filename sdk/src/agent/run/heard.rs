@@ -1,4 +1,4 @@
-//! What a run makes of what its model says.
+//! How a run records what its model says.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,11 @@ impl Run {
     /// Records what the model answered: its calls are open from here on, or the run is over.
     ///
     /// Of a completion that was cut short, refused or filtered no call is made; the model is told why, and
-    /// asked again. So it is where the completion is empty. After [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of those in a
-    /// row the run stops until it is taken up again ([`Run::again`]).
+    /// asked again. The same holds for an empty completion. After
+    /// [`Limits::max_corrections`](crate::agent::Limits::max_corrections) of those in a row the run is paused until
+    /// [`Run::again`].
     ///
-    /// A call that is there twice, with one id, is one call. Calls beyond [`Limits::max_calls`](crate::agent::Limits::max_calls) are not
+    /// Two equal calls with one id are one call. Calls beyond [`Limits::max_calls`](crate::agent::Limits::max_calls) are not
     /// kept; the model is told how many there were, with the last result of the turn.
     ///
     /// # Errors
@@ -95,17 +96,17 @@ impl Run {
         }
     }
 
-    /// Tells the model that what it said is no answer; the run stops at the last of too many.
+    /// Tells the model that what it said is not an answer; the run stops at the last of too many.
     fn ask_again(&mut self, text: Option<String>, why: NoAnswer) {
         let max = self.state.limits.max_result_bytes;
         let state = &mut self.state;
         state.no_answers = state.no_answers.saturating_add(1);
-        // What a provider wants back belongs to the whole turn, and only its words are left.
+        // The provider's values belong to the whole turn, and only its words are left.
         state.say(text, Vec::new(), Vec::new());
         state.messages.push(Message::User { text: why.told });
         if state.no_answers > state.limits.max_corrections {
             let text = format!(
-                "the last of {} completions in a row is no answer: {}",
+                "the last of {} completions in a row is not an answer: {}",
                 state.no_answers, why.why
             );
             state.stalled = Some(Stalled {
@@ -115,7 +116,7 @@ impl Run {
         }
     }
 
-    /// The same run taken up again: one that stopped since its model gave no answer asks it once more.
+    /// The same run without its pause: a run that stopped because its model gave no answer asks it once more.
     #[must_use]
     pub fn again(mut self) -> Self {
         if self.state.stalled.take().is_some() {

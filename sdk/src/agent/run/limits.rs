@@ -1,16 +1,16 @@
-//! How far a run may go, whatever its token allows.
+//! How far a run may go, in addition to what its token allows.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a run may go; zero is none.
+/// How far a run may go. A limit of 0 allows nothing of its kind.
 ///
 /// Write what differs: `Limits { max_turns: 5, ..Limits::default() }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Completions. The calls of the last one are still made, and then the run ends. 25 at first.
+    /// The most completions. The calls of the last one are still made, and then the run ends. 25 at first.
     pub max_turns: u32,
-    /// Calls of one completion that are made. The rest are not kept, and the model is told how many there
+    /// The most calls of one completion that are made. The rest are not stored, and the model is told how many there
     /// were. 16 at first.
     pub max_calls: usize,
     /// How often the same call may be refused; once more ends the run ([`Ended::Repeated`]). 3 at first.
@@ -29,22 +29,22 @@ pub struct Limits {
     /// [`Ended::Malformed`]: super::Ended::Malformed
     #[serde(default = "default_malformed")]
     pub max_malformed: u32,
-    /// How often the same allowed call may have the same result, whatever is called in between; once more
+    /// How often the same allowed call may have the same result, with any calls in between; once more
     /// ends the run ([`Ended::Looping`]). An agent that polls needs more. 10 at first.
     ///
     /// [`Ended::Looping`]: super::Ended::Looping
     #[serde(default = "default_same_results")]
     pub max_same_results: u32,
-    /// Bytes of one result that the model is shown. 64 KiB at first.
+    /// The most bytes of one result that the model is shown. 64 KiB at first.
     pub max_result_bytes: usize,
     /// How often the model is asked again for an answer that is not of the type it should be, and how
-    /// often in a row for one that is no answer: cut short with calls in it, refused, or empty. 2 at first.
+    /// often in a row for one that is not an answer: cut short with calls in it, refused, or empty. 2 at first.
     #[serde(default = "default_corrections")]
     pub max_corrections: u32,
-    /// Tokens that one completion may have. Where there is none: 4,096 under a budget of tokens or
+    /// The most tokens of one completion. Without it: 4,096 under a budget of tokens or
     /// money, and otherwise the provider's own limit.
     pub max_output_tokens: Option<u32>,
-    /// Bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
+    /// The most bytes of a conversation that the model is asked with, by the rule of [`Run::next`]. 400,000 at
     /// first, which is about 100,000 tokens of English.
     ///
     /// [`Run::next`]: super::Run::next

@@ -1,4 +1,4 @@
-//! How a run that goes round in circles is noticed.
+//! How a run that repeats itself is noticed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,16 +8,16 @@ use super::{Ended, Limits};
 use crate::id::hex;
 use crate::model::ToolCall;
 
-/// How many different calls are remembered with their results, those that were made last.
+/// How many different calls, the latest ones, are remembered with their results.
 const REMEMBERED: usize = 64;
 
-/// What a run remembers of its calls to notice that it goes round in circles. Its size is bounded.
+/// What a run remembers of its calls to notice that it repeats itself. Its size is bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Loops {
     /// Refused calls since the last allowed one.
     refused: u32,
-    /// Calls whose arguments could not be read, since the last whose could.
+    /// Calls whose arguments could not be read, since the last call whose arguments could be read.
     malformed: u32,
     /// Allowed calls with their results; the last that was made is the last.
     seen: Vec<Seen>,
@@ -37,13 +37,13 @@ impl Loops {
         *self == Self::default()
     }
 
-    /// Counts a refused call; how the run ends, if it was one too many.
+    /// Counts a refused call. Returns how the run ends, if there were too many.
     pub(super) fn refused(&mut self, limits: &Limits) -> Option<(Ended, String)> {
         self.malformed = 0;
         self.one_more_refused(limits)
     }
 
-    /// Counts a call whose arguments could not be read; how the run ends, if it was one too many.
+    /// Counts a call whose arguments could not be read. Returns how the run ends, if there were too many.
     pub(super) fn malformed(&mut self, limits: &Limits) -> Option<(Ended, String)> {
         self.malformed = self.malformed.saturating_add(1);
         let times = self.malformed;
@@ -66,7 +66,7 @@ impl Loops {
         })
     }
 
-    /// Counts an allowed call and its result; how the run ends, if it was one too many.
+    /// Counts an allowed call and its result. Returns how the run ends, if there were too many.
     pub(super) fn allowed(
         &mut self,
         call: &ToolCall,

@@ -1,4 +1,4 @@
-//! The machine: what a run waits for, and what it makes of what it is told.
+//! The turn machine: what a run waits for, and how it changes with what it is told.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::text::shown;
 
 /// One agent at its task.
 ///
-/// Serialises whole, with a version; a run of another version is not read.
+/// It serialises whole, with a version; a stored run of another version is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Run {
@@ -56,7 +56,7 @@ impl Run {
         }
     }
 
-    /// The same run with what its model is to hold to.
+    /// The same run with this system prompt.
     #[must_use]
     pub fn with_system(mut self, text: impl Into<String>) -> Self {
         self.state.system = Some(text.into());
@@ -72,7 +72,7 @@ impl Run {
     }
 
     /// The same run whose answer must fit a JSON schema: the model is held to it where its provider
-    /// can, and told of it. Whoever drives the run looks at the answers ([`Run::unfit`]).
+    /// can, and the system prompt says so. The driver of the run checks the answers ([`Run::unfit`]).
     #[must_use]
     pub fn with_output(mut self, schema: OutputSchema) -> Self {
         self.state.output = Some(schema);
@@ -133,13 +133,13 @@ impl Run {
         &self.state.exposure
     }
 
-    /// What is to be done now. Asking changes nothing.
+    /// The next step. Asking for it changes nothing.
     ///
     /// A model is asked with the whole conversation while that is no longer than
     /// [`Limits::max_context_bytes`], counting the system text, the tools, and what the messages say.
     /// Past it, whole turns are left out, the oldest first: an answer of the model goes with all its
     /// results. The task is always there, with a note that turns were left out, and so is the last
-    /// turn, however long. The run itself keeps everything, and what it is tainted with.
+    /// turn, however long. The run itself keeps every message and its exposure.
     #[must_use]
     pub fn next(&self) -> Step {
         let state = &self.state;
@@ -158,9 +158,9 @@ impl Run {
         }
     }
 
-    /// Records what came of one call. With the last of a turn, the turn is over.
+    /// Records the outcome of one call. With the last outcome of a turn, the turn is over.
     ///
-    /// What the outcome taints is told before, with [`Run::absorb`].
+    /// Add the exposure of the outcome before, with [`Run::absorb`].
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl Run {
         Ok(())
     }
 
-    /// Adds the exposure of something that the run has read; nothing of it ever falls.
+    /// Adds the exposure of something that the run has read; an exposure only grows.
     pub fn absorb(&mut self, read: &Exposure) {
         self.state.exposure.absorb(read);
     }
@@ -199,26 +199,26 @@ impl Run {
     /// The run as it stands, paused because of `ended`, such as a budget that has too little left;
     /// `text` says more.
     ///
-    /// Nothing of it changes, as with a used-up turn limit: given more, it goes on with the same step.
+    /// The run does not change, as with a used-up turn limit: with a larger budget it goes on with the same step.
     #[must_use]
     pub fn paused(&self, ended: Ended, text: &str) -> Finished {
         let text = shown(text, self.state.limits.max_result_bytes);
         self.state.finished(ended, text)
     }
 
-    /// The run as it is stored but for its messages and tools: those are kept apart, a message a
-    /// value, and these are given anew.
+    /// The stored form of the run without its messages and tools: the messages are stored apart, one value for
+    /// each, and the tools are given anew.
     pub(in crate::agent) fn without_messages(&mut self) -> Value {
         let messages = std::mem::take(&mut self.state.messages);
         let tools = std::mem::take(&mut self.state.tools);
-        // Plain data with string keys: there is nothing in it that cannot be written.
+        // Plain data with string keys can always be written.
         let stored = serde_json::to_value(&self.state).unwrap_or_default();
         self.state.messages = messages;
         self.state.tools = tools;
         stored
     }
 
-    /// The run with the messages that were kept apart.
+    /// The run with the messages that were stored apart.
     pub(in crate::agent) fn with_messages(
         mut stored: Value,
         messages: Vec<Value>,
@@ -240,7 +240,7 @@ impl Run {
         Ok(())
     }
 
-    /// Ends the run. Calls still open are recorded as stopped; the driver lets go of them.
+    /// Ends the run. Open calls are recorded as stopped, and the driver must stop them.
     ///
     /// # Errors
     ///

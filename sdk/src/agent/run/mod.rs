@@ -1,6 +1,6 @@
 //! One agent at its task: a machine of turns that does no I/O.
 //!
-//! [`Run::next`] says what is to be done, whoever drives the run does it and says what came of it.
+//! [`Run::next`] says what is to be done; the driver of the run does it and reports the result.
 //! `next` changes nothing and the run is stored whole, so a run read back after a crash goes on with
 //! the same step. A completion becomes part of the run before any call in it can be dispatched: a
 //! driver that stores the run before it follows the next step never asks a model twice.
@@ -12,7 +12,7 @@
 //!      +---- resolved(last call) ---+----> Done (turn limit, loops)
 //! ```
 //!
-//! A completion that is no answer is asked for again: one that is empty, that was refused, or that was cut
+//! A completion that is not an answer is asked for again: one that is empty, that was refused, or that was cut
 //! short with calls in it, none of which is made then.
 
 mod answer;

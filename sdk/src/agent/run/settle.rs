@@ -1,4 +1,4 @@
-//! How a turn is taken in, and how a run ends.
+//! How a turn is recorded, and how a run ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::model::{Carried, Message, ToolCall};
 use crate::text::shown;
 
 impl State {
-    /// How the run ended, if it did. A used-up turn limit is not stored: a run that is read back and
+    /// How the run ended, if it has ended. A used-up turn limit is not stored: a run that is read back and
     /// given more turns goes on.
     pub(super) fn end(&self) -> Option<(Ended, String)> {
         let max = self.limits.max_turns;
@@ -28,7 +28,7 @@ impl State {
         }
     }
 
-    /// What the model is told before the conversation.
+    /// The system prompt.
     pub(super) fn told(&self) -> Option<String> {
         let Some(output) = &self.output else {
             return self.system.clone();
@@ -71,8 +71,7 @@ impl State {
         calls.map(|call| call.id.clone()).collect()
     }
 
-    /// Adds what the model said. Where that is nothing there is no message of it: no provider takes an
-    /// empty one.
+    /// Adds the model's message. An empty message is not added: no provider accepts one.
     pub(super) fn say(
         &mut self,
         text: Option<String>,
@@ -89,7 +88,7 @@ impl State {
         }
     }
 
-    /// What the model is told of calls beyond the limit of a turn.
+    /// The text about calls beyond the limit of a turn, for the model.
     pub(super) fn not_made(&self, over: usize) -> String {
         let max = self.limits.max_calls;
         format!(
@@ -188,7 +187,7 @@ impl State {
         });
     }
 
-    /// Counts a refused call; how the run ends, if it was refused too often.
+    /// Counts a refused call. Returns how the run ends, if the call was refused too often.
     fn repeated(&mut self, fingerprint: String) -> Option<(Ended, String)> {
         let times = self.refusals.entry(fingerprint).or_default();
         *times = times.saturating_add(1);

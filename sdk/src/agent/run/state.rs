@@ -1,4 +1,4 @@
-//! What is stored of a run.
+//! The stored form of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub(super) struct State {
     pub(super) denials: Vec<DenialNote>,
     /// How often each call was refused, by fingerprint. No other call in between resets it.
     pub(super) refusals: BTreeMap<String, u32>,
-    /// What else shows that it goes round in circles.
+    /// The other counts that show that it repeats itself.
     #[serde(default, skip_serializing_if = "Loops::is_none")]
     pub(super) loops: Loops,
     /// Completions whose cost is not known.
@@ -43,19 +43,19 @@ pub(super) struct State {
     /// What an answer must look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<OutputSchema>,
-    /// How many answers did not look like it.
+    /// How many answers did not fit it.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) unfit: u32,
-    /// How many completions in a row were no answer.
+    /// How many completions in a row were not an answer.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) no_answers: u32,
-    /// Why it goes no further until it is taken up again.
+    /// Why it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stalled: Option<Stalled>,
     pub(super) phase: Phase,
 }
 
-/// Why a run that waits for its model goes no further by itself.
+/// Why a run that waits for its model is paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stalled {
@@ -76,23 +76,23 @@ const fn is_zero(count: &usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Phase {
-    /// Waits for the model.
+    /// The run waits for the model.
     Asking {},
-    /// Waits for the calls of the last message. Outcomes stay here until all are in, because the
-    /// run takes them in the order of the calls, whichever came first.
+    /// The run waits for the calls of the last message. Outcomes stay here until all are in, because the
+    /// run takes them in the order of the calls, in whichever order they came.
     Calling {
         outcomes: BTreeMap<String, CallOutcome>,
-        /// How many calls the model asked for beyond the limit of a turn; nothing else is kept of them.
+        /// How many calls the model asked for beyond the limit of a turn; only their number is stored.
         #[serde(default, skip_serializing_if = "is_zero")]
         over: usize,
     },
-    /// Over.
+    /// The run is over.
     Done { ended: Ended, text: String },
 }
 
 impl State {
-    /// Reads a stored run. The version is looked at first, so that a newer format is called that,
-    /// and not by the first of its fields that is unknown here.
+    /// Reads a stored run. The version is looked at first, so that the error for a newer format
+    /// names the version, and not the first unknown field.
     pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         match value.get("version") {
@@ -105,7 +105,7 @@ impl State {
             }
             None => {
                 return Err(D::Error::custom(
-                    "the stored run has no `version`, so it is not read",
+                    "the stored run has no `version`, so it cannot be read",
                 ));
             }
         }
@@ -119,7 +119,7 @@ impl State {
         Ok(state)
     }
 
-    /// Whether a run that waits for calls made them; one that did not would wait forever.
+    /// Whether the calls that a run waits for are those of its last message; otherwise it would wait forever.
     fn is_coherent(&self) -> bool {
         match (&self.phase, self.messages.last()) {
             (Phase::Calling { outcomes, .. }, Some(Message::Assistant { calls, .. })) => {

@@ -1,4 +1,4 @@
-//! What a run asks of its driver, and what it is told.
+//! What a run asks of its driver, and what the driver tells it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,9 +13,9 @@ pub enum Step {
     /// Ask the model; then [`Run::completed`](super::Run::completed) or
     /// [`Run::failed`](super::Run::failed).
     AskModel(Request),
-    /// Make these calls and tell the run of each with [`Run::resolved`](super::Run::resolved), in any
-    /// order. They are in the model's order, and whoever makes them keeps to it for those that have an
-    /// effect: those that only read may be made at once, and any other alone.
+    /// Make these calls and report each with [`Run::resolved`](super::Run::resolved), in any
+    /// order. They are in the model's order, and the driver keeps to it for those that have an
+    /// effect: those that only read may be made at the same time, and any other alone.
     ///
     /// They are the calls without an outcome, so asking again names those in flight again. No two
     /// calls of a run have the same id.
@@ -24,7 +24,7 @@ pub enum Step {
     Done(Finished),
 }
 
-/// What came of a call. Texts are for the model, which is shown them cleaned and capped.
+/// The outcome of a call. Texts are for the model, which is shown them cleaned and capped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CallOutcome {
@@ -34,12 +34,12 @@ pub enum CallOutcome {
     Denied {
         /// The stable name of the reason.
         kind: String,
-        /// What the model may know: never what would have been allowed.
+        /// The text for the model. It never says what would have been allowed.
         text: String,
-        /// The same for calls that are the same once their arguments are in canonical form.
+        /// A fingerprint: it is the same for calls whose arguments have the same canonical form.
         fingerprint: String,
     },
-    /// The guard refused it since its arguments could not be read: they are no JSON, or not what the tool
+    /// The guard refused it since its arguments could not be read: they are not JSON, or not what the tool
     /// takes.
     Unreadable {
         /// What the model may know.
@@ -55,7 +55,7 @@ pub enum CallOutcome {
     HandedOver {
         /// Whether it answered.
         answered: bool,
-        /// Its answer, or in words why there is none.
+        /// Its answer, or the reason why there is no answer.
         text: String,
     },
 }
@@ -71,7 +71,7 @@ impl CallOutcome {
     }
 }
 
-/// A run was told something that does not fit what it waits for; it is unchanged.
+/// The run was given something that it does not wait for; the run is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {

@@ -1,4 +1,4 @@
-//! How what a model wrote is told apart and quoted.
+//! How a model's text is identified and quoted.
 
 use sha2::{Digest, Sha256};
 
@@ -9,14 +9,14 @@ use crate::text::printable;
 /// A longer fingerprint is cut, with a hash of all of it.
 const LONGEST_FINGERPRINT: usize = 512;
 
-/// The arguments of a call as they are written in one way: the same ones in another order or spacing
-/// are the same call. What is no JSON stays as it is.
+/// The arguments of a call in canonical form: the same arguments in another order or spacing
+/// are the same call. Text that is not JSON stays as it is.
 pub(super) fn spelled(arguments: &str) -> String {
     canonical::read(arguments)
         .map_or_else(|_| arguments.to_owned(), |value| canonical::write(&value))
 }
 
-/// How a refused call is known again: short however long its arguments are.
+/// The fingerprint by which a refused call is recognised; its length is bounded.
 pub(in crate::agent) fn fingerprint(what: &str, arguments: &str) -> String {
     let whole = format!("{what} {}", spelled(arguments));
     if whole.len() <= LONGEST_FINGERPRINT {

@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::record::Events;
 use crate::tool::Gate;
 
-/// What all agents of an orchestrator share.
+/// The state that all agents of an orchestrator share.
 pub(super) struct Runtime {
     pub(super) authority: Authority,
     pub(super) gate: Gate,
@@ -33,7 +33,7 @@ pub(super) struct Runtime {
     pub(super) limits: Limits,
     pub(super) prices: HashMap<String, Prices>,
     pub(super) events: Events,
-    /// Whether the words of models are told as they come.
+    /// Whether the text of models is reported in events as it streams.
     pub(super) words: bool,
     /// Helpers that models call by name.
     pub(super) helpers: BTreeMap<String, Helper>,
@@ -42,15 +42,15 @@ pub(super) struct Runtime {
     pub(super) slots: AgentSlots,
     /// The budgets of a first agent whose scope does not have one of their kind.
     pub(super) default_budgets: Vec<Budget>,
-    /// The kept runs that go on here.
+    /// The stored runs that this orchestrator is running.
     pub(super) active_runs: ActiveRuns,
-    /// What agents' keys are sealed under in a durable store.
+    /// The key that seals agents' keys in a durable store.
     pub(super) seal: Option<Arc<SealKey>>,
 }
 
 impl Runtime {
     /// A path that no other agent of this orchestrator has: `lead/reader`, `lead/reader.2`, ….
-    /// `above` is the path of its parent, and when that one's token ends: no agent is beneath it then.
+    /// `above` is the path of its parent, and the end of the parent's token, after which no agent is beneath it.
     pub(super) fn name(
         &self,
         above: Option<(&str, Timestamp)>,
@@ -74,7 +74,7 @@ impl Runtime {
     }
 
     fn now(&self) -> Timestamp {
-        // By a clock that cannot be read no token has ended.
+        // If the clock cannot be read, every token counts as valid.
         self.gate.guard().now().unwrap_or_default()
     }
 

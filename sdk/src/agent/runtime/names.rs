@@ -1,4 +1,4 @@
-//! The paths of agents: which names are taken, for as long as an agent could be told by one.
+//! The paths of agents: a name is taken for as long as it could identify an agent.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +8,15 @@ use crate::id::Timestamp;
 /// The names that were given beneath each path, such as `lead/reader` for `lead/reader`,
 /// `lead/reader.2`, …
 ///
-/// A name is revoked when its agent ends, so it is given to no other one before the tokens that it
-/// concerns have ended. Then both are forgotten.
+/// A name is revoked when its agent ends, so it is not given to another agent before the tokens that it
+/// concerns have ended. Then the name and its revocation are forgotten.
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Names(Mutex<Taken>);
 
 #[derive(Debug, Default)]
 struct Taken {
     bases: HashMap<String, Base>,
-    /// At how many it is looked next for what can be forgotten.
+    /// The number of names at which the next search for names to forget begins.
     look_at: usize,
 }
 
@@ -24,9 +24,9 @@ struct Taken {
 struct Base {
     /// The highest number that was given.
     highest: u32,
-    /// How many agents that were named so are at work.
+    /// How many agents with such names are at work.
     alive: usize,
-    /// The second at which every token has ended that a name was given for.
+    /// The second at which every token that a name was given for has ended.
     until: u64,
 }
 
@@ -47,7 +47,7 @@ impl Drop for Named {
     }
 }
 
-/// Until how many names nothing is looked for.
+/// Up to this many names there is no search.
 const FEW: usize = 64;
 
 impl Names {
@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// A path for a child of `parent`, or a first agent, that no other agent has: `lead/reader`,
-    /// `lead/reader.2`, …. `until` is when its parent's token ends, or its own where it is a first agent.
+    /// `lead/reader.2`, …. `until` is the end of its parent's token, or of its own token if it is a first agent.
     pub(super) fn give(
         self: &Arc<Self>,
         parent: Option<&str>,
@@ -90,7 +90,7 @@ impl Names {
     fn named(self: &Arc<Self>, base: String, number: u32) -> Named {
         let path = match number {
             1 => base.clone(),
-            // `.` is in no role, so a numbered path is nobody else's first one.
+            // A role has no `.`, so a numbered path is never the first path of another agent.
             number => format!("{base}.{number}"),
         };
         let names = self.clone();
@@ -116,8 +116,8 @@ impl Taken {
         number
     }
 
-    /// Forgets the names of agents that have ended, as have their tokens. It looks for them when there
-    /// are twice as many names as were left the last time, so it costs each name a few looks.
+    /// Forgets the names of agents that have ended and whose tokens have ended. The search runs when there
+    /// are twice as many names as were left the last time, so its cost for each name is constant.
     fn forget(&mut self, now: u64) {
         if self.bases.len() >= self.look_at.max(FEW) {
             self.bases

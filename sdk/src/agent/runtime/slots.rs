@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::capability::{Kind, Refusal};
 
-/// The agents that may be alive at once.
+/// The limit of agents that are alive at once.
 #[derive(Debug)]
 pub(in crate::agent) struct AgentSlots {
     alive: Arc<AtomicUsize>,
     max: usize,
 }
 
-/// The place of one agent among those that are alive at once; given back when its task ends.
+/// The slot of one live agent; given back when its task ends.
 #[derive(Debug)]
 pub(in crate::agent) struct AgentSlot(Arc<AtomicUsize>);
 
@@ -23,7 +23,7 @@ impl Drop for AgentSlot {
 }
 
 impl AgentSlots {
-    /// As many as `max` at once.
+    /// A limit of `max` live agents.
     pub(in crate::agent) fn at_most(max: usize) -> Self {
         Self {
             alive: Arc::default(),
@@ -31,7 +31,7 @@ impl AgentSlots {
         }
     }
 
-    /// A place for one more agent.
+    /// Takes a slot for one more agent.
     pub(in crate::agent) fn take(&self) -> Result<AgentSlot, Refusal> {
         let taken = self.alive.fetch_add(1, Ordering::AcqRel);
         // Counted before it is asked, so that many at once cannot all be the last.
@@ -40,7 +40,9 @@ impl AgentSlots {
             return Ok(slot);
         }
         let most = self.max;
-        let what = format!("{most} agents are alive, and no more run at once; see `max_agents`");
+        let what = format!(
+            "the limit of {most} live agents is reached; wait for one to end, or raise `max_agents`"
+        );
         Err(Refusal::new(Kind::Budget, what).passing())
     }
 }

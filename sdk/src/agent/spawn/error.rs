@@ -8,19 +8,19 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// The parent may not spawn this role, or not now.
+    /// The parent may not spawn this role, or may not spawn it now.
     #[error("{0}")]
     Denied(Box<Denial>),
     /// The spawn needs an approval that is missing.
     #[error("the spawn needs an approval: {}", .0.missing)]
     Pending(Box<Pending>),
-    /// The scope is wider than the parent's; each way is listed.
+    /// The scope is wider than the parent's; the error lists each way in which it is.
     #[error("{0}")]
     Widens(Widens),
     /// The scope itself is at fault.
     #[error("the scope cannot be used: {0}")]
     Scope(ScopeError),
-    /// The token would not be in profile.
+    /// The token would not be in profile, so it cannot be made.
     #[error("{0}")]
     Profile(String),
     /// The clock, the keyring or the record cannot be used, so nothing begins.
@@ -29,7 +29,7 @@ pub enum SpawnError {
 }
 
 impl SpawnError {
-    /// A refusal that no token spoke.
+    /// A refusal by the library and not by a token.
     pub(in crate::agent) fn refused(agent: &str, refusal: Refusal) -> Self {
         Self::Denied(Box::new(Denial::new(agent, SPAWN, refusal)))
     }

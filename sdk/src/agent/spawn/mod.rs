@@ -31,7 +31,7 @@ pub struct Spawn {
     model: Option<Arc<dyn Model>>,
     limits: Option<Limits>,
     system: Option<String>,
-    /// The model's call that asks for it, and which call that is.
+    /// The id and the digest of the model's call that asks for it.
     asked: Option<(String, String)>,
     /// The task that a model wrote for it.
     task: Option<String>,
@@ -85,13 +85,13 @@ impl Spawn {
         self
     }
 
-    /// The child's model, if not that of its role.
+    /// The child's model; without it, the model of its role.
     pub fn model(mut self, model: impl Model) -> Self {
         self.model = Some(Arc::new(model));
         self
     }
 
-    /// How far the child's run goes.
+    /// The limits of the child's run.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
@@ -103,7 +103,7 @@ impl Spawn {
         self
     }
 
-    /// What is kept of the spawn when it is allowed.
+    /// The batch that stores the spawn when it is allowed.
     fn begun(&self, call: CallId) -> Batch {
         match (&self.parent.run_store, &self.asked) {
             (Some(run_store), Some((asked, digest))) => {
@@ -121,7 +121,7 @@ impl Spawn {
         }
     }
 
-    /// What is kept of it when there is no child. Whoever took the run over may have made one.
+    /// The batch that stores the spawn when there is no child. A process that took the run over may have made one.
     fn nothing(&self) -> Batch {
         match (&self.parent.run_store, &self.asked) {
             (Some(run_store), Some((asked, _))) => run_store
@@ -155,19 +155,19 @@ impl Spawn {
         arguments.insert("scope".to_owned(), self.scope.to_json());
         arguments.insert("key".to_owned(), Value::from(key.public().to_string()));
         if let Some(task) = &self.task {
-            // A model's words: what is checked, approved and recorded is what the child is told.
+            // A model wrote the task: the child is told exactly the text that is checked, approved and recorded.
             arguments.insert("task".to_owned(), Value::from(task.as_str()));
         }
         let situation = parent.situation();
         let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
         context.facts.task = situation.task;
-        // A spawn touches no data but what the parent has read and may tell the child.
+        // A spawn touches only data that the parent has read and may tell the child.
         context.expose(situation.exposure.as_ref(), Some(Sensitivity::Public));
         context.facts.dataset = Some(BTreeSet::new());
         context.intent = situation.intent;
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
-        // With the call itself, so that nobody takes a place that is not given back.
+        // With the call itself, so that no slot is taken that is not given back.
         let slots = BudgetSlots::beneath(parent.held.chain());
         let begun = |id| match &self.parent.run_store {
             Some(run_store) => self.begun(id).and(run_store.spawning(id, &slots)),
@@ -263,8 +263,8 @@ impl IntoFuture for Spawn {
     }
 }
 
-/// A spawn has a task of its own, where there is a runtime: a store may have written what it takes
-/// though its caller went away in that moment. A child that nobody waits for any more is dropped.
+/// Runs a spawn in a task of its own, if there is a runtime: a store may have written the slots that it takes
+/// though its caller went away in that moment. A child is dropped if its caller no longer waits for it.
 async fn to_its_end(
     spawn: impl Future<Output = Result<Agent, SpawnError>> + Send + 'static,
 ) -> Result<Agent, SpawnError> {

@@ -1,4 +1,4 @@
-//! What a model says aside: its thinking, and what it quotes between tags. A call in it is none.
+//! What a model says aside: its thinking, and what it quotes between tags. Nothing in it is a call.
 
 /// How something aside begins and ends, and whether it is thinking. A beginning that is a tag without
 /// its `>` may have attributes.

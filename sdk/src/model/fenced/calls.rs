@@ -49,7 +49,7 @@ pub(super) fn may_begin(text: &str) -> bool {
     }
 }
 
-/// The calls of one object or of an array of them; of what is marked as a call, whatever it says.
+/// The calls of one object or of an array of objects; text that is marked as a call is always a call.
 pub(super) fn calls_in(span: Span<'_>, is_marked: bool, tools: &[ToolSpec]) -> Vec<ToolCall> {
     if span.text.starts_with('[') {
         return items(span.text)
@@ -90,7 +90,7 @@ fn call(
         .iter()
         .find(|(key, inner)| key == "function" && inner.text.starts_with('{'));
     if let Some((_, inner)) = inner {
-        // Once, whatever is within: it is a model's text, and may go on like that for ever.
+        // Only one level is unwrapped: it is a model's text, and may nest without end.
         return plain(*inner, &members(inner.text), true, tools);
     }
     plain(span, found, is_marked, tools)
@@ -117,7 +117,7 @@ fn plain(
         all.iter().find(is_name)
     });
     let Some((name_key, name)) = named else {
-        // Said to be a call, and nobody's: that there is no such tool is what its model is told.
+        // Marked as a call, but of no tool: its model is told that there is no such tool.
         return is_marked.then(|| ToolCall::new("", "", span.text));
     };
     let name = unquoted(name.text);
@@ -134,7 +134,7 @@ fn plain(
     }
     let times = |key: &str| all.iter().filter(|(other, _)| other == key).count();
     let arguments = match given {
-        // Which of two it means is not ours to say. The whole is passed on, and refused.
+        // It is not known which of the two is meant. The whole text is passed on, and refused.
         _ if times(name_key) > 1 => span.text.to_owned(),
         Some((key, _)) if times(key) > 1 => span.text.to_owned(),
         // Cut short before the first of them: not a call without arguments either.

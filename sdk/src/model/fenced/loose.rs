@@ -6,8 +6,8 @@ use crate::model::{ToolCall, ToolSpec};
 
 /// The words of `text` and the calls in it.
 ///
-/// What is marked as a call is one, whatever it says. Elsewhere an object is a call when it has a
-/// name and arguments and nothing else, or names a tool that there is.
+/// Text that is marked as a call is always a call. Elsewhere an object is a call when it has a
+/// name and arguments and nothing else, or names a tool that exists.
 pub(super) fn read(text: &str, tools: &[ToolSpec]) -> (String, Vec<ToolCall>) {
     let (mut words, mut calls) = (Words::default(), Vec::new());
     let mut rest = text;
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, tools: &[ToolSpec]) -> (String, Vec<ToolCall>) {
     (words.text.trim().to_owned(), calls)
 }
 
-/// What is said beside the calls.
+/// The words beside the calls.
 #[derive(Default)]
 struct Words {
     text: String,

@@ -57,7 +57,7 @@ pub struct Fenced<M> {
 }
 
 impl<M> Fenced<M> {
-    /// `model`, with tools in words.
+    /// Wraps `model`, which is told of its tools in words.
     pub const fn new(model: M) -> Self {
         Self {
             model,
@@ -67,10 +67,10 @@ impl<M> Fenced<M> {
     }
 
     /// The same, and every object in the answer that looks like a call is one, also where the model only
-    /// quotes it or thinks of it, and whatever words stand around it.
+    /// quotes it or thinks of it, and with any words around it.
     ///
-    /// Whoever writes into what the model reads can then make calls by being quoted. The token still
-    /// decides on each. It is for models that mark no call, with tools that do no harm.
+    /// The author of a text that the model reads can then make calls, if the model quotes the text. The token
+    /// still decides on each call. Use it for models that do not mark their calls, with tools that do no harm.
     #[must_use]
     pub const fn danger_loose(mut self) -> Self {
         self.is_loose = true;
@@ -78,8 +78,8 @@ impl<M> Fenced<M> {
     }
 
     /// The same, and the model is held to a JSON schema ([`Request::output`]): at most `max_calls`
-    /// calls, or an answer. For servers of small models that can do that, with `anyOf` at the top,
-    /// such as llama.cpp's. What is none of the schema is read as without it.
+    /// calls, or an answer. Use it for servers of small models that support a schema with `anyOf` at the top,
+    /// such as llama.cpp's. An answer that does not fit the schema is read as if there were no schema.
     #[must_use]
     pub const fn with_schema(mut self, max_calls: usize) -> Self {
         self.max_calls = Some(max_calls);

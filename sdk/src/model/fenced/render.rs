@@ -1,4 +1,4 @@
-//! What a model without native calls is told of its tools, and of the calls that it made.
+//! Describes, for a model without native calls, its tools and the calls that it made.
 
 use std::fmt::Write as _;
 
@@ -101,7 +101,7 @@ fn push_block(text: &mut String, tag: &str, body: &str) {
     let _ = write!(text, "```{tag}\n{body}\n```");
 }
 
-/// A call as the model is to write it. Argument text that is no JSON object is shown as a string.
+/// A call as the model is to write it. Argument text that is not a JSON object is shown as a string.
 fn call_object(name: &str, arguments: &str) -> String {
     let is_object = matches!(
         serde_json::from_str::<Value>(arguments),

@@ -1,6 +1,6 @@
 //! Where JSON values begin and end, in a text that need not be JSON.
 //!
-//! This finds edges and judges nothing: what lies between them is read, once, by the gate. Strings
+//! This finds edges only: the gate reads the text between them, once. Strings
 //! may be in single quotes, brackets need not match, and everything may be cut short.
 
 /// A piece of a text, and whether its end was there.

@@ -304,7 +304,7 @@ async fn tools_calls_and_results_go_in_words() {
     assert_eq!(again.0, "I look.");
     assert_eq!(again.1[0], ("fs_read".into(), r#"{"path":"/a"}"#.into()));
     assert_eq!(again.1[1], ("fs_list".into(), "{\"path\"".into()));
-    // A result is one line, whatever is in it, so it cannot end its block.
+    // A result is always one line, so it cannot end its block.
     let lines: Vec<&str> = results.lines().collect();
     assert_eq!(lines.len(), 6, "{results}");
     let result: Value = serde_json::from_str(lines[1]).unwrap();

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// The most bytes around a text that are compared.
 const MAX_AROUND: usize = 4096;
 
-/// What the text of an event is.
+/// Where the text of an event belongs.
 #[derive(Clone, Copy)]
 pub(super) enum What {
     /// Words; of the block of this index, where the protocol has blocks.
@@ -114,7 +114,7 @@ fn plain(inner: &[u8]) -> Option<&str> {
     }
 }
 
-/// Adds the text of the inside of a JSON string to `text`. `None` where it is none, or has an escape by number.
+/// Adds the text of the inside of a JSON string to `text`. `None` where it is not such a text, or has an escape by number.
 fn unescape(inner: &[u8], text: &mut String) -> Option<()> {
     let mut rest = inner;
     while let Some(at) = memchr(b'\\', rest) {

@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The most calls of one answer. An index at or past it is refused too.
 const MAX_CALLS: usize = 1024;
 
-/// What was read of an answer so far.
+/// The part of an answer that was read so far.
 #[derive(Default)]
 pub(super) struct Answer {
     pub(super) text: String,
@@ -24,10 +24,10 @@ pub(super) struct Answer {
     calls: Vec<Call>,
     places: HashMap<u64, usize>,
     ids: HashMap<String, usize>,
-    /// Masked in the errors that the provider tells of.
+    /// The secret that is masked in the provider's errors.
     pub(super) secret: Zeroizing<String>,
     bytes: usize,
-    /// What came so far is more than signs of life.
+    /// Whether more than keep-alive events came so far.
     pub(super) has_begun: bool,
 }
 
@@ -168,7 +168,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// When a call has no name, two calls have one id, or the answer says that it calls and does not.
+    /// When a call has no name, two calls have one id, or the answer says that it makes calls and has no call.
     pub(super) fn finish(
         self,
         stop: Stop,
@@ -198,9 +198,9 @@ impl Answer {
         let reason = match reason {
             _ if is_refused => StopReason::Refused,
             StopReason::ToolCalls if calls.is_empty() => {
-                return Err(broken("it says that it makes calls, and has none"));
+                return Err(broken("it says that it makes calls, and has no call"));
             }
-            // Some say that they are done, and mean with their calls.
+            // Some models report the end of the answer although they make calls.
             StopReason::End if !calls.is_empty() => StopReason::ToolCalls,
             StopReason::End if self.text.is_empty() => StopReason::Other,
             reason => reason,
@@ -243,7 +243,7 @@ fn distinct(calls: Vec<Call>, is_whole: bool) -> Result<Vec<ToolCall>, ModelErro
     Ok(kept)
 }
 
-/// A count of nothing where there was something is none.
+/// Whether the usage is a real count. A total of 0 is not, nor is an output of 0 for an answer with output.
 const fn is_count(usage: Usage, has_output: bool) -> bool {
     usage.total() > 0 && !(has_output && usage.output == 0)
 }

@@ -59,7 +59,7 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// When there are arguments, and all of them come again as others.
+    /// When the call has arguments, and other arguments come as a whole.
     pub(super) fn arguments(&mut self, arguments: &Arguments<'_>) -> Result<(), ModelError> {
         let text = &arguments.text;
         if text.is_empty() || (self.is_whole() && self.arguments == *text) {
@@ -79,10 +79,10 @@ impl Call {
         self.scan.is_whole
     }
 
-    /// The call as the gate gets it, of an answer that is whole or was cut short.
+    /// The call as the gate gets it; the answer is whole or was cut short.
     pub(super) fn into_call(self, is_whole: bool) -> ToolCall {
         let mut call = ToolCall::new(self.id, self.name, self.arguments);
-        // No text is how a call without arguments is written; cut short, it may be any call.
+        // A call without arguments is written as an empty text; if the answer was cut short, it may be any call.
         if is_whole && call.arguments.trim().is_empty() {
             "{}".clone_into(&mut call.arguments);
         }

@@ -32,7 +32,7 @@ const REFUSING: [&str; 8] = [
     "billing",
 ];
 
-/// What the server answered with a status that is no success.
+/// The error for an answer of the server whose status is not a success.
 pub(super) fn answered(status: u16, body: &str, headers: &HeaderMap, secret: &str) -> ModelError {
     let text = masked(&format!("status {status}: {body}"), secret);
     let passes = matches!(status, 408 | 409 | 425 | 429 | 499) || status >= 500;
@@ -49,8 +49,8 @@ pub(super) fn answered(status: u16, body: &str, headers: &HeaderMap, secret: &st
     }
 }
 
-/// Whether the model may have worked before such a status: where one server gave up waiting for another, or
-/// broke. A server that is too busy or does not know the request has not begun.
+/// Whether the model may have worked before such a status: one server gave up waiting for another, or
+/// failed. A server that is too busy or does not know the request has not begun.
 const fn may_have_worked(status: u16) -> bool {
     match status {
         408 | 499 => true,
@@ -66,7 +66,7 @@ pub(super) fn unanswered(error: &reqwest::Error, secret: &str) -> ModelError {
         return ModelError::permanent(text);
     }
     let failed = ModelError::transient(text);
-    // Without a connection nothing was asked.
+    // Without a connection the model was not asked.
     if error.is_connect() {
         failed
     } else {

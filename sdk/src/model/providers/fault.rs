@@ -1,4 +1,4 @@
-//! Why an answer that began is none.
+//! Why an answer that began is not a valid answer.
 
 use crate::model::ModelError;
 

@@ -18,7 +18,7 @@ pub(super) type Raw<'a> = Option<&'a RawValue>;
 ///
 /// # Errors
 ///
-/// When it is no string, or has half a surrogate pair.
+/// When it is not a string, or has half a surrogate pair.
 pub(super) fn text<'a>(raw: Raw<'a>, what: &str) -> Result<Option<Cow<'a, str>>, ModelError> {
     let Some(json) = raw.map(RawValue::get) else {
         return Ok(None);
@@ -30,7 +30,7 @@ pub(super) fn text<'a>(raw: Raw<'a>, what: &str) -> Result<Option<Cow<'a, str>>,
         Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
         Some(_) => serde_json::from_str(json)
             .map(|text: String| Some(Cow::Owned(text)))
-            .map_err(|error| wrong(format_args!("`{what}` is no text: {error}"))),
+            .map_err(|error| wrong(format_args!("`{what}` is not a valid string: {error}"))),
         None => Err(wrong(format_args!(
             "`{what}` is {} where a string is meant",
             kind(json)
@@ -42,14 +42,14 @@ pub(super) fn text<'a>(raw: Raw<'a>, what: &str) -> Result<Option<Cow<'a, str>>,
 ///
 /// # Errors
 ///
-/// When it is no whole number from 0 to 2^64-1, written in digits.
+/// When it is not a whole number from 0 to 2^64-1, written in digits.
 pub(super) fn count(raw: Raw<'_>, what: &str) -> Result<Option<u64>, ModelError> {
     let Some(json) = raw.map(RawValue::get) else {
         return Ok(None);
     };
     json.parse().map(Some).map_err(|_| {
         wrong(format_args!(
-            "`{what}` is no whole number from 0 to 2^64-1, but {}",
+            "`{what}` is not a whole number from 0 to 2^64-1, but {}",
             kind(json)
         ))
     })
@@ -72,7 +72,7 @@ pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// Whether the member `error` tells of an error: what is empty does not.
+/// Whether the member `error` reports an error: an empty value does not.
 pub(super) fn is_error(raw: &RawValue) -> bool {
     !matches!(raw.get(), "false" | "{}" | "\"\"" | "[]")
 }
@@ -105,7 +105,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 ///
 /// # Errors
 ///
-/// When it is no JSON object, or not of the type.
+/// When it is not a JSON object, or is not of the type.
 pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ModelError> {
     let Object(value) = serde_json::from_slice(bytes).map_err(wrong)?;
     Ok(value)

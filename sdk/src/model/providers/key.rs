@@ -9,7 +9,7 @@ use crate::model::ModelError;
 
 type Ask = dyn Fn() -> Result<String, ModelError> + Send + Sync;
 
-/// A provider's key: held, or asked for with each request. It is shown nowhere.
+/// A provider's key: held, or asked for with each request. No text shows it.
 ///
 /// The copies that the HTTP client makes of it are not wiped.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ enum Source {
 }
 
 impl Key {
-    /// This text.
+    /// A key that is this text.
     pub fn new(secret: impl Into<String>) -> Self {
         let secret = Zeroizing::new(secret.into());
         Self(Source::Held(Arc::new(Zeroizing::new(
@@ -30,11 +30,11 @@ impl Key {
         ))))
     }
 
-    /// What the environment variable `name` holds now.
+    /// The key that the environment variable `name` holds now.
     ///
     /// # Errors
     ///
-    /// When there is no such variable, it is empty, or it is no text.
+    /// When there is no such variable, or its value is empty or is not valid Unicode.
     pub fn from_env(name: &str) -> Result<Self, ModelError> {
         match std::env::var(name) {
             Ok(secret) if !secret.trim().is_empty() => Ok(Self::new(secret)),
@@ -44,7 +44,7 @@ impl Key {
         }
     }
 
-    /// What `ask` says at the time of each request, such as a store of secrets.
+    /// The key that `ask` gives for each request, for example from a store of secrets.
     pub fn from_fn(ask: impl Fn() -> Result<String, ModelError> + Send + Sync + 'static) -> Self {
         Self(Source::Asked(Arc::new(ask)))
     }

@@ -23,7 +23,7 @@ impl Members {
         Ok(members)
     }
 
-    /// Sets a member, in place of one of its name.
+    /// Sets a member, and replaces a member of the same name.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Serialize for Members {
     }
 }
 
-/// What providers of `protocol` want back, as members; a later one goes before an earlier one of its name.
+/// The values that providers of `protocol` want back, as members; a later member replaces an earlier one of its name.
 ///
 /// # Errors
 ///
@@ -79,13 +79,13 @@ pub(super) fn carried(all: &[Carried], protocol: &str) -> Result<Members, ModelE
 ///
 /// # Errors
 ///
-/// When it is no JSON.
+/// When the text is not JSON.
 pub(super) fn raw(json: &str) -> Result<&RawValue, ModelError> {
     serde_json::from_str(json).map_err(unwritten)
 }
 
-/// Arguments of a call that was made, for the model to see again. Providers take objects only; of what was
-/// refused because it is none, the model sees the text.
+/// Arguments of a call that was made, for the model to see again. Providers take objects only; arguments
+/// that were refused because they are not an object are sent as a text.
 ///
 /// # Errors
 ///

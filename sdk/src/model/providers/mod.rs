@@ -39,7 +39,7 @@ use super::{Completion, Delta, Model, ModelError, Request};
 ///
 /// Every answer is streamed unless [`ProviderModel::whole_answers`] says otherwise. The arguments of a call
 /// are the text that the model wrote: malformed ones, or ones with a key twice, are refused by the gate. Where
-/// a server sends them as an object, its JSON is the text. What cannot be read without guessing is an error,
+/// a server sends them as an object, its JSON is the text. An answer that cannot be read without guessing is an error,
 /// and so is an answer that passes a bound: 16 MiB of words and arguments, 1,024 calls, 8 MiB in one event,
 /// 256 MiB in all.
 ///
@@ -47,7 +47,7 @@ use super::{Completion, Delta, Model, ModelError, Request};
 /// used, and TLS trusts Mozilla's roots. Nothing is retried and nothing is timed here: wrap it in
 /// [`Timed`](super::Timed) and [`Retrying`](super::Retrying).
 ///
-/// What a provider wants back with the results of calls, such as signed thoughts, is carried back as it
+/// Values that a provider wants back with the results of calls, such as signed thoughts, are sent back as they
 /// arrived ([`Carried`](super::Carried)).
 ///
 /// ```no_run
@@ -140,20 +140,20 @@ impl ProviderModel {
     ///
     /// # Errors
     ///
-    /// When it is no URL of HTTP or HTTPS, or has a user, a password, a query or a fragment.
+    /// When it is not a URL of HTTP or HTTPS, or has a user, a password, a query or a fragment.
     pub fn base_url(mut self, url: &str) -> Result<Self, ModelError> {
         self.base = web::base(url)?;
         Ok(self)
     }
 
-    /// The same model with a key, which is sent to its server and shown nowhere.
+    /// The same model with a key, which is sent to its server and which no text shows.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// The same model, asked for answers that come whole and not in pieces. Some servers stream calls badly.
+    /// The same model, asked for answers that come whole and not in pieces. Use it for servers that stream calls badly.
     #[must_use]
     pub const fn whole_answers(mut self) -> Self {
         self.is_streamed = false;
@@ -164,7 +164,7 @@ impl ProviderModel {
     ///
     /// # Errors
     ///
-    /// When the member is one that is written here: the model, the messages, the tools, or how the answer comes.
+    /// When the adapter itself writes the member: the model, the messages, the tools, or how the answer comes.
     pub fn with_member(
         mut self,
         name: impl Into<String>,
@@ -243,7 +243,7 @@ impl ProviderModel {
         if !secret.is_empty() {
             let mut value = HeaderValue::try_from(value).map_err(|_| {
                 ModelError::permanent(
-                    "the key has a character that no header holds; look at what it was read from",
+                    "the key has a character that an HTTP header cannot hold; check the file or variable that it was read from",
                 )
             })?;
             value.set_sensitive(true);
@@ -262,7 +262,7 @@ impl ProviderModel {
     }
 }
 
-/// What is made of a stream of OpenAI's protocol that arrives in pieces of so many bytes.
+/// The completion of a stream of OpenAI's protocol that arrives in pieces of this many bytes.
 pub(crate) fn read_stream(body: &[u8], piece: usize) -> Result<Completion, ModelError> {
     let mut reading = reading::Reading::new(Protocol::OpenAi, "");
     for piece in body.chunks(piece.max(1)) {

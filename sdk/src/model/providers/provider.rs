@@ -1,6 +1,7 @@
 //! Providers, and the protocols that they speak.
 
-/// Which provider a server is, or speaks as. It is always named, and never guessed from a model's name.
+/// The provider that a server is, or whose protocol it speaks. It is always named, and never guessed from a
+/// model's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Provider {
@@ -14,7 +15,7 @@ pub enum Provider {
     Gemini,
 }
 
-/// What is spoken with a server.
+/// The protocol that a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     OpenAi,
@@ -22,7 +23,7 @@ pub(super) enum Protocol {
 }
 
 impl Provider {
-    /// What is spoken with it.
+    /// The protocol that it speaks.
     pub(super) const fn protocol(self) -> Protocol {
         match self {
             Self::Anthropic => Protocol::Anthropic,
@@ -30,7 +31,7 @@ impl Provider {
         }
     }
 
-    /// Where the provider itself serves; Ollama on this machine.
+    /// The base URL of the provider itself; for Ollama, of a server on this machine.
     pub(super) const fn home(self) -> &'static str {
         match self {
             Self::OpenAi => "https://api.openai.com/v1/",

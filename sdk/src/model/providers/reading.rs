@@ -1,4 +1,4 @@
-//! Reads the body of an answer, within bounds, and lets others run meanwhile.
+//! Reads the body of an answer, within bounds, and lets other tasks run meanwhile.
 
 use reqwest::Response;
 
@@ -13,11 +13,11 @@ use crate::model::{Completion, Delta, ModelError};
 const MAX_WHOLE_BYTES: usize = 32 * 1024 * 1024;
 /// How much is read of what a server says of a failure.
 const MAX_FAILURE_BYTES: usize = 64 * 1024;
-/// After so many bytes others run: timeouts, too.
+/// After so many bytes other tasks run, timeouts among them.
 const TURN_BYTES: usize = 64 * 1024;
 
 /// An answer in the middle of being read. Whether it is streamed or whole is told from its first bytes, since
-/// some servers do the other thing, and not all say which.
+/// some servers do not send the form that was asked for, and not all say which one they send.
 pub(super) struct Reading {
     reader: Reader,
     form: Form,
@@ -54,7 +54,7 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// When they are no answer, or pass a bound.
+    /// When they are not an answer, or pass a bound.
     pub(super) fn push(&mut self, bytes: &[u8], delta: Delta<'_>) -> Result<bool, ModelError> {
         if let Form::Unknown(blank) = &mut self.form {
             self.form = match bytes.trim_ascii_start().first() {
@@ -93,7 +93,7 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// When it broke off, or is no answer.
+    /// When it broke off, or is not an answer.
     pub(super) fn end(mut self, delta: Delta<'_>) -> Result<Completion, ModelError> {
         let reader = &mut self.reader;
         match &mut self.form {

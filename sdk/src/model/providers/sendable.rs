@@ -1,7 +1,7 @@
 //! Names and ids that every provider takes.
 //!
-//! A model makes up names of tools that there are not, and servers make up ids. Sent back as they are, some
-//! make every later request of the conversation fail.
+//! A model makes up names of tools that do not exist, and servers make up ids. Some of them, sent back as
+//! they are, make every later request of the conversation fail.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

@@ -7,7 +7,7 @@ use crate::model::StopReason;
 pub(super) enum Stop {
     /// For one of the reasons of the protocol.
     Known(StopReason),
-    /// For a reason that the protocol does not have, or for none.
+    /// For a reason that the protocol does not have, or without a reason.
     Unknown,
 }
 

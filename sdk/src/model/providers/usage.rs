@@ -1,4 +1,4 @@
-//! What a turn cost, as far as a provider says it.
+//! The cost of a turn, as far as a provider says it.
 
 use super::json::Raw;
 use crate::model::Usage;
@@ -6,24 +6,24 @@ use crate::model::Usage;
 /// The counts of one report, each absent, a count, or no count at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Count {
-    /// There is none.
+    /// The report has no count.
     #[default]
     Absent,
     /// So many tokens.
     Of(u64),
-    /// A value that is no count: negative, a fraction, a string.
+    /// A value that is not a count: negative, a fraction, a string.
     Wrong,
 }
 
 impl Count {
-    /// Reads a count. A number that is not written in digits alone is none.
+    /// Reads a count. A number that is not written in digits alone is not a count.
     pub(super) fn read(raw: Raw<'_>) -> Self {
         raw.map_or(Self::Absent, |raw| {
             raw.get().parse().map_or(Self::Wrong, Self::Of)
         })
     }
 
-    /// This count, or an earlier one where there is none.
+    /// This count, or `earlier` where this report has no count.
     pub(super) const fn or(self, earlier: Self) -> Self {
         match self {
             Self::Absent => earlier,
@@ -31,7 +31,7 @@ impl Count {
         }
     }
 
-    /// The tokens, or `None` where there is no count.
+    /// The tokens, or `None` where the report has no count.
     pub(super) const fn needed(self) -> Option<u64> {
         match self {
             Self::Of(tokens) => Some(tokens),
@@ -39,7 +39,7 @@ impl Count {
         }
     }
 
-    /// The tokens, nothing where they are absent, or `None` where there is something that is no count.
+    /// The tokens, nothing where they are absent, or `None` where the value is not a count.
     pub(super) const fn optional(self) -> Option<u64> {
         match self {
             Self::Absent => Some(0),

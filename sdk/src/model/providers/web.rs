@@ -42,9 +42,9 @@ pub(super) fn client() -> Result<Client, ModelError> {
 pub(super) fn base(url: &str) -> Result<String, ModelError> {
     // What is wrong is not quoted: there may be a password in it.
     let wrong = |what: &str| ModelError::permanent(format!("the base URL {what}"));
-    let parsed = Url::parse(url).map_err(|_| wrong("is no URL"))?;
+    let parsed = Url::parse(url).map_err(|_| wrong("is not a valid URL"))?;
     if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(wrong("is not of HTTP or HTTPS"));
+        return Err(wrong("does not begin with http:// or https://"));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(wrong("has a user or a password; give a key instead"));

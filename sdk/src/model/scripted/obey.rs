@@ -1,4 +1,4 @@
-//! Finds what the texts of a conversation tell an obedient model to call.
+//! Finds the calls that the texts of a conversation order an obedient model to make.
 
 use std::collections::BTreeMap;
 

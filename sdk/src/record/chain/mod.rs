@@ -1,7 +1,7 @@
 //! The hash chain of a log, and the signed checkpoints that pin it.
 //!
-//! The links alone show damage, not an author: whoever can write the store can compute them all
-//! anew. A checkpoint is signed, so a log that was rewritten or cut off before it no longer fits.
+//! The links alone show damage, not an author: an attacker who can write the store can compute all of
+//! them anew. A checkpoint is signed, so a log that was rewritten or cut off before it no longer fits.
 //! What no checkpoint covers yet can still be cut off without a trace, and so can the last
 //! checkpoints, if they are kept nowhere else; [`Verified::uncovered`] says how much that is.
 
@@ -33,7 +33,7 @@ pub struct Checkpoint {
     pub link: Link,
     /// When it was signed, by the signer's clock.
     pub time: Timestamp,
-    /// Whose signature it is.
+    /// The key of the signer.
     #[serde(with = "hex")]
     pub key: PublicKeyBytes,
     /// The signature over all of the above.
@@ -88,7 +88,7 @@ impl Checkpoint {
     }
 }
 
-/// Where a log is not what it was.
+/// Where a log was altered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("log `{log}` is broken at entry {seq}: {what}")]
 pub struct Broken {
@@ -117,7 +117,7 @@ impl Broken {
     }
 }
 
-/// In which way a log is not what it was.
+/// What is wrong with a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -133,7 +133,7 @@ pub enum Fault {
     /// The log ends before a checkpoint: its tail was cut off.
     #[error("a checkpoint was signed over it, but the log ends before it")]
     Truncated,
-    /// The log, or another checkpoint, tells another story than a checkpoint that was signed.
+    /// The log, or another checkpoint, contradicts a checkpoint that was signed.
     #[error("a checkpoint was signed over another history")]
     Forked,
     /// A checkpoint is of another log.
@@ -147,7 +147,7 @@ pub enum Fault {
     BadSignature,
 }
 
-/// What was found of a log that is whole.
+/// The result for a log that is intact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     head: Head,
@@ -161,7 +161,7 @@ impl Verified {
         self.head
     }
 
-    /// The number of the last entry that a checkpoint pins; 0 when none does.
+    /// The number of the last entry that a checkpoint pins; 0 if no checkpoint pins an entry.
     #[must_use]
     pub const fn covered(&self) -> u64 {
         self.covered

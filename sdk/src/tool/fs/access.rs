@@ -1,4 +1,4 @@
-//! Which path is meant, and which directory was granted.
+//! A path, and the directory that was granted.
 
 use std::fmt;
 

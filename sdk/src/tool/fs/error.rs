@@ -97,7 +97,7 @@ pub enum FsError {
         path: String,
     },
     /// A directory is asked for, and the path, or what it goes through, is something else.
-    #[error("`{path}` is not a directory, or goes through something that is none")]
+    #[error("`{path}` is not a directory, or one of its parents is not a directory")]
     NotADirectory {
         /// The virtual path.
         path: String,
@@ -105,8 +105,8 @@ pub enum FsError {
     /// The file has a second name, which may lie outside the grant.
     #[error(
         "`{path}` has {links} hard links, and another may lie outside the grant; use a copy, or \
-         have the operator allow hard links on the mount (`Mount::allow_hard_links`), if nobody else \
-         can link files into it"
+         have the operator allow hard links on the mount (`Mount::allow_hard_links`), if no other \
+         user can make links in it"
     )]
     HardLink {
         /// The virtual path.

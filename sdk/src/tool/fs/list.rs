@@ -1,4 +1,4 @@
-//! What a directory holds.
+//! Lists a directory.
 
 use cap_std::fs::{FileType, Metadata};
 
@@ -12,13 +12,13 @@ use crate::capability::normal;
 pub struct Entry {
     /// The name, without its directory.
     pub name: String,
-    /// What the name stands for; a link is not followed.
+    /// The kind of the entry; a link is not followed.
     pub kind: EntryKind,
     /// The size in bytes of a regular file, else 0.
     pub size: u64,
 }
 
-/// What a name in a directory stands for.
+/// The kind of an entry of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EntryKind {

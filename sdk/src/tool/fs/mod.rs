@@ -1,6 +1,6 @@
 //! The door to files: virtual paths, mounts, and handles that stay inside what was granted.
 //!
-//! A token speaks of virtual paths, a byte-exact tree of its own. A [`Mount`] lays a real
+//! A token names virtual paths, which are a tree of their own and are compared byte by byte. A [`Mount`] lays a real
 //! directory, opened once, under a virtual prefix; a [`Dir`] is one or more mounts. A
 //! [`SafePath`](super::SafePath) whose call was allowed says which path is meant and which
 //! directory was *granted*; before that it opens nothing.
@@ -40,7 +40,7 @@
 //!   path names hold, not those of the other.
 //! - Other file systems mounted inside the real directory are part of it.
 //! - A write replaces a file only if no other process changed it since the write began ([`FsError::Changed`]). A change
-//!   in the moment between the last look and the rename is lost: no system compares a file in that moment.
+//!   in the moment between the last look and the rename is lost: no operating system compares and renames in one call.
 //! - Dropping the future of a call does not stop a write that has begun.
 
 mod access;
@@ -135,7 +135,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the file from being read, its size among it.
+    /// The [`FsError`] that keeps the file from being read, such as one about its size.
     pub async fn read(&self, path: &impl Reach) -> Result<Vec<u8>, FsError> {
         self.blocking(path.reach()?, |place| place.read()).await
     }
@@ -155,7 +155,7 @@ impl Dir {
 
     /// Creates or replaces a regular file, whose directory must exist.
     ///
-    /// Atomic: the bytes go to a temporary file beside it, which then takes its name; readers see
+    /// The write is atomic: the bytes go to a temporary file beside it, which then takes its name; readers see
     /// the old file or the new one. A replaced file keeps its permission bits (owner, times and
     /// extended attributes are those of a new file). The name itself may not be a link.
     ///
@@ -164,8 +164,8 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the file from being written, a change by another process during the
-    /// write among it; the old file, or the changed one, is then untouched.
+    /// The [`FsError`] that keeps the file from being written, such as a change by another process during the
+    /// write; the old file, or the changed one, is then untouched.
     pub async fn write(&self, path: &impl Reach, bytes: impl Into<Vec<u8>>) -> Result<(), FsError> {
         let bytes = bytes.into();
         self.blocking(path.reach()?, move |place| place.write(&bytes))
@@ -174,12 +174,12 @@ impl Dir {
 
     /// Adds to the end of a regular file, or creates it; its directory must exist.
     ///
-    /// The limit on bytes holds for what is added, not for the file that results. Not atomic: a
+    /// The limit on bytes holds for what is added, not for the file that results. The write is not atomic: a
     /// full disk may leave a part. The name itself may not be a link.
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the file from being written.
+    /// The [`FsError`] that keeps the file from being written.
     pub async fn append(
         &self,
         path: &impl Reach,
@@ -197,7 +197,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Whatever of [`FsError`] keeps the directory from being listed, its length among it.
+    /// The [`FsError`] that keeps the directory from being listed, such as one about its length.
     pub async fn list(&self, path: &impl Reach) -> Result<Vec<Entry>, FsError> {
         self.blocking(path.reach()?, |place| place.list()).await
     }

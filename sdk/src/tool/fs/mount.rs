@@ -32,7 +32,7 @@ pub struct Mount {
 impl Mount {
     /// Opens `real` and lays it under `prefix`, an absolute path in normal form.
     ///
-    /// The one use of the process's own rights: links in `real` are followed here, once.
+    /// This is the only use of the process's own rights: links in `real` are followed here, once.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Mount {
 
     /// Serves files that have more than one hard link.
     ///
-    /// Only for directories that nobody else can link files into. A write gives the name a new file: the
+    /// Use it only for directories in which no other user can make links to files. A write gives the name a new file: the
     /// other names keep the old one.
     #[must_use]
     pub const fn allow_hard_links(mut self) -> Self {
@@ -95,7 +95,8 @@ impl Mount {
         self
     }
 
-    /// Whether a directory is written to for the first time. Of very many none is any more.
+    /// Whether a directory is written to for the first time. Past the limit of remembered directories the
+    /// answer is always no.
     pub(super) fn is_first_write(&self, directory: (u64, u64)) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.len() < MAX_WRITTEN && written.insert(directory)

@@ -139,7 +139,7 @@ impl<'a> Place<'a> {
 
     /// Looks, opens without waiting for the other end of a pipe, and looks at what was opened.
     ///
-    /// The first look spares pipes and devices an opening that they might notice. Nothing else hangs
+    /// The first look spares pipes and devices an opening that they might notice. Nothing else depends
     /// on it: the second, at the open file, decides.
     pub(super) fn open_regular(
         &self,
@@ -171,7 +171,7 @@ impl<'a> Place<'a> {
         Ok(file)
     }
 
-    /// A link where none is followed: the granted file or directory itself, or the last name of a write.
+    /// A link where no link is followed: the granted file or directory itself, or the last name of a write.
     pub(super) fn escapes(&self) -> FsError {
         let is_granted = self.follow == FollowSymlinks::No;
         FsError::Escapes {
@@ -191,7 +191,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Only words an error: whether a link was in the way of an open that follows none.
+/// Whether a link was in the way of an open that follows no link. Only the text of an error depends on it.
 fn is_link(dir: &Handle, name: impl AsRef<Path>) -> bool {
     dir.symlink_metadata(name)
         .is_ok_and(|found| found.is_symlink())

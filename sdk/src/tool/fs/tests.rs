@@ -444,7 +444,7 @@ async fn attack_17_race_between_check_and_open() {
         ("docs", "/srv/files/docs/sub/", "/srv/files/docs/sub/key"),
     ] {
         let w = world();
-        // What may be read says so; whatever the link leads to says otherwise.
+        // The files that may be read say so; the files that the link leads to say otherwise.
         fs::write(w.real("docs/key"), "mine").unwrap();
         fs::write(w.real("docs/sub/key"), "mine").unwrap();
         fs::create_dir(w.real("private/sub")).unwrap();
@@ -505,7 +505,7 @@ async fn what_a_write_left_unfinished_is_not_shown_read_or_written() {
         w.dir.list(&docs(".bailiwick-dir.tmp")).await,
         FsError::Unfinished { .. }
     );
-    // A name that only looks a little like one is anybody's.
+    // A name that is only similar to one may be used.
     for name in [".bailiwick-notes", "bailiwick-1.tmp", ".bailiwick.tmp"] {
         w.dir.write(&docs(name), "x").await.unwrap();
         assert_eq!(w.read(name).await.unwrap(), "x");

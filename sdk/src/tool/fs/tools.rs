@@ -13,7 +13,7 @@ use crate::tool::{
     Arguments, Declaration, Invocation, Looking, Parameter, Resource, SafePath, Tool, ToolError,
 };
 
-/// Which file or directory.
+/// The file or directory.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
@@ -35,7 +35,7 @@ impl Arguments for Which {
     }
 }
 
-/// Which file, and the text for it.
+/// The file, and the text for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
@@ -99,10 +99,10 @@ impl Tool for ReadFile {
 }
 
 over_dir! {
-    /// `fs.write {path, text}`: creates or replaces a file, at once.
+    /// `fs.write {path, text}`: creates or replaces a file atomically.
     ///
     /// A call that a crash interrupted is made again only if the file is as it was before the call, or
-    /// as the call makes it: an edit that somebody made meanwhile is not overwritten.
+    /// as the call makes it: an edit made meanwhile is not overwritten.
     WriteFile
 }
 

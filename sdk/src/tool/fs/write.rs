@@ -76,7 +76,7 @@ impl Place<'_> {
     pub(super) fn fill(&self, bytes: &[u8]) -> Result<Filled<'_>, FsError> {
         self.check_write(bytes)?;
         let (dir, name) = self.open_parent()?;
-        // What is there is looked at for the sake of a clear refusal. Nothing hangs on it: the
+        // What is there is looked at for the sake of a clear refusal. Nothing depends on it: the
         // rename replaces the name in this directory, and never writes through it.
         let found = self.found(&dir, name)?;
         let kept = match &found {
@@ -116,8 +116,8 @@ impl Place<'_> {
 
     /// Removes what writes to this directory left unfinished, once for as long as it is mounted.
     ///
-    /// A write that another process is at takes moments, and gives its file a new time with every
-    /// piece: what nothing was added to for an hour is left over. What cannot be removed stays.
+    /// A write by another process takes moments, and gives its file a new time with every
+    /// piece: a file to which nothing was added for an hour is left over. What cannot be removed stays.
     fn tidy(&self, dir: &Handle) {
         let Ok(found) = dir.dir_metadata() else {
             return;
@@ -141,8 +141,8 @@ impl Place<'_> {
         }
     }
 
-    /// What the file holds, as a digest that says too where there is none; the whole of a file that is
-    /// too large to be read is told by its size, its time and its number.
+    /// What the file holds, as a digest. A file that does not exist has a value of its own; a file that is
+    /// too large to be read is identified by its size, its time and its number.
     pub(super) fn digest(&self) -> Result<String, FsError> {
         let (dir, name) = self.open_parent()?;
         let found = match dir.symlink_metadata(name) {
@@ -197,7 +197,8 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     hex::write(&Sha256::digest(bytes))
 }
 
-/// Writes a new file that nobody can open who could not open the one it replaces.
+/// Writes a new file with the permission bits `kept` of the one that it replaces. Only the owner can open it before
+/// they are set.
 fn fill(dir: &Handle, name: &Path, bytes: &[u8], kept: Option<Permissions>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -19,11 +19,11 @@ pub enum AddressClass {
     Metadata,
     /// A group of machines.
     Multicast,
-    /// No address, which many systems take for this machine.
+    /// The unspecified address, which many systems take for this machine.
     Unspecified,
     /// Everyone on the link.
     Broadcast,
-    /// For examples only.
+    /// Reserved for examples in documents.
     Documentation,
     /// Behind a carrier's address translation, 100.64.0.0/10.
     SharedCgnat,

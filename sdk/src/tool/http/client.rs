@@ -105,7 +105,7 @@ impl HttpBuilder {
         self
     }
 
-    /// Resolves names by other means than the operating system's.
+    /// Resolves names with this resolver and not with the operating system's.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
         self.resolver = Arc::new(resolver);
@@ -116,7 +116,7 @@ impl HttpBuilder {
     ///
     /// # Errors
     ///
-    /// [`HttpError::Setup`] if a certificate, header name or user agent is none.
+    /// [`HttpError::Setup`] if a certificate, header name or user agent is not valid.
     pub fn build(self) -> Result<Http, HttpError> {
         let refused = |reason: String| HttpError::Setup { reason };
         if reqwest::header::HeaderValue::from_str(&self.user_agent).is_err() {

@@ -35,11 +35,11 @@ impl Http {
 
     /// Fetches what `may` allows, following redirects that it allows too.
     ///
-    /// A status that tells of an error is an answer, not an error.
+    /// A response with an error status is an answer and not an error.
     ///
     /// # Errors
     ///
-    /// Whatever of [`HttpError`] keeps the request from being made or answered within the limits.
+    /// The [`HttpError`] that keeps the request from being made or answered within the limits.
     pub async fn fetch(&self, request: Request, may: &dyn Vet) -> Result<Response, HttpError> {
         let url = parse_url(&request.url)?;
         request.check_body()?;
@@ -94,7 +94,7 @@ impl Http {
             addresses: addresses.into(),
         };
         // What other crates of the program switch on in reqwest is switched off by name: it would
-        // follow, decode, retry or resolve behind the back of the checks.
+        // follow, decode, retry or resolve without the checks.
         let client = Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(pinned)

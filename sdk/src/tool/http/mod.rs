@@ -1,14 +1,14 @@
 //! The door to the network: what was checked is what is requested, from the address that was
 //! vetted.
 //!
-//! A URL is taken only in the form in which it is sent. Its host is resolved once, every address
+//! A URL is accepted only in the form in which it is sent. Its host is resolved once, every address
 //! is looked at, and the connection goes to one of those addresses and to no other, so an answer
 //! that changes between check and connect changes nothing. A redirect is a new request: checked,
 //! resolved and vetted from the start, without the caller's headers if it leaves the origin.
-//! Proxies and the rest of the environment are not consulted.
+//! Proxies and other settings of the environment are not used.
 //!
 //! In a tool, the [`HttpUrl`](super::HttpUrl) that was granted vets what is requested: each
-//! redirect is asked of the token again, and an address that is not public must stand in it.
+//! redirect is checked against the token again, and the token must name an address that is not public.
 //!
 //! ```
 //! use bailiwick::tool::HttpUrl;
@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! [`HttpGet`] and [`HttpPost`] are tools as they stand. Outside a tool, whoever fetches says
+//! [`HttpGet`] and [`HttpPost`] are tools as they stand. Outside a tool, the caller says
 //! what may be requested:
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and what goes along.
+//! The target of a redirect, and what is sent to it.
 
 use reqwest::header::{
     CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_UNMODIFIED_SINCE,

@@ -1,4 +1,4 @@
-//! What is asked for, and the rules for its headers.
+//! A request, and the rules for its headers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -56,7 +56,7 @@ impl Method {
     }
 }
 
-/// What to ask for; looked at when it is fetched.
+/// A request; it is checked when it is fetched.
 #[derive(Clone)]
 pub struct Request {
     pub(super) method: Method,
@@ -127,7 +127,7 @@ impl Request {
         Ok(())
     }
 
-    /// The headers as they are sent, or the one that may not be.
+    /// The headers as they are sent. The error names the header that may not be sent.
     pub(super) fn header_map(&self, allowed: &BTreeSet<String>) -> Result<HeaderMap, HttpError> {
         let mut map = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -184,7 +184,7 @@ const SAFE: [&str; 11] = [
     "range",
 ];
 
-/// Headers that belong to the connection or to its framing, whoever asks for them.
+/// Headers that belong to the connection or to its framing; no caller may set them.
 pub(super) const NEVER: [&str; 14] = [
     "accept-encoding",
     "connection",

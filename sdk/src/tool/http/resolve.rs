@@ -1,4 +1,4 @@
-//! From a host's name to its addresses, asked once a request.
+//! Resolves the name of a host to its addresses, once for each request.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ pub trait Resolve: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What the resolver says if the name has none.
+    /// The resolver's error if the name has no address.
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 

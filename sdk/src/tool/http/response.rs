@@ -48,7 +48,7 @@ impl Response {
         &self.body
     }
 
-    /// The body, without a copy.
+    /// Takes the body out of the answer, without a copy.
     #[must_use]
     pub fn into_body(self) -> Vec<u8> {
         self.body

@@ -420,7 +420,7 @@ async fn attack_18_name_that_points_inside() {
 async fn attack_18_name_that_is_bound_again() {
     let server = Server::start(|_, _| ok("inside")).await;
     let url = format!("http://rebind.example:{}/", server.port);
-    // Public when checked, this machine when asked again: nobody asks again.
+    // The name is public when it is checked, and this machine at a second look-up: no code makes a second look-up.
     let names = Names::new(&[&["192.88.99.1"], &["127.0.0.1"]]);
     let outside = "192.88.99.1".parse().unwrap();
     let grants = Grants {

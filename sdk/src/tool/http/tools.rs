@@ -11,7 +11,7 @@ use crate::tool::{
     Arguments, Declaration, HttpUrl, Invocation, Parameter, Resource, Tool, ToolError,
 };
 
-/// Which page.
+/// The page to get.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
@@ -33,7 +33,7 @@ impl Arguments for Which {
     }
 }
 
-/// Where to, and what.
+/// The URL to post to, and the text.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {

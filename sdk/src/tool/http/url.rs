@@ -1,4 +1,4 @@
-//! The one form of a URL that is taken.
+//! The one form of a URL that is accepted.
 
 use reqwest::Url;
 
@@ -14,7 +14,7 @@ pub(super) fn parse_url(text: &str) -> Result<Url, HttpError> {
         return refused("is not an absolute url; write `https://host/path`");
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return refused("only http and https are spoken");
+        return refused("has a scheme other than http and https");
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refused("has a user name or password; leave them out");

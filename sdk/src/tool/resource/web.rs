@@ -8,7 +8,7 @@ use crate::tool::http::Vet;
 impl Vet for HttpUrl {
     fn url(&self, url: &str) -> Result<(), String> {
         let Some((name, allowed)) = &self.admission().0 else {
-            return Err("the URL belongs to no call that was allowed".to_owned());
+            return Err("the URL does not belong to an allowed call".to_owned());
         };
         if allowed.by_policy() && !allowed.is(name, url) {
             let what = "a policy decides about every call here, and knows nothing of a redirect; \

@@ -1,4 +1,4 @@
-//! Seals agents' keys, so that whoever reads the store cannot use them.
+//! Seals agents' keys, so that a reader of the store cannot use them.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ const NONCE: usize = 24;
 /// A key that agents' private keys are sealed under in a durable store: 32 secret bytes.
 ///
 /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random nonce; a sealed key opens only for
-/// the run, the agent and the public key that it was sealed for. Keep the bytes where the store is
-/// not, such as in a secret manager. Needs the feature `seal`.
+/// the run, the agent and the public key that it was sealed for. Keep the bytes apart from the store,
+/// such as in a secret manager. Needs the feature `seal`.
 pub struct SealKey(
     #[cfg(feature = "seal")] Zeroizing<[u8; 32]>,
     #[cfg(not(feature = "seal"))] std::convert::Infallible,
@@ -37,8 +37,8 @@ pub enum SealError {
     /// It was sealed under another key or for another agent, or was altered.
     #[error("it was sealed under another key or for another agent, or it was altered")]
     Another,
-    /// A text that is no key.
-    #[error("a sealing key is written as 64 hexadecimal digits")]
+    /// The text is not a sealing key.
+    #[error("the text is not a sealing key; write the key as 64 hexadecimal digits")]
     NoKey,
 }
 

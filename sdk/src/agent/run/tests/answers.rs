@@ -1,4 +1,4 @@
-//! What is no answer, and what is not called because of it.
+//! Which completions are not answers, and which calls are not made because of it.
 
 use super::*;
 
@@ -114,7 +114,7 @@ fn each_way_of_not_answering_ends_by_its_own_name() {
         assert!(
             finished
                 .text
-                .starts_with("the last of 3 completions in a row is no answer: ")
+                .starts_with("the last of 3 completions in a row is not an answer: ")
         );
         let words = text
             .filter(|_| stop == StopReason::Refused)
@@ -155,7 +155,7 @@ fn words_without_a_glyph_are_no_answer() {
         let text = format!("{text}no{text}");
         run.completed(said(Some(&text), StopReason::End)).unwrap();
         assert_eq!(done(&run).ended, Ended::Answer, "{text:?}");
-        // Calls are calls, whatever is said beside them.
+        // Calls count, with any text beside them.
         let mut run = super::run();
         run.completed(asks(&["a"]).with_text(text)).unwrap();
         assert_eq!(open(&run), ["a"]);

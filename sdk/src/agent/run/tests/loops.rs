@@ -75,7 +75,7 @@ fn attack_32_the_same_allowed_call_with_the_same_result_ends_the_run() {
     assert_eq!((calls, finished.ended), (11, Ended::Looping));
     let text = "the agent made the same call 11 times, and its result was the same each time";
     assert_eq!(finished.text, text);
-    // A failure is a result, and other spacing is no other call.
+    // A failure is a result, and a call with other spacing is the same call.
     let spaced = |n: usize| ToolCall::new("", "fs.read", format!("{{{}\"n\":1}}", " ".repeat(n)));
     let failed = |_| CallOutcome::Failed("busy".into());
     let (calls, finished) = drive(Limits::default(), spaced, failed);

@@ -1,4 +1,4 @@
-//! Which part of a conversation a model is asked with.
+//! Selects the part of a conversation that a model is asked with.
 
 use super::state::State;
 use crate::model::{Carried, Message, ToolSpec};
@@ -29,7 +29,7 @@ pub(super) fn window(state: &State) -> Vec<Message> {
     }
     let mut messages = task.to_vec();
     if let Some(Message::User { text }) = messages.last_mut() {
-        // In the task, so that the roles go on alternating.
+        // The note is in the task, so that the roles still alternate.
         text.push_str(&format!(
             "\n\n[the first {dropped} turns of this conversation are left out here]"
         ));
@@ -38,7 +38,7 @@ pub(super) fn window(state: &State) -> Vec<Message> {
     messages
 }
 
-/// Where the first answer of the model is.
+/// The index of the first answer of the model.
 fn first_turn(messages: &[Message]) -> usize {
     messages
         .iter()
@@ -46,7 +46,7 @@ fn first_turn(messages: &[Message]) -> usize {
         .unwrap_or(messages.len())
 }
 
-/// An answer of the model and what came after it, each.
+/// The turns: each is an answer of the model and the messages after it.
 fn turns(talk: &[Message]) -> Vec<&[Message]> {
     let mut turns = Vec::new();
     let mut rest = talk;
@@ -64,7 +64,7 @@ const fn is_answer(message: &Message) -> bool {
     matches!(message, Message::Assistant { .. })
 }
 
-/// The bytes that a message says, with what its provider wants back.
+/// The bytes of a message's text, with what its provider wants back.
 fn size(message: &Message) -> usize {
     match message {
         Message::System { text } | Message::User { text } => text.len(),

@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Thought { thinking: String, signature: String },
     /// A thought that is carried back as it arrived.
     Whole(String),
-    /// Something that was not asked for, and is no call of a tool here.
+    /// Something that was not asked for, and is not a call of a tool in this process.
     Other,
 }
 
@@ -132,7 +132,7 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// When it is no piece of such a block.
+    /// When it is not a piece of such a block.
     pub(super) fn piece<'a>(
         &mut self,
         index: u64,

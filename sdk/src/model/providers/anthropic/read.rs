@@ -82,7 +82,9 @@ impl Reader {
                 let index = index()?;
                 let piece = event.delta.ok_or_else(|| wrong("a piece has no `delta`"))?;
                 let Some(block) = self.blocks.get_mut(&index) else {
-                    return Err(wrong(format_args!("block {index} goes on and never began")));
+                    return Err(wrong(format_args!(
+                        "a piece arrived for block {index}, which did not begin"
+                    )));
                 };
                 let (said, only) = block.piece(index, piece, &mut self.answer)?;
                 if !said.is_empty() {
@@ -100,7 +102,9 @@ impl Reader {
                 let index = index()?;
                 match self.blocks.get_mut(&index) {
                     Some(block) => block.is_closed = true,
-                    None => return Err(wrong(format_args!("block {index} ends and never began"))),
+                    None => {
+                        return Err(wrong(format_args!("block {index} ends and did not begin")));
+                    }
                 }
             }
             "message_delta" => {
@@ -150,7 +154,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it never said why it stopped, so it broke off, or is no answer.
+    /// When it did not say why it stopped, which means that it broke off, or when it is not an answer.
     pub(in crate::model::providers) fn end(mut self) -> Result<Completion, ModelError> {
         let Some(stop) = self.stop else {
             return Err(broken("it does not say why it stopped"));

@@ -102,7 +102,7 @@ fn assistant(
     names: &Sendable,
 ) -> Result<Vec<Box<RawValue>>, ModelError> {
     let said = text.map(words).transpose()?.flatten();
-    // A thought alone is no turn.
+    // A thought alone is not a turn.
     if said.is_none() && calls.is_empty() {
         return Ok(Vec::new());
     }

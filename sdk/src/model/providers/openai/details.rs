@@ -18,7 +18,7 @@ impl Details {
     ///
     /// # Errors
     ///
-    /// When it is no array of objects.
+    /// When it is not an array of objects.
     pub(super) fn push(&mut self, raw: &RawValue) -> Result<(), ModelError> {
         let parts: Vec<Map<String, Value>> = serde_json::from_str(raw.get())
             .map_err(|error| wrong(format_args!("`reasoning_details` is {error}")))?;
@@ -31,7 +31,7 @@ impl Details {
         Ok(())
     }
 
-    /// The parts as JSON, or `None` where there are none.
+    /// The parts as JSON, or `None` where there is no part.
     pub(super) fn into_json(self) -> Option<String> {
         (!self.0.is_empty())
             .then(|| serde_json::to_string(&self.0).ok())

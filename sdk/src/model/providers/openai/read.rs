@@ -80,7 +80,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it never said why it stopped, so it broke off, or is no answer.
+    /// When it did not say why it stopped, which means that it broke off, or when it is not an answer.
     pub(in crate::model::providers) fn end(self) -> Result<Completion, ModelError> {
         let Some(stop) = self.stop else {
             return Err(broken("it does not say why it stopped"));
@@ -138,7 +138,7 @@ impl Reader {
         let groq = chunk.x_groq.filter(|groq| is_object(groq));
         let groq = groq.map(within::<Groq<'_>>).transpose()?;
         if let Some(cost) = chunk.usage.or(groq.and_then(|groq| groq.usage)) {
-            // What is not even of the shape is no count. One from before the end is of a part.
+            // A value of another shape is not a count. A count from before the end is of a part.
             self.usage = within(cost)
                 .ok()
                 .filter(|_| self.stop.is_some())
@@ -239,7 +239,7 @@ impl Reader {
                         "a call is among the parts of `content`, and must be in `tool_calls`",
                     ));
                 }
-                // Thoughts, references and pictures are no words of the answer.
+                // Thoughts, references and pictures are not part of the answer's text.
                 _ => self.answer.has_begun = true,
             }
         }

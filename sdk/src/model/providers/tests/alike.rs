@@ -3,7 +3,7 @@
 use super::*;
 
 /// What is made of events, and how many of them were read in full. `apart` puts an event that says nothing
-/// between each two, so that none is as the one before.
+/// between each two, so that no event is like the one before.
 fn made(provider: Provider, events: &[String], apart: bool) -> (Result<Completion, String>, usize) {
     let mut reading = Reading::new(provider.protocol(), "");
     let nothing = match provider {
@@ -80,7 +80,7 @@ fn end(provider: Provider) -> Vec<String> {
     end.iter().map(|it| (*it).to_owned()).collect()
 }
 
-/// JSON of one text, and JSON that is no text or more than one.
+/// JSON of one text, and JSON that is not a text or is more than one.
 const TEXTS: [&str; 26] = [
     r#""x""#,
     r#""""#,

@@ -1,4 +1,4 @@
-//! What somebody else's bytes cost is bounded, and linear.
+//! The cost of bytes from a server is bounded, and linear.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

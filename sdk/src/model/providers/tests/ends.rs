@@ -41,7 +41,7 @@ fn an_answer_that_was_cut_says_so() {
     ] {
         assert!(chunk(r#"{"content":"x"}"#, reason, "").is_err(), "{reason}");
     }
-    // What cuts it short stays, whatever comes after.
+    // The reason that cuts an answer short stays, with any reason after it.
     let cut = r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"length"}]}"#;
     let end = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
     let completion = read(Provider::OpenAi, &[chunks(&[cut, end]).as_bytes()]).unwrap();
@@ -162,7 +162,7 @@ fn no_error_is_no_error_and_no_done_is_an_end() {
     let end = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
     let completion = read(Provider::OpenAi, &[chunks(&[said, end]).as_bytes()]).unwrap();
     assert_eq!(completion.text.as_deref(), Some("here"));
-    // The end of a stream that never stopped is no end.
+    // The end of a stream that did not say why it stopped is not an end.
     assert!(read(Provider::OpenAi, &[chunks(&[said, "[DONE]"]).as_bytes()]).is_err());
     // All that was said, said again in a last chunk.
     let again = r#"{"choices":[{"message":{"content":"here"},"finish_reason":"stop"}]}"#;

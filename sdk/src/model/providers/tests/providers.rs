@@ -244,7 +244,7 @@ async fn a_whole_answer_is_read_as_a_streamed_one_is() {
             (Some(usage), StopReason::ToolCalls)
         );
         assert_eq!(server.asked()[0].body["stream"], false);
-        // Cut short it is no answer.
+        // Cut short, it is not an answer.
         for cut in 0..body.len() {
             assert!(read(provider, &[&body.as_bytes()[..cut]]).is_err(), "{cut}");
         }

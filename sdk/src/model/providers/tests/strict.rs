@@ -94,7 +94,7 @@ fn calls_are_in_the_order_of_their_index_and_pieces_may_be_interleaved() {
     ];
     let read = |events: &[&str]| read(Provider::Anthropic, &[chunks(events).as_bytes()]);
     assert_eq!(read(&events).unwrap().calls, right);
-    // A call that has no end is none; an end that never began is an error, and so is more after it.
+    // A call without an end is not a call; an end without a beginning is an error, and so is a piece after the end.
     let without: Vec<&str> = events
         .iter()
         .copied()
@@ -134,7 +134,7 @@ fn the_input_of_a_block_that_begins_with_it_is_taken() {
         assert!(read(wrong, &[]).is_err(), "{wrong}");
     }
     let piece = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":{"set":1}}}"#;
-    assert!(read("{}", &[piece]).is_err(), "a piece that is no text");
+    assert!(read("{}", &[piece]).is_err(), "a piece that is not a text");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// The version of the JSON that `--json` prints; raised when a member changes its meaning.
 pub(crate) const VERSION: u32 = 1;
 
-/// How a command ended, where it ended as it should.
+/// How a command ended: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Allowed, or done.
@@ -28,7 +28,7 @@ pub(crate) enum Exit {
     Denied = 3,
 }
 
-/// What kept a command from its end: bad usage, an unreadable file.
+/// Why a command failed: bad usage, an unreadable file.
 #[derive(Debug)]
 pub(crate) struct Fault(String);
 
@@ -77,7 +77,7 @@ struct Object {
     members: Value,
 }
 
-/// Standard output. A reader that went away is no error: the exit code still says what happened.
+/// Standard output. A reader that went away is not an error: the exit code still says what happened.
 pub(crate) struct Output {
     json: bool,
     command: &'static str,
@@ -146,7 +146,7 @@ impl Output {
         }
     }
 
-    /// Hands on what is buffered.
+    /// Writes what is buffered.
     pub(crate) fn flush(&mut self) -> Result<(), Fault> {
         let flushed = self.out.flush();
         self.settle(flushed)
@@ -172,7 +172,7 @@ impl Output {
     }
 }
 
-/// A line on standard error, escaped; lost where nobody reads it.
+/// A line on standard error, escaped; lost if no process reads standard error.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", visible(text));
 }

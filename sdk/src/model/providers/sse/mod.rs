@@ -18,7 +18,7 @@ const MAX_EVENTS: usize = 1024 * 1024;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What is told the data of each event; it says whether more is wanted.
+/// A function that is given the data of each event and returns whether it wants more.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<bool, ModelError>;
 
 /// A stream of events, read so far. A byte is copied twice at most: into a line that is not whole yet, and

@@ -40,7 +40,7 @@ enum Script {
 }
 
 impl ScriptedModel {
-    /// A model that gives these turns, one a request; past the last it fails for good.
+    /// A model that gives these turns, one for each request; past the last turn every request fails.
     pub fn new(turns: impl IntoIterator<Item = Turn>) -> Self {
         Self::from_script(Script::Turns {
             left: turns.into_iter().collect(),
@@ -79,7 +79,7 @@ impl ScriptedModel {
     /// is obeyed: one a turn, in the order of the conversation, the object passed on as it is
     /// written. In an output that is JSON, the strings within are read as text too. A line that
     /// comes up again in a later message is not obeyed again, so a file that orders its own reading
-    /// is no loop; the same line twice in one message is obeyed twice. What was obeyed is told from
+    /// does not make a loop; the same line twice in one message is obeyed twice. What was obeyed is told from
     /// the conversation, so clones and resumed runs know it.
     #[must_use]
     pub fn obeying(mut self) -> Self {

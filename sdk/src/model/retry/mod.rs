@@ -37,7 +37,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after failed attempt `attempt`, the first being 1; none when it was the last.
+    /// The wait after failed attempt `attempt`, the first being 1; `None` after the last attempt.
     ///
     /// `chance` is spread evenly over all numbers.
     fn wait(&self, attempt: u32, asked: Option<Duration>, chance: u32) -> Option<Duration> {
@@ -53,12 +53,12 @@ impl Backoff {
 }
 
 /// A model that is asked again when it failed for a reason that may pass
-/// ([`ModelError::is_transient`]), and for no other.
+/// ([`ModelError::is_transient`]), and in no other case.
 ///
 /// All attempts at a completion are one turn: an agent's budget of turns is charged once, before
 /// the first. Providers do not say what a failed attempt cost. Where the model may have worked on one
-/// ([`ModelError::is_unsettled`]), the usage of the turn is not known, whatever the attempt that
-/// succeeded cost; otherwise it is the usage of that attempt. Set [`Backoff::attempts`] to bound
+/// ([`ModelError::is_unsettled`]), the usage of the turn is not known, even if the provider says what the
+/// attempt that succeeded cost; otherwise it is the usage of that attempt. Set [`Backoff::attempts`] to bound
 /// requests and not turns.
 #[derive(Clone)]
 pub struct Retrying<M> {
@@ -68,7 +68,7 @@ pub struct Retrying<M> {
 }
 
 impl<M> Retrying<M> {
-    /// `model`, asked again as `backoff` says.
+    /// Wraps `model`, which is asked again as `backoff` says.
     pub fn new(model: M, backoff: Backoff) -> Self {
         Self {
             model,
@@ -135,7 +135,7 @@ impl<M: Model> Model for Retrying<M> {
         }
     }
 
-    /// Once words were told, a failure is final: they would be told again.
+    /// Once a part of the text was streamed, a failure is final: another attempt would stream it again.
     async fn stream(&self, request: &Request, delta: Delta<'_>) -> Result<Completion, ModelError> {
         let (mut attempt, mut unsettled) = (1, false);
         loop {

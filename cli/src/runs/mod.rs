@@ -1,4 +1,4 @@
-//! `runs`, `resume` and `prune`: the runs that a store keeps, who goes on with one, and which go.
+//! `runs`, `resume` and `prune`: list the runs that a store keeps, resume one, and remove old ones.
 
 #[cfg(feature = "sqlite")]
 mod kept;
@@ -21,12 +21,12 @@ pub(crate) struct Args {
     store: String,
     /// The run whose agents are shown
     run: Option<RunId>,
-    /// Go on showing them as they change, until the run is over
+    /// Continue to show them as they change, until the run is over
     #[arg(long, requires = "run")]
     watch: bool,
 }
 
-/// Start a program that goes on with a run: it finds the store in `BAILIWICK_STORE` and the run in
+/// Start a program that resumes a run. The program finds the store in `BAILIWICK_STORE` and the run in
 /// `BAILIWICK_RUN`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ResumeArgs {
@@ -41,13 +41,13 @@ pub(crate) struct ResumeArgs {
 }
 
 /// Remove the runs that ended before a time, with their conversations, and the ids of calls that
-/// cannot be made again since then. The audit stays, and so do runs that can go on.
+/// cannot be made again since then. The audit stays, and so do runs that can be resumed.
 #[derive(clap::Args, Debug)]
 pub(crate) struct PruneArgs {
     /// The file of the store
     #[arg(long, value_name = "FILE")]
     store: String,
-    /// Until when what goes has ended, such as 2026-01-31T00:00:00Z
+    /// Runs that ended before this time are removed, such as 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
     ended_before: Timestamp,
 }
@@ -72,6 +72,6 @@ pub(crate) fn prune(args: &PruneArgs, _: &mut Output) -> Result<Exit, Fault> {
 #[cfg(not(feature = "sqlite"))]
 fn no_sqlite(store: &str) -> Fault {
     Fault::new(format!(
-        "`{store}`: this build reads no stores; build it with `--features sqlite`"
+        "`{store}`: this build cannot read stores; build it with `--features sqlite`"
     ))
 }

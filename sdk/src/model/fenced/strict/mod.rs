@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
             Edge::Begins => self.last = None,
             Edge::Ends if self.has_prose => {}
             Edge::Ends => self.thought = self.at + end,
-            // All before was thought. A fence stays open: what is in it may be anybody's.
+            // All before was thinking. A fence stays open: the author of its text is not known.
             Edge::Unopened => {
                 self.calls.clear();
                 self.pieces.clear();
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
         rest = closed.map_or(rest, |after| after.trim_start_matches(['`', '~']));
         self.at = self.text.len() - rest.len();
         if closed.is_none() {
-            // What else is in the block is no call.
+            // The rest of the block is not a call.
             self.fence = fence(self.text, begin);
         }
         if !calls.is_empty() {
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
             self.last = Some((fence.begin, self.slice(fence.inside, all)));
         }
         let in_fence = self.last.and_then(|(begin, content)| {
-            // After a colon stands what somebody else said.
+            // Text after a colon is a quotation.
             let is_quoted = self.slice(0, begin).trim_end().ends_with([':', '：']);
             let calls = Some(content).filter(|_| !is_quoted);
             Some((begin, calls.and_then(|content| alone(content, self.tools))?))

@@ -13,8 +13,8 @@ use crate::guard::Allowed;
 /// An argument that names something outside the process.
 ///
 /// A resource is in normal form from the moment it is read, and learns what was granted when its
-/// call is allowed; a door opens it only then. The trait is sealed: the types of this module are
-/// the ones there are.
+/// call is allowed; a door opens it only then. The trait is sealed: only the
+/// types of this module implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what it names, so it cannot be a `#[resource]`",
     note = "write `SafePath` for a file, `HttpUrl` for a URL, `Host`, `Ip` or `Decimal` for those, or `Exact<String>` for a name that is compared as it is"

@@ -8,7 +8,7 @@ use crate::id::Timestamp;
 
 /// Where the time comes from.
 ///
-/// A clock that cannot be read is an error, and whoever asked for the time denies.
+/// A clock that cannot be read is an error, and the caller that needs the time denies.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     ///
@@ -28,7 +28,7 @@ pub enum ClockError {
         /// What is wrong with it.
         what: String,
     },
-    /// The clock went backwards by more than [`HighWater::TOLERANCE`] and nobody has reset it.
+    /// The clock went backwards by more than [`HighWater::TOLERANCE`] and has not been reset.
     #[error(
         "the clock went backwards: `{highest}` was seen before, it now reads `{read}`; \
          set the time of this machine, then reset the clock"
@@ -67,7 +67,7 @@ impl Clock for SystemClock {
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicU64>);
 
-/// No timestamp: what a [`ManualClock`] holds while it cannot be read.
+/// What a [`ManualClock`] holds while it cannot be read; it is not a timestamp.
 const UNREADABLE: u64 = u64::MAX;
 
 impl ManualClock {
@@ -84,7 +84,7 @@ impl ManualClock {
 
     /// Moves the clock forwards, as far as [`Timestamp::MAX`]; an unreadable clock stays so.
     pub fn advance(&self, by: Duration) {
-        // An update that changes nothing is an `Err`, and is what an unreadable clock wants.
+        // An update that changes nothing is an `Err`, which is right for an unreadable clock.
         let _ = self
             .0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |millis| {
@@ -105,14 +105,14 @@ impl Clock for ManualClock {
     }
 }
 
-/// The highest time seen, which is what now means.
+/// The highest time seen, which is the time now.
 ///
 /// An expiry that has passed must not come back, so a clock that steps backwards is an error that
-/// stays until [`reset`](Self::reset), even if the clock moves forwards again: between the two
-/// steps nobody can say what the time was. A clock that leaps forwards is believed; setting it
-/// right afterwards is a step backwards like any other.
+/// stays until [`reset`](Self::reset), even if the clock moves forwards again: between the two steps
+/// the true time is not known. A clock that leaps forwards is believed; setting it right afterwards is
+/// a step backwards like any other.
 ///
-/// Without locks: the highest time and whether the clock has stepped back are one atomic word.
+/// It uses no locks: the highest time and whether the clock has stepped back are one atomic word.
 #[derive(Debug, Default)]
 pub struct HighWater(AtomicU64);
 
@@ -120,12 +120,12 @@ pub struct HighWater(AtomicU64);
 const STEPPED: u64 = 1 << 63;
 
 impl HighWater {
-    /// How far a clock may fall behind the highest time seen and be taken to stand still there.
+    /// How far a clock may fall behind the highest time seen and still count as standing still at it.
     ///
     /// Time daemons slew rather than step, and the clocks of one machine's cores differ by less.
     pub const TOLERANCE: Duration = Duration::from_secs(2);
 
-    /// A guard that has seen nothing yet.
+    /// A guard that has seen no time yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -136,7 +136,7 @@ impl HighWater {
     /// # Errors
     ///
     /// [`ClockError::Backwards`] when `read` is behind the highest time by more than
-    /// [`TOLERANCE`](Self::TOLERANCE), or an earlier one was, until [`reset`](Self::reset).
+    /// [`TOLERANCE`](Self::TOLERANCE), or an earlier reading was, until [`reset`](Self::reset).
     pub fn observe(&self, read: Timestamp) -> Result<Timestamp, ClockError> {
         let next = |word: u64| {
             let highest = highest(word);
@@ -164,20 +164,20 @@ impl HighWater {
         self.update(|word| highest(word).max(time).millis() | (word & STEPPED));
     }
 
-    /// Makes `time` the highest time seen, lower or not, after a step backwards.
+    /// Makes `time` the highest time seen after a step backwards, even if it is lower.
     ///
-    /// For the operator alone: everything that expired after `time` is valid again.
+    /// Only the operator should use it: tokens that expired after `time` become valid again.
     pub fn reset(&self, time: Timestamp) {
         self.0.store(time.millis(), Ordering::SeqCst);
     }
 
-    /// The highest time seen, to be kept with the store; 1970 when there is none.
+    /// The highest time seen, to be kept with the store; 1970 if no time has been seen.
     #[must_use]
     pub fn highest(&self) -> Timestamp {
         highest(self.0.load(Ordering::SeqCst))
     }
 
-    /// Applies `next` until no other thread came in between, and gives the word that it left.
+    /// Applies `next` until no other thread interferes, and returns the word that it stored.
     fn update(&self, next: impl Fn(u64) -> u64) -> u64 {
         let mut word = self.0.load(Ordering::SeqCst);
         loop {

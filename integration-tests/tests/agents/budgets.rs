@@ -199,7 +199,7 @@ async fn a_turn_is_paused_before_it_is_asked_and_an_event_says_why() {
             why = Some(text);
         }
     }
-    assert!(why.unwrap().contains("of `turns` too little is left"));
+    assert!(why.unwrap().contains("too little of `turns` is left"));
 }
 
 #[tokio::test]

@@ -13,12 +13,13 @@ use crate::capability::{Call, Kind, MAX_CALL_LIFE, Refusal};
 use crate::id::{CallId, Timestamp, hex};
 use crate::store::{Batch, Expected, Key, StoreError};
 
-/// Beneath it stand the calls that were made, for as long as they could be made again.
+/// The prefix of the keys of calls that were made. Each is kept for as long as the call could be made
+/// again.
 pub(super) const SPENT: &str = "replay";
 
 impl Guard {
     /// Decides a call: the token, the policy, approvals, then all of it again with budgets and
-    /// replay in one batch with the record. Nothing that cannot be recorded runs.
+    /// replay in one batch with the record. A call that cannot be recorded does not run.
     ///
     /// The guard sets the time and, where it has one, the audience of `context` itself.
     pub async fn authorize(
@@ -31,10 +32,11 @@ impl Guard {
             .await
     }
 
-    /// As [`Guard::authorize`], with more to be written where the call is allowed: in the same batch
-    /// as what it takes from budgets and its entry in the log, so all of it or none.
+    /// As [`Guard::authorize`], with more to be written if the call is allowed. It is written in the same
+    /// batch as the call's charges to budgets and its entry in the log, so either all of it is written or
+    /// none of it.
     ///
-    /// An expectation in it that does not hold refuses the call.
+    /// If an expectation in it does not hold, the call is refused.
     pub async fn authorize_with(
         &self,
         presented: Presented<'_>,
@@ -47,8 +49,8 @@ impl Guard {
     }
 
     /// As [`Guard::authorize_with`], for a caller that may cancel the call: once `gone` is done the
-    /// policy is not waited for any more, and the call is denied. What is being written by then is
-    /// written.
+    /// guard stops waiting for the policy and denies the call. A batch whose write has begun by then is
+    /// still written.
     pub(crate) async fn authorize_until(
         &self,
         presented: Presented<'_>,
@@ -88,8 +90,8 @@ impl Guard {
         }
     }
 
-    /// The token, then whether the very call was made before, then policy and approvals, then all of
-    /// the token again with the budgets.
+    /// Checks the token, then whether this same call was made before, then policy and approvals, then the
+    /// whole token again with the budgets.
     async fn decide(
         &self,
         id: CallId,
@@ -105,7 +107,7 @@ impl Guard {
         self.is_unspent(&spent).await?;
         let (chain, now) = (presented.chain(), context.facts.time);
         let whose = Whose::of(chain, matches!(presented, Presented::Wire(_)));
-        // Dropped with this future, where its caller goes away, the place is given back.
+        // If the caller drops this future, the place is dropped with it and is given back.
         let mut place = self
             .replay
             .place((chain.id(), call.nonce().0), whose, spent.until, now)?;
@@ -126,8 +128,8 @@ impl Guard {
         decided
     }
 
-    /// Whether the store knows of no such call. Asked where a policy would be asked in vain: the
-    /// batch asks it for every call.
+    /// Whether the store knows of no such call. It is asked here so that the policy is not asked in vain;
+    /// the batch asks it again for every call.
     async fn is_unspent(&self, spent: &Spent) -> Result<(), Refusal> {
         let (Some(key), Some(_)) = (&spent.key, &self.policy) else {
             return Ok(());
@@ -137,7 +139,7 @@ impl Guard {
             Ok(Some(_)) => Err(made_before()),
             Err(error) => Err(Refusal::new(
                 Kind::Unavailable,
-                format!("whether the call was made before cannot be read: {error}"),
+                format!("the store cannot tell whether the call was made before: {error}"),
             )
             .outage()),
         }
@@ -168,7 +170,7 @@ impl Guard {
                 }
             }
         }
-        // Only approvals can be missing now: everything else was asked above.
+        // Only approvals can be missing now: everything else was checked above.
         match self.ask(presented, call, context, LEDGER) {
             Err(refusal) if refusal.kind() == Kind::Approval => Ok(Some(refusal)),
             other => other.map(|_| None),
@@ -192,7 +194,7 @@ impl Guard {
         (also, spent): (Batch, Spent),
         place: &mut Place<'_>,
     ) -> Result<Decided, Refusal> {
-        // Time has passed while the policy thought: clock, revocation and token once more.
+        // Time has passed while the policy decided, so clock, revocation and token are checked once more.
         self.situate(context)?;
         self.ask(presented, call, context, LEDGER)?;
         let chain = presented.chain();
@@ -215,7 +217,7 @@ impl Guard {
                 batch,
             );
         }
-        // Where the caller goes away from here on, the store may have written the batch.
+        // If the caller goes away from here on, the store may still have written the batch.
         place.keep();
         match self.write(batch.and(also)).await {
             Ok(_) => Ok(Decided::Reserved(Reservation { id })),
@@ -240,17 +242,17 @@ impl Guard {
     }
 }
 
-/// What a decision comes to, where it is no denial.
+/// The result of a decision that is not a denial.
 enum Decided {
     Reserved(Reservation),
     /// Only this approval is missing.
     Missing(Refusal),
 }
 
-/// How a call is remembered once it was made.
+/// How a call is remembered once it is made.
 struct Spent {
     until: Timestamp,
-    /// Under what name, where the store is durable.
+    /// The key under which it is stored, if the store is durable.
     key: Option<Key>,
 }
 
@@ -275,7 +277,7 @@ impl Spent {
 }
 
 fn made_before() -> Refusal {
-    Refusal::new(Kind::Replay, "this very call was made before")
+    Refusal::new(Kind::Replay, "this same call was made before")
 }
 
 pub(super) fn store_refusal(error: &StoreError) -> Refusal {
@@ -283,7 +285,7 @@ pub(super) fn store_refusal(error: &StoreError) -> Refusal {
         StoreError::Conflict { key, .. } if key.is_beneath(&Key::of([SPENT])) => made_before(),
         StoreError::Conflict { .. } => Refusal::new(
             Kind::Unavailable,
-            format!("another process has taken over what the call belongs to, so it does not run: {error}"),
+            format!("another process has taken over the run of this call, so the call does not run: {error}"),
         )
         .outage(),
         other => Refusal::new(

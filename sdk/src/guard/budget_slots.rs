@@ -1,5 +1,5 @@
-//! The slots of agents in budgets of agents that may be alive at once: a slot is taken with the call that
-//! spawns the agent, and given back when its task ends.
+//! The slots of agents in budgets that limit how many agents are alive at once: a slot is taken with the
+//! call that spawns the agent, and given back when the agent's task ends.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,22 @@ use crate::store::{Batch, Key};
 
 /// The slot that one agent has in each budget of [`AGENTS`] of its ancestors.
 ///
-/// It follows from the chain, so nothing else needs to be kept of an agent to give it back.
+/// It follows from the chain, so no other record of an agent is needed to give it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BudgetSlots(BTreeSet<Key>);
 
 impl BudgetSlots {
-    /// What a child of whoever holds this chain takes.
+    /// The slots that a child of this chain's holder takes.
     pub(crate) fn beneath(chain: &Chain) -> Self {
         Self::named(chain, chain.depth())
     }
 
-    /// What whoever holds this chain has taken: of the budgets that the blocks before its own name.
+    /// The slots that this chain's holder has taken: those of the budgets that the blocks before its own
+    /// name.
     pub(crate) fn of(chain: &Chain) -> Self {
         match chain.depth().checked_sub(1) {
             Some(parent) => Self::named(chain, parent),
-            // The first agent is nobody's child.
+            // The first agent has no parent.
             None => Self::default(),
         }
     }
@@ -45,7 +46,7 @@ impl BudgetSlots {
             .fold(batch, |batch, counter| batch.sub(counter.clone(), 1))
     }
 
-    /// Takes over slots that other counters held, whatever the maximum is: the agent is alive.
+    /// Takes over slots that other counters held, without regard to the maximum, since the agent is alive.
     pub(crate) fn take_over(&self, batch: Batch) -> Batch {
         self.0
             .iter()
@@ -57,7 +58,7 @@ impl BudgetSlots {
         self.0.iter().map(|key| key.as_str().to_owned()).collect()
     }
 
-    /// The counters as they were kept; `None` where one of them is none.
+    /// The counters as they were stored; `None` if one of them is not a valid counter.
     pub(crate) fn of_parts(parts: &[String]) -> Option<Self> {
         let keys = parts.iter().map(|part| part.parse().ok());
         keys.collect::<Option<_>>().map(Self)

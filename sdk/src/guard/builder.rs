@@ -56,7 +56,7 @@ impl GuardBuilder {
         self
     }
 
-    /// A policy that every call must pass too.
+    /// A policy that every call must pass as well.
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.guard.policy = Some(policy);
@@ -70,21 +70,21 @@ impl GuardBuilder {
         self
     }
 
-    /// How long the policy may think about one call, 30 seconds unless set; a call about which it
-    /// says nothing in that time is denied (`policy`). The wait ends before it where the token ends or
-    /// is revoked, and where the caller cancels the call.
+    /// How long the policy may take to decide one call, 30 seconds unless set; a call that it does not
+    /// decide in that time is denied (`policy`). The wait ends earlier if the token ends or is revoked,
+    /// or if the caller cancels the call.
     ///
-    /// It needs the timers of a Tokio runtime, and a policy that gives way: one that blocks its thread
-    /// is waited for.
+    /// The limit needs the timers of a Tokio runtime and a policy that yields: a policy that blocks its
+    /// thread is not interrupted.
     #[must_use]
     pub const fn policy_timeout(mut self, limit: Duration) -> Self {
         self.guard.policy_timeout = limit;
         self
     }
 
-    /// Whose approval answers a policy that asks for one; nobody's unless set. Who answers for a
-    /// token's own grants and quorums stands in the token. [`Revocable::Key`](super::Revocable::Key)
-    /// takes an approver away while the guard runs, for both.
+    /// The keys whose approval satisfies a policy that asks for one; there are no such keys unless they are
+    /// set. The approvers of a token's own grants and quorums are named in the token.
+    /// [`Revocable::Key`](super::Revocable::Key) removes an approver of either sort while the guard runs.
     #[must_use]
     pub fn approvers(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
         self.guard.approvers.extend(keys);
@@ -114,25 +114,25 @@ impl GuardBuilder {
 
     /// How many calls the replay set remembers in all, and of one holder over the wire.
     ///
-    /// A holder for whom the root minted gets, with all that it delegated to, a tenth of the set or
-    /// the quota of one holder, whichever is more.
+    /// A holder for whom the root minted a token shares, with all holders that it delegated to, a tenth of
+    /// the set or the quota of one holder, the greater of the two.
     #[must_use]
     pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
         self.capacity = (capacity, quota);
         self
     }
 
-    /// The guard. Wire calls that could have been made before now are refused from here on, since
-    /// whether they were is not known; where the store is durable, those that could have been made
-    /// before it was first used.
+    /// Makes the guard. It refuses wire calls that could have been made before now, since it cannot know
+    /// whether they were; if the store is durable, it refuses only those that could have been made before
+    /// the store was first used.
     #[must_use]
     pub fn build(self) -> Guard {
         let mut guard = self.guard;
         guard.replay = ReplaySet::new(self.capacity.0, self.capacity.1);
         guard.denials = Denials::new(guard.store.clone(), guard.recorder.clone());
-        // An unreadable clock is met again at every call, which it denies.
+        // An unreadable clock is found again at every call, and the call is denied.
         guard.since = Since::at(guard.clock.now().ok());
-        // What is gone with the process was not kept from an earlier one.
+        // A store that ends with the process holds nothing from an earlier one.
         if !guard.store.durable() {
             guard.resumed = OnceCell::new_with(Some(()));
             guard.ended = Ended::none();

@@ -11,7 +11,7 @@ use crate::id::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Looks, and changes nothing.
+    /// Reads, and changes nothing.
     Read,
     /// Changes something that can be changed back.
     Write,
@@ -41,7 +41,7 @@ impl fmt::Display for Effect {
 /// the run, which grows with what it reads ([`Exposure::absorb`]) and never falls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// What a token's caveats are asked about: time, audience, task, step, data, risk, taint.
+    /// The facts that a token's caveats check: time, audience, task, step, data, risk, taint.
     pub facts: Facts,
     /// What the tool does to the world.
     pub effect: Effect,
@@ -51,7 +51,7 @@ pub struct Context {
     pub environment: Option<String>,
     /// Who owns the data or the tool.
     pub owner: Option<String>,
-    /// What the run is for, in the words of whoever started it.
+    /// The purpose of the run, in the words of the caller that started it.
     pub intent: Option<String>,
 }
 
@@ -71,11 +71,11 @@ impl Context {
         }
     }
 
-    /// Sets what caveats are asked about taint and sensitivity: what the run is exposed to, `None` where
-    /// that is not known, and how sensitive what the call itself touches is.
+    /// Sets the taint and sensitivity that caveats check, from the exposure of the run (`None` if it is not
+    /// known) and the sensitivity of the data that the call itself touches.
     ///
-    /// Where the level of the call is not known the sensitivity is not, whatever the run has read; a
-    /// caveat that asks for it then refuses the call.
+    /// If the level of the call is not known, the sensitivity is not known either, even if the level of what
+    /// the run has read is; a caveat that asks for it then refuses the call.
     pub fn expose(&mut self, run: Option<&Exposure>, own: Option<Sensitivity>) {
         let read = run.and_then(|run| run.sensitivity);
         self.facts.taint = run.map(|run| run.taint.clone());

@@ -1,11 +1,12 @@
-//! A refused call, in the words for each reader.
+//! A denied call, described for the operator and for the model.
 
 use std::fmt;
 
 use crate::capability::{Kind, Refusal};
 use crate::text::printable;
 
-/// A refused call: which agent, which capability, which hop and check, and what would be allowed.
+/// A denied call: the agent, the capability, the hop and check that denied it, and what would be
+/// allowed.
 ///
 /// `Display` is for the operator. The model gets [`Denial::for_model`], which names the kind and
 /// nothing that it could work around.
@@ -45,7 +46,7 @@ impl Denial {
         self.refusal.kind()
     }
 
-    /// Whether the store or the clock could not be used, so that nothing was decided about the call.
+    /// Whether the store or the clock could not be used, so that no decision about the call was made.
     #[must_use]
     pub(crate) const fn is_outage(&self) -> bool {
         self.refusal.is_outage()
@@ -63,19 +64,19 @@ impl Denial {
         self.refusal.detail()
     }
 
-    /// What the model is told: the kind, and that trying again is no use, or not before others have
-    /// ended.
+    /// What the model is told: the kind, and that a retry does not help, or does not help until other
+    /// agents have ended.
     #[must_use]
     pub fn for_model(&self) -> String {
         if self.refusal.passes() {
             return format!(
-                "`{}` was refused by policy ({}): as many helpers are at work as may be at once. This is not a fault; wait for helpers to end before you ask for another.",
+                "`{}` is not permitted ({}): the limit of concurrent helpers is reached. This is not a fault; wait for helpers to end before you ask for another.",
                 printable(&self.capability),
                 self.kind()
             );
         }
         format!(
-            "`{}` was refused by policy ({}). This is not a fault; do not retry it, and do not look for another way to the same end.",
+            "`{}` is not permitted ({}). This is not a fault; do not retry it, and do not look for another way to the same end.",
             printable(&self.capability),
             self.kind()
         )

@@ -8,7 +8,7 @@ use crate::store::{Batch, Key, Store, StoreError};
 /// How many calls are read and removed at once.
 const PAGE: usize = 1000;
 
-/// What was forgotten, by how many.
+/// How many entries of each sort were forgotten.
 pub(crate) struct Forgotten {
     pub(crate) calls: usize,
     pub(crate) tokens: usize,
@@ -17,8 +17,8 @@ pub(crate) struct Forgotten {
 /// Removes the ids of calls that ended before a time, and of tokens whose agents ended before their
 /// tokens did, and revocations of paths whose agents' tokens have ended.
 ///
-/// Both are refused as ended once the highest time that the store has seen is past their end, which is
-/// what now means to every guard on it: only then does their id decide nothing.
+/// Calls and tokens are refused as ended once the highest time that the store has seen, which every guard
+/// on the store takes as the time now, is past their end. Only then are their ids no longer needed.
 pub(crate) async fn forget(
     store: &dyn Store,
     ended_before: Timestamp,
@@ -28,7 +28,7 @@ pub(crate) async fn forget(
     let call = |value: &str| serde_json::from_str(value).ok();
     let mut tokens = forget_beneath(store, before, ended::all(), ended::until).await?;
     for paths in paths() {
-        // One without an end is an older build's, or of a role in every tree: it stays.
+        // A revocation without an end was written by an older build, or is of a role in every tree: it stays.
         tokens += forget_beneath(store, before, paths, ended::until).await?;
     }
     let calls = forget_beneath(store, before, Key::of([SPENT]), call).await?;
@@ -50,7 +50,7 @@ async fn forget_beneath(
         after = Some(last.clone());
         let mut batch = Batch::new();
         for (key, kept) in page {
-            // What is no time stays: whoever wrote it may know what it is.
+            // A value that is not a valid time stays: the build that wrote it may know its meaning.
             if until(&kept.value).is_some_and(|until| until.secs() < before.secs()) {
                 batch = batch.delete(key);
             }

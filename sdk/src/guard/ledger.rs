@@ -1,5 +1,5 @@
-//! Budgets over many calls. A call charges every budget that its chain names, so an agent's and
-//! each of its ancestors', in one batch.
+//! Budgets over many calls. A call charges every budget that its chain names, which are those of the
+//! agent and of each ancestor, in one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use super::verifier::Guard;
 use crate::capability::{BudgetKey, Chain, Held, Kind, Moved, Refusal, SPAWN, by_how_much};
 use crate::store::{Batch, Key, StoreError};
 
-/// The kind of budget that counts tool calls, spawns among them; `calls.` and a capability counts
-/// those of one tool, so `calls.agent.spawn` how many children there may be.
+/// The kind of budget that counts tool calls, spawns among them. `calls.` and a capability counts the
+/// calls of one tool, so `calls.agent.spawn` limits the number of children.
 pub const CALLS: &str = "calls";
 /// The kind of budget that counts turns of the model.
 pub const TURNS: &str = "turns";
@@ -18,8 +18,9 @@ pub const TOKENS: &str = "tokens";
 /// The kind of budget that counts money, in millionths of a unit of it: prices are in the same
 /// millionths, for a million tokens.
 pub const COST: &str = "cost";
-/// The kind of budget that counts agents that are alive at once beneath whoever has it, itself not
-/// among them: taken with the call that spawns a child, given back with the record of its end.
+/// The kind of budget that counts the agents that are alive at once beneath its holder, the holder not
+/// among them. A slot is taken with the call that spawns a child, and given back with the record of the
+/// child's end.
 pub const AGENTS: &str = "agents";
 
 /// What a call or a turn takes from budgets, by their kind.
@@ -41,9 +42,9 @@ pub(super) fn counter(key: &BudgetKey) -> Key {
 
 /// What was taken from the budgets of a token before a turn, to be settled after it.
 ///
-/// If it is dropped all of it stays taken: what a turn costs that nobody waited for is not known.
+/// If it is dropped, all of it stays taken: the cost of a turn that was not waited for is not known.
 #[derive(Debug)]
-#[must_use = "what is not settled stays taken"]
+#[must_use = "amounts that are not settled stay taken"]
 pub struct Charged(Vec<(Key, String, u64)>);
 
 /// Each counter of the chain once, with its lowest maximum and the hop that set it: a hop may
@@ -58,7 +59,7 @@ pub(super) fn limits(chain: &Chain) -> BTreeMap<&BudgetKey, (u64, u32)> {
 }
 
 impl Charged {
-    /// What was taken, each as counter, kind and amount, to be kept until it is settled.
+    /// The amounts that were taken, each as counter, kind and amount, to be stored until they are settled.
     pub(crate) fn parts(&self) -> Vec<(String, String, u64)> {
         let part = |(counter, kind, amount): &(Key, String, u64)| {
             (counter.as_str().to_owned(), kind.clone(), *amount)
@@ -66,7 +67,7 @@ impl Charged {
         self.0.iter().map(part).collect()
     }
 
-    /// The same where `moved` says where else the counters are now.
+    /// The same amounts, for counters that have moved as `moved` says.
     pub(crate) fn moved(self, moved: &Moved) -> Self {
         let there = |(old, kind, amount): (Key, String, u64)| {
             let budget = match old.parts().as_slice() {
@@ -81,7 +82,7 @@ impl Charged {
         Self(self.0.into_iter().map(there).collect())
     }
 
-    /// What was taken, as it was kept; `None` where a counter is none.
+    /// The amounts that were taken, as they were stored; `None` if a counter is not valid.
     pub(crate) fn of_parts(parts: Vec<(String, String, u64)>) -> Option<Self> {
         let part = |(counter, kind, amount): (String, String, u64)| {
             Some((counter.parse().ok()?, kind, amount))
@@ -92,20 +93,20 @@ impl Charged {
 
 /// Takes these amounts from the budgets of `chain`, those of its ancestors among them.
 ///
-/// A budget of a kind that nothing here counts is refused: what is not known is no leave.
+/// A budget of a kind that this guard does not count is refused, since its use is not known.
 pub(super) fn charge(chain: &Chain, amounts: &Amounts<'_>, batch: Batch) -> Result<Batch, Refusal> {
     limits(chain)
         .into_iter()
         .try_fold(batch, |batch, (key, (max, hop))| {
             if !is_counted(&key.kind) {
                 let what = format!(
-                    "nothing here counts `{}`, so what is used of it is not known",
+                    "this guard does not count `{}`, so its use is not known",
                     key.kind
                 );
                 return Err(Refusal::at(Kind::Budget, hop, what));
             }
-            // Where nothing is taken it is read with an addition of nothing: it is refused where the
-            // counter is past the maximum.
+            // If the amount is zero, the counter is read by adding zero, which is refused if the counter
+            // is past the maximum.
             Ok(batch.add(counter(key), amount(amounts, &key.kind), Some(max)))
         })
 }
@@ -115,16 +116,16 @@ fn amount(amounts: &Amounts<'_>, kind: &str) -> u64 {
     of_kind.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
 }
 
-/// What a call of `capability` takes: of all calls, of those of its tool, and a place if it makes an
-/// agent.
+/// What a call of `capability` takes: one of all calls, one of the calls of its tool, and a slot if the
+/// call makes an agent.
 pub(super) fn call(chain: &Chain, capability: &str, batch: Batch) -> Result<Batch, Refusal> {
     let own = format!("{CALLS}.{capability}");
     let agents = u64::from(capability == SPAWN);
     charge(chain, &[(CALLS, 1), (&own, 1), (AGENTS, agents)], batch)
 }
 
-/// Gives back what a call of `capability` took: it was begun, and is about to be made anew. The place
-/// of a child is apart ([`BudgetSlots`]).
+/// Gives back what a call of `capability` took: the call was begun and is about to be made again. The
+/// slot of a child is given back separately ([`BudgetSlots`]).
 pub(crate) fn give_back(chain: &Chain, capability: &str, batch: Batch) -> Batch {
     let own = format!("{CALLS}.{capability}");
     limits(chain).into_keys().fold(batch, |batch, key| {
@@ -136,8 +137,8 @@ pub(crate) fn give_back(chain: &Chain, capability: &str, batch: Batch) -> Batch 
 }
 
 impl Guard {
-    /// What is left of the budgets of a kind that a token is under: the least of them, its
-    /// ancestors' among them; `None` where it is under none.
+    /// What is left of the budgets of a kind that limit a token, its ancestors' among them: the least
+    /// remainder; `None` if no budget of the kind limits it.
     ///
     /// # Errors
     ///
@@ -153,10 +154,10 @@ impl Guard {
         Ok(least)
     }
 
-    /// Lets a budget be counted elsewhere from here on: what is used of it is used there,
-    /// and of the old counter nothing.
+    /// Moves a budget to another counter: the use counted so far is moved there, and the old counter
+    /// becomes zero.
     ///
-    /// How many agents are alive is no part of it, since each has its place given back and taken.
+    /// The number of agents alive is not moved, since the slot of each is given back and taken again.
     pub(crate) async fn move_budget(
         &self,
         from: &BudgetKey,
@@ -175,8 +176,8 @@ impl Guard {
 
     /// Takes amounts from the budgets of an agent and of its ancestors, by kind, all of them or none.
     ///
-    /// For what a turn of the model may cost at most: afterwards [`Guard::settle`] gives back what it
-    /// did not cost.
+    /// The amounts are the most that a turn of the model may cost: afterwards [`Guard::settle`] gives back
+    /// the part that the turn did not cost.
     ///
     /// # Errors
     ///
@@ -192,12 +193,11 @@ impl Guard {
             .await
     }
 
-    /// As [`Guard::charge`], for an agent that is at work on a task: where that is revoked nothing is
-    /// taken.
+    /// As [`Guard::charge`], for an agent that runs a task: if the task is revoked, nothing is taken.
     ///
     /// # Errors
     ///
-    /// As [`Guard::charge`], and [`Kind::Revoked`] where the task is revoked.
+    /// As [`Guard::charge`], and [`Kind::Revoked`] when the task is revoked.
     pub async fn charge_for(
         &self,
         held: &Held,
@@ -240,8 +240,8 @@ impl Guard {
             .map_err(|refusal| self.no_turn(agent, refusal))
     }
 
-    /// Whether an agent that is at work on a task may have a turn of its model, for which its budgets were
-    /// charged before.
+    /// Checks that an agent that runs a task may have a turn of its model, for which its budgets were charged
+    /// before.
     ///
     /// # Errors
     ///
@@ -256,7 +256,7 @@ impl Guard {
         thinks.map_err(|refusal| self.no_turn(agent, refusal))
     }
 
-    /// A turn is no call, but an agent that may make no call has nothing to think about.
+    /// A turn is not a call, but an agent that may make no call needs no turn.
     async fn thinks(&self, chain: &Chain, agent: &str, task: Option<&str>) -> Result<(), Refusal> {
         self.awake(chain).await?;
         let now = self.now()?;
@@ -274,16 +274,16 @@ impl Guard {
         Denial::new(agent, "a turn of the model", refusal)
     }
 
-    /// Puts what a turn really cost, by kind, in the place of what was taken for it. A kind that is
-    /// not named keeps what was taken.
+    /// Replaces the amounts that were taken for a turn by its real cost, by kind. A kind that is not named
+    /// keeps the amount that was taken.
     ///
-    /// A turn that cost more than was taken is charged in full, past the maximum if need be: it
-    /// happened, and the next one is refused. A counter stops at the largest number there is, and amounts
-    /// of one kind are added up.
+    /// A turn that cost more than was taken is charged in full, past the maximum if necessary: the turn has
+    /// happened, and the next one is refused. A counter stops at `u64::MAX`, and amounts of one kind are
+    /// added up.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written; what was taken stays taken.
+    /// When the store cannot be written; the amounts stay taken.
     pub async fn settle(&self, charged: Charged, cost: &[(&str, u64)]) -> Result<(), StoreError> {
         self.settle_with(charged, cost, Batch::new()).await
     }
@@ -302,7 +302,7 @@ impl Guard {
                 return Ok(());
             }
             match self.write(batch).await {
-                // The sum is more than a counter can hold. Once for each counter.
+                // The sum is more than a counter can hold. This happens at most once for each counter.
                 Err(StoreError::Exceeded { counter, .. })
                     if charged.0.iter().any(|(taken, ..)| *taken == counter)
                         && full.insert(counter.clone()) => {}
@@ -312,7 +312,7 @@ impl Guard {
     }
 }
 
-/// Puts `cost` in the place of what was taken; the counters in `full` are raised as far as they go.
+/// Replaces the amounts that were taken by `cost`; the counters in `full` are raised to their maximum.
 fn settled(
     taken: &[(Key, String, u64)],
     cost: &Amounts<'_>,
@@ -333,7 +333,7 @@ fn settled(
     })
 }
 
-/// The refusal of the budget that a batch ran into.
+/// The refusal for the budget that a batch exceeded.
 pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
     let StoreError::Exceeded { .. } = error else {
         return None;
@@ -343,7 +343,7 @@ pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
         .into_iter()
         .find(|(budget, _)| counter(budget) == *key)?;
     let what = format!(
-        "of `{}` too little is left: {max} in all ({})",
+        "too little of `{}` is left: the maximum is {max} ({})",
         budget.kind, budget.id
     );
     let refusal = Refusal::at(Kind::Budget, hop, what);

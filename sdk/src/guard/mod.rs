@@ -1,5 +1,4 @@
-//! MAY THIS CALL HAPPEN? The guard decides, with state and time, and nothing runs without its
-//! [`Permit`].
+//! MAY THIS CALL HAPPEN? The guard decides, with state and time, and no call runs without its [`Permit`].
 
 mod authorize;
 mod budget_slots;

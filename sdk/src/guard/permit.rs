@@ -12,7 +12,7 @@ use crate::id::CallId;
 /// How long after the verdict a body may still start.
 const LAPSES_AFTER: Duration = Duration::from_secs(10);
 
-/// Leave to run one body once. Only the guard makes one; it cannot be cloned, and it lapses.
+/// The right to run one body once. Only the guard makes a permit; it cannot be cloned, and it expires.
 ///
 /// ```compile_fail
 /// # fn steal(permit: bailiwick::guard::Permit) {
@@ -26,7 +26,7 @@ pub struct Permit {
     scope: Arc<Allowed>,
 }
 
-/// What was allowed: kept for the doors, which enforce it on what is really opened.
+/// The call that was allowed, for the doors, which enforce it on the resource that is really opened.
 #[derive(Debug)]
 pub struct Allowed {
     chain: Chain,
@@ -51,7 +51,7 @@ impl Reservation {
 }
 
 impl Permit {
-    /// Leave for a call; `by_policy` where a policy had its say too.
+    /// A permit for a call; `by_policy` says that a policy allowed the call too.
     pub(super) fn new(
         id: CallId,
         chain: Chain,
@@ -88,7 +88,7 @@ impl Permit {
         self.given.elapsed() > LAPSES_AFTER
     }
 
-    /// What was allowed, for the resources of this call.
+    /// The call that was allowed, for the resources of this call.
     pub(crate) fn allowed(&self) -> Arc<Allowed> {
         self.scope.clone()
     }
@@ -110,8 +110,8 @@ impl Allowed {
         self.chain.innermost_root(&self.call, name)
     }
 
-    /// Whether a policy allowed this call too. It knows of no other: what the call turns into has to be
-    /// asked about as a call of its own.
+    /// Whether a policy allowed this call too. The policy has decided about this call only: another call
+    /// that follows from it must be decided as a call of its own.
     #[cfg_attr(
         not(feature = "http"),
         expect(dead_code, reason = "only the door to the network asks")

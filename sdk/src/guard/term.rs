@@ -2,17 +2,17 @@
 
 use crate::id::Timestamp;
 
-/// How a path is revoked. The two are kept apart, since neither is to widen the other.
+/// How a path is revoked. The two terms are kept apart, so that neither widens the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// In every tree, until this second.
+    /// The revocation in every tree lasts until this second.
     all: Option<u64>,
-    /// In trees that began at this moment or before, until this second.
+    /// The revocation in trees that began at this moment or before lasts until this second.
     earlier: Option<(Timestamp, u64)>,
 }
 
 impl Terms {
-    /// Revokes until a second; with `before` in trees alone that began at that moment or before.
+    /// Revokes until a second; with `before`, only in trees that began at that moment or before.
     pub(super) fn add(&mut self, until: u64, before: Option<Timestamp>) {
         match before {
             None => self.all = self.all.max(Some(until)),
@@ -23,14 +23,14 @@ impl Terms {
         }
     }
 
-    /// Forgets what ended at `now`, a second, or before; whether nothing is left.
+    /// Forgets terms that ended at the second `now` or before, and returns whether none is left.
     pub(super) fn lapse(&mut self, now: u64) -> bool {
         self.all = self.all.filter(|until| *until > now);
         self.earlier = self.earlier.filter(|(_, until)| *until > now);
         *self == Self::default()
     }
 
-    /// Whether they concern a tree, of which it is asked whether it began after a moment.
+    /// Whether the terms concern a tree; the argument tells whether the tree began after a moment.
     pub(super) fn concern(&self, began_after: impl FnOnce(Timestamp) -> bool) -> bool {
         self.all.is_some() || self.earlier.is_some_and(|(before, _)| !began_after(before))
     }

@@ -1,4 +1,4 @@
-//! What the guard is asked, what it says, and how that is recorded.
+//! What the guard is asked, what it decides, and how that is recorded.
 
 use super::context::Context;
 use super::denial::Denial;
@@ -8,7 +8,7 @@ use crate::capability::{ApprovalRequest, Call, Chain, Held, Kind, WireCall};
 use crate::id::{CallId, Timestamp};
 use crate::store::Batch;
 
-/// Authority as it is presented: with its key, or as a call made by the holder of the key.
+/// Authority as it is presented: a token with its key, or a call made by the holder of the key.
 #[derive(Clone, Copy, Debug)]
 pub enum Presented<'a> {
     /// A token and its key, inside this process.
@@ -40,29 +40,31 @@ impl<'a> From<&'a WireCall> for Presented<'a> {
     }
 }
 
-/// Says that [`Guard::check`](super::Guard::check) passed. It is no permit: state, policy and approvals come after.
+/// Proof that [`Guard::check`](super::Guard::check) passed. It is not a permit: state, policy and approvals
+/// are checked later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked(pub(super) ());
 
 /// A call that only lacks approvals.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    /// What an approver signs next; none for a call that came over the wire, whose caller asks.
+    /// What an approver signs next; `None` for a call that came over the wire, whose caller asks for the
+    /// approval.
     pub request: Option<ApprovalRequest>,
-    /// The call as it was asked.
+    /// The call as it was made.
     pub call: Call,
     /// Which approval is missing.
     pub missing: Denial,
 }
 
-/// What the guard says of a call.
+/// The decision of the guard about a call.
 #[derive(Debug)]
 pub enum Verdict {
     /// The body may run once; the reservation is settled afterwards.
     Permit(Permit, Reservation),
-    /// It may not.
+    /// The call is denied.
     Denied(Denial),
-    /// It may once someone approves.
+    /// The call is allowed once the missing approval is given.
     Ask(Box<Pending>),
 }
 
@@ -71,26 +73,26 @@ pub enum Verdict {
 pub struct Attempt<'a> {
     /// The call's id in this runtime.
     pub id: CallId,
-    /// By what authority.
+    /// The authority for the call.
     pub chain: &'a Chain,
     /// The capability that was asked for.
     pub capability: &'a str,
-    /// What was asked; none where the arguments could not be read.
+    /// The call; `None` if its arguments could not be read.
     pub call: Option<&'a Call>,
-    /// In what context, its time the guard's own.
+    /// The context of the call, with the time set by the guard.
     pub context: &'a Context,
     /// Why it was refused; `None` when it was allowed.
     pub denial: Option<&'a Denial>,
 }
 
-/// Denials of one kind that were counted in the place of entries of their own.
+/// Denials of one kind that were counted and have no entries of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeated<'a> {
     /// Under whom they are counted.
     pub under: &'a Under,
     /// The reason.
     pub kind: Kind,
-    /// The capability that was asked for; none where they are of several.
+    /// The capability that was asked for; `None` if the denials are of several.
     pub capability: Option<&'a str>,
     /// How many there were.
     pub count: u64,
@@ -98,17 +100,17 @@ pub struct Repeated<'a> {
     pub first: Timestamp,
     /// When the last of them was.
     pub last: Timestamp,
-    /// A SHA-256 hash over the digests of all of them, each with the one before.
+    /// A SHA-256 hash chained over the digests of all of them.
     pub digest: [u8; 32],
 }
 
-/// Turns what the guard decides into entries of a log, to be written in the guard's own batch.
+/// Turns decisions of the guard into entries of a log, to be written in the guard's own batch.
 pub trait Recorder: Send + Sync + 'static {
     /// Adds the entries for an attempt.
     fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch;
 
-    /// Adds the entry for denials that are not written one by one, since there were too many of
-    /// their kind. Nothing is added unless a recorder says otherwise.
+    /// Adds the entry for denials that are not written one by one, since there were too many of their
+    /// kind. The default adds nothing.
     fn repeated(&self, denials: &Repeated<'_>, batch: Batch) -> Batch {
         let _ = denials;
         batch

@@ -23,12 +23,12 @@ use crate::clock::{Clock, HighWater};
 use crate::id::Timestamp;
 use crate::store::Store;
 
-/// What [`Guard::check`] skips: the ledger and whoever approves are asked later.
+/// What [`Guard::check`] skips: the ledger and the approvers are asked later.
 pub(super) const STATE: Skip = Skip {
     budgets: true,
     approvals: true,
 };
-/// What only the ledger decides.
+/// The part that only the ledger decides.
 pub(super) const LEDGER: Skip = Skip {
     budgets: true,
     approvals: false,
@@ -46,7 +46,7 @@ pub struct Guard {
     pub(super) replay: ReplaySet,
     pub(super) policy: Option<Arc<dyn Policy>>,
     pub(super) policy_required: bool,
-    /// How long the policy may think about one call.
+    /// How long the policy may take to decide one call.
     pub(super) policy_timeout: Duration,
     pub(super) approvers: BTreeSet<PublicKey>,
     pub(super) recorder: Option<Arc<dyn Recorder>>,
@@ -54,9 +54,9 @@ pub struct Guard {
     pub(super) max_lifetime: Duration,
     /// Calls that could have been made before this moment may be in a replay set that is gone.
     pub(super) since: Since,
-    /// Set once what the store kept was taken up.
+    /// Set once the stored state is read.
     pub(super) resumed: OnceCell<()>,
-    /// What was denied, and what of it is still to be written.
+    /// The denials, and which of them are still to be written.
     pub(super) denials: Arc<Denials>,
     /// Which agents have ended in other processes.
     pub(super) ended: Ended,
@@ -72,19 +72,19 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// The roots that it trusts.
+    /// The roots that the guard trusts.
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// What is revoked.
+    /// The set of what is revoked.
     #[must_use]
     pub const fn revocations(&self) -> &Revocations {
         &self.revocations
     }
 
-    /// Where its state is kept.
+    /// The store that holds the guard's state.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
@@ -96,12 +96,12 @@ impl Guard {
         self.audience.as_deref()
     }
 
-    /// Now, as the guard sees it: the highest time seen.
+    /// The time now, as the guard sees it: the highest time seen.
     ///
     /// # Errors
     ///
     /// [`Kind::Unavailable`] when the clock cannot be read or went backwards, or when the highest time
-    /// that the store kept was not read yet ([`Guard::resume`]).
+    /// that the store keeps has not been read yet ([`Guard::resume`]).
     pub fn now(&self) -> Result<Timestamp, Refusal> {
         let unavailable = |error| {
             Refusal::new(
@@ -120,20 +120,21 @@ impl Guard {
         Ok(now)
     }
 
-    /// When the lineage of a tree begins that is minted now: after every agent that was revoked by a
-    /// path that it may get too.
+    /// The beginning of the lineage of a tree that is minted now: after the revocation of every path that an
+    /// agent of the tree may get too.
     pub(crate) fn begins(&self, now: Timestamp) -> Timestamp {
         self.revocations.begins(now)
     }
 
-    /// Whether what it decides is written to a log.
+    /// Whether the decisions of the guard are written to a log.
     #[must_use]
     pub const fn records(&self) -> bool {
         self.recorder.is_some()
     }
 
-    /// Checks a call against root, revocations and token. Synchronous, and pure but for what it
-    /// reads: budgets, replay, policy and approvals are asked in [`Guard::authorize`].
+    /// Checks a call against root, revocations and token. The check is synchronous, and depends only
+    /// on its arguments, the clock, the keyring and the revocations: budgets, replay, policy and approvals
+    /// are checked in [`Guard::authorize`].
     ///
     /// # Errors
     ///
@@ -161,7 +162,7 @@ impl Guard {
             self.fresh(wire, facts.time)?;
         }
         let too_long = chain.expires() > facts.time.saturating_add(self.max_lifetime);
-        // Before the call is asked about: a refused one does not make the next dear.
+        // This comes before the call is checked, so that a refused call does not make the next one costly.
         if !too_long && chain.is_live(facts.time) {
             self.ring.keep(chain);
         }
@@ -182,7 +183,8 @@ impl Guard {
         Ok(Checked(()))
     }
 
-    /// Whether the root of a chain is still trusted, and nothing of it or of the run is revoked.
+    /// Checks that the root of a chain is still trusted, and that no part of the chain or of the run is
+    /// revoked.
     pub(super) fn standing(
         &self,
         chain: &Chain,
@@ -215,7 +217,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether a wire call's own times are acceptable.
+    /// Checks that a wire call's own times are acceptable.
     fn fresh(&self, wire: &WireCall, now: Timestamp) -> Result<(), Refusal> {
         let latest = MAX_CALL_LIFE + SKEW;
         if wire.expires() > now.saturating_add(latest) {

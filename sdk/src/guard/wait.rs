@@ -1,5 +1,5 @@
-//! Waiting for a policy: for so long at most, not past the end of the token, and not for a caller that
-//! is gone.
+//! Waiting for a policy: for a limited time, not past the end of the token, and only while its caller
+//! waits.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -12,13 +12,13 @@ use super::verdict::Presented;
 use super::verifier::{Guard, STATE};
 use crate::capability::{Call, Kind, Refusal};
 
-/// How long a policy may think unless told otherwise.
+/// How long a policy may take to decide unless the builder sets another limit.
 pub(super) const POLICY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often clock, revocations and token are asked again while a policy thinks.
+/// How often clock, revocations and token are checked again while a policy decides.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Guard {
-    /// What the policy says of a call. An error, a panic and a silence that lasts too long are
+    /// The decision of the policy about a call. An error, a panic and a missing decision after the limit are
     /// denials.
     pub(super) async fn ask_policy(
         &self,
@@ -56,7 +56,7 @@ impl Guard {
                 );
                 return Err(Refusal::new(Kind::Policy, what));
             }
-            // The token may end, or be revoked, while the policy thinks.
+            // The token may end, or be revoked, while the policy decides.
             let mut now = context.clone();
             self.situate(&mut now)?;
             self.ask(presented, call, &now, STATE)?;
@@ -64,8 +64,8 @@ impl Guard {
     }
 }
 
-/// Lets time pass. Without a runtime there are no timers, and a policy is waited for as long as its
-/// caller waits.
+/// Sleeps. Without a runtime there are no timers, and the guard waits for a policy as long as its caller
+/// waits.
 async fn pass(time: Duration) {
     match tokio::runtime::Handle::try_current() {
         Ok(_) => tokio::time::sleep(time).await,
@@ -73,17 +73,17 @@ async fn pass(time: Duration) {
     }
 }
 
-/// What a policy answers, or that it panicked.
+/// The answer of a policy, or the refusal if it panicked.
 async fn caught(
     deciding: impl Future<Output = Result<Decision, String>>,
 ) -> Result<Decision, Refusal> {
     let mut deciding = pin!(deciding);
     std::future::poll_fn(|context| {
-        // After a panic it is not polled again, so nothing that it left behind is seen.
+        // After a panic the future is not polled again, so its broken state is never observed.
         match catch_unwind(AssertUnwindSafe(|| deciding.as_mut().poll(context))) {
             Ok(polled) => polled.map(|said| said.map_err(|why| Refusal::new(Kind::Policy, why))),
             Err(_) => {
-                let what = "the policy panicked, so it said nothing of the call; mend it";
+                let what = "the policy panicked before it decided about the call; fix the policy";
                 Poll::Ready(Err(Refusal::new(Kind::Unavailable, what)))
             }
         }

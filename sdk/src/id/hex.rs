@@ -11,7 +11,7 @@ impl fmt::Display for Hex<'_> {
             '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
         ];
         let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-        // Formatting goes through a call of its own for each piece; 32 bytes are one piece.
+        // Each piece costs one call of the formatter; 32 bytes are one piece.
         self.0.chunks(32).try_for_each(|chunk| {
             let mut text = String::with_capacity(64);
             for byte in chunk {

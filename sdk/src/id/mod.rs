@@ -1,4 +1,4 @@
-//! Names for things: uuid newtypes, and the one type for a moment in time.
+//! Identifiers: UUID newtypes, and the one type for a moment in time.
 
 pub(crate) mod hex;
 
@@ -65,7 +65,7 @@ id! {
     AgentId
 }
 id! {
-    /// One run: a root agent, its task, and everything that it spawned.
+    /// One run: a root agent, its task, and every agent that it spawned.
     RunId
 }
 id! {
@@ -90,7 +90,7 @@ pub struct TimestampError {
 }
 
 impl Timestamp {
-    /// The latest moment there is: the last second of the year 9999.
+    /// The latest moment: the last second of the year 9999.
     pub const MAX: Self = Self(LAST_SECOND * 1000);
 
     /// The moment `seconds` after 1970-01-01T00:00:00Z; later than [`Timestamp::MAX`] is `None`.

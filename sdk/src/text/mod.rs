@@ -1,7 +1,7 @@
-//! How text that somebody else wrote is shown: which characters are hidden, and how they are made
+//! How text from an untrusted author is shown: which characters are hidden, and how they are made
 //! visible.
 //!
-//! Every room that shows such text to a person or to a model asks here, so that there is one list.
+//! Every room that shows such text to a person or to a model uses this module, so that there is one list.
 
 mod hidden;
 mod name;
@@ -12,19 +12,19 @@ mod tests;
 pub use hidden::is_hidden;
 pub use name::plain_name;
 
-/// Whether a character has to be made visible where a text stands on one line: a control character, or
-/// a hidden one ([`is_hidden`]).
+/// Whether a character has to be made visible in a text on one line: a control character, or a hidden
+/// one ([`is_hidden`]).
 #[must_use]
 pub fn is_misleading(letter: char) -> bool {
     letter.is_control() || is_hidden(letter)
 }
 
 /// `text` on one line, with every control and hidden character as an escape, for logs, terminals and
-/// error messages: a name that a model wrote cannot end a line, reorder one or hide in one.
+/// error messages: a name that a model wrote cannot end a line, reorder it or hide in it.
 ///
 /// Newline, carriage return and tab are written `\n`, `\r` and `\t`, any other such character as its
-/// code point, `\u{202e}`. A backslash stays as it is, so the answer is for reading and not for reading
-/// back. It has at most ten bytes for each character of `text`.
+/// code point, `\u{202e}`. A backslash stays as it is, so the result cannot be parsed back. It has at most
+/// ten bytes for each character of `text`.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -37,8 +37,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// `text` as [`printable`] shows it, in at most `most` characters; of a longer one the beginning and `…`.
-/// No escape is cut in two.
+/// `text` as [`printable`] shows it, in at most `most` characters; a longer text is cut and ends in `…`.
+/// An escape is never cut in two.
 #[must_use]
 pub fn line(text: &str, most: usize) -> String {
     let (mut shown, mut count, mut fits) = (String::new(), 0, 0);

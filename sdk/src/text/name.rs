@@ -1,20 +1,20 @@
-//! Names that every provider takes.
+//! Names that every provider accepts.
 
 use sha2::{Digest, Sha256};
 
-/// The longest name that every provider takes, in bytes.
+/// The longest name that every provider accepts, in bytes.
 const MAX_NAME: usize = 64;
 
-/// How many hexadecimal digits of the hash tell apart what otherwise looks alike.
+/// How many hexadecimal digits of the hash distinguish names that would otherwise be equal.
 const DIGITS: usize = 12;
 
-/// A name of 1 to 64 of `a-z`, `A-Z`, `0-9`, `_` and `-`, which is what all providers take for the name
+/// A name of 1 to 64 of `a-z`, `A-Z`, `0-9`, `_` and `-`, which all providers accept as the name
 /// of a tool or of a schema.
 ///
-/// `name` is ASCII, holds a letter or a digit, and has at most 64 bytes: each other character becomes `_`,
-/// as in `fs_read` for `fs.read`. Of any other `name` what can stay does, and 12 digits of its SHA-256
-/// follow, as in `tool_ef0d27389860` for `поиск.веб`; so the answer is the same in every process, and two names have one
-/// answer only where their hashes meet.
+/// If `name` is ASCII, holds a letter or a digit, and has at most 64 bytes, each other character becomes
+/// `_`, as in `fs_read` for `fs.read`. Any other `name` keeps the characters that are allowed, and 12
+/// digits of its SHA-256 follow, as in `tool_ef0d27389860` for `поиск.веб`. So the result is the same in
+/// every process, and two such names have the same result only if their hashes collide.
 #[must_use]
 pub fn plain_name(name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');

@@ -91,7 +91,7 @@ fn a_long_text_is_cut_between_characters_and_says_so() {
     assert_eq!(shown("ééé", 6), "ééé");
     assert_eq!(shown("ééé", 5), "éé\n[cut: the first 5 of 6 bytes]");
     assert_eq!(shown("", 0), "");
-    // An escape stays whole or goes.
+    // An escape is kept whole or dropped.
     assert_eq!(shown("a\u{202e}", 8), "a\n[cut: the first 8 of 4 bytes]");
     assert_eq!(shown("a\u{202e}", 9), "a\\u{202e}");
     // Replacing a character makes the text longer; the cap holds for what is shown.

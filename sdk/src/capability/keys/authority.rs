@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::pair::{AgentKey, KeyError, PublicKey};
 
-/// A root of trust: the private key that mints tokens, and the id that verifiers may know it by.
+/// A root of trust: the private key that mints tokens, and the id by which verifiers may know it.
 ///
-/// A root key signs authority blocks and nothing else.
+/// A root key signs only authority blocks.
 pub struct Authority {
     key: Arc<AgentKey>,
     key_id: Option<u32>,
@@ -63,7 +63,7 @@ impl Authority {
         }
     }
 
-    /// The public key alone.
+    /// The public key, without the id.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         self.key.public()
@@ -73,7 +73,7 @@ impl Authority {
         self.key_id
     }
 
-    /// The same root again, for whoever mints in this process.
+    /// A copy of the root, for another minter in this process.
     pub(crate) fn share(&self) -> Self {
         Self {
             key: self.key.clone(),
@@ -92,7 +92,7 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// A root that a verifier trusts: a public key and, where there are several, its id.
+/// A root that a verifier trusts: a public key and, if there are several roots, its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RootKey {
     /// The public key.

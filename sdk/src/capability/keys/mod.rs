@@ -1,4 +1,4 @@
-//! Who signs, and does the signature hold? Key pairs, and the authority that a root holds.
+//! Who signs, and is the signature valid? Key pairs, and the authority that a root holds.
 
 mod authority;
 mod pair;

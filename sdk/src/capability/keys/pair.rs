@@ -1,4 +1,4 @@
-//! Ed25519 keys: public ones in their one text form, private ones that do not print themselves.
+//! Ed25519 keys: public keys with one text form, and private keys that are never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::strict::Point;
 use crate::id::hex::{self, Hex};
 
-/// `N` bytes from the operating system's generator.
+/// `N` random bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     OsRng.fill_bytes(&mut bytes);
@@ -23,7 +23,8 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub(super) [u8; 32]);
 
-/// A key that cannot be used: bad text, not a point of the curve, or of small order.
+/// A key that cannot be used: its text is malformed, it is not a point of the curve, or it is of small
+/// order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeyError(pub(super) String);
@@ -33,13 +34,14 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// When they are not a point of the curve, or one of small order, which verifies anything.
+    /// When they are not a point of the curve, or are a point of small order, under which any signature can
+    /// verify.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let key = Self(bytes);
         key.point().map(|_| key)
     }
 
-    /// The key with these bytes, not looked at yet: [`PublicKey::point`] comes before any use.
+    /// The key with these bytes, which are not checked yet: [`PublicKey::point`] checks them before any use.
     pub(crate) const fn unchecked(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -55,7 +57,7 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether `signature` over `message` holds, verified strictly (no small-order components).
+    /// Whether `signature` over `message` is valid, verified strictly (no small-order components).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.point()
@@ -143,7 +145,7 @@ impl AgentKey {
         to_pem(&self.0)
     }
 
-    /// The private half itself, to be sealed.
+    /// The private half, to be sealed.
     #[cfg(feature = "seal")]
     pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_bytes())

@@ -1,5 +1,5 @@
-//! Writes the denials that were counted: each second while there are any, when it is asked for, and
-//! when the guard goes away.
+//! Writes the denials that were counted: each second while there are any, on request, and when the guard
+//! is dropped.
 
 use std::pin::pin;
 use std::sync::{Arc, Weak};
@@ -13,18 +13,18 @@ use crate::guard::{Guard, Repeated};
 use crate::id::Timestamp;
 use crate::store::{Batch, StoreError};
 
-/// How often what was counted is written.
+/// How often counted denials are written.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a guard that goes away waits for its store.
+/// How long a guard that is dropped waits for its store.
 const LAST: Duration = Duration::from_millis(500);
 
 impl Guard {
-    /// Writes the denials that were counted and not written yet. Await it before the process ends:
-    /// they are written each second otherwise, and when the guard is dropped.
+    /// Writes the denials that are counted and not written yet. Await it before the process ends;
+    /// otherwise they are written each second and when the guard is dropped.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written. What was counted is kept, and written the next time.
+    /// When the store cannot be written. The counts are kept, and written the next time.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.denials.flush().await
     }
@@ -53,8 +53,8 @@ impl Denials {
         }
     }
 
-    /// Writes what waits each second, until nothing does. Where there is no runtime it is written
-    /// with a later denial, or when the guard goes away.
+    /// Writes the waiting counts each second, until there are none. Without a runtime they are written
+    /// with a later denial, or when the guard is dropped.
     fn write_each_second(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
@@ -71,11 +71,11 @@ impl Denials {
                     return;
                 };
                 if let Err(error) = denials.flush().await {
-                    tracing::error!(%error, "counted denials could not be recorded; they are kept and tried again");
+                    tracing::error!(%error, "counted denials could not be recorded; they are kept and written later");
                 }
                 let mut tally = denials.tally();
                 if !tally.is_waiting() {
-                    // Under the lock: whoever counts the next one begins another task.
+                    // Under the lock: the thread that counts the next denial starts another task.
                     tally.is_written = false;
                     writing.is_over();
                     return;
@@ -84,7 +84,7 @@ impl Denials {
         });
     }
 
-    /// Writes what waits.
+    /// Writes the waiting counts.
     pub(super) async fn flush(&self) -> Result<(), StoreError> {
         let mut taken = Taken {
             denials: self,
@@ -119,8 +119,8 @@ impl Denials {
     }
 }
 
-/// Counts on their way to the store, put back unless they came there: where it refuses them, and where
-/// whoever wrote them goes away, in which case they may be written twice and are never lost.
+/// Counts on their way to the store. They are put back unless they are written: if the store refuses
+/// them, or if the writing task is dropped, in which case they may be written twice and are never lost.
 struct Taken<'a> {
     denials: &'a Denials,
     counts: Vec<(Row, Count)>,
@@ -135,14 +135,14 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// The task that writes; where its runtime ends, another one may begin.
+/// The task that writes; if its runtime ends, another task may start.
 struct Writing {
     denials: Weak<Denials>,
     is_over: bool,
 }
 
 impl Writing {
-    /// Another task may have begun.
+    /// Another task may have started.
     const fn is_over(&mut self) {
         self.is_over = true;
     }

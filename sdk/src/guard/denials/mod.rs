@@ -1,5 +1,5 @@
 //! Denials as they are recorded: the first of a kind in full, the rest counted and written as one
-//! entry, so that whoever is denied on purpose does not fill the log.
+//! entry, so that a caller that provokes denials on purpose does not fill the log.
 
 mod flush;
 mod tally;
@@ -21,12 +21,12 @@ use tally::{Asked, Tally};
 /// Under whom denials are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Under {
-    /// A holder, whose key was shown.
+    /// A holder that has proved possession of its key.
     Holder(PublicKey),
-    /// A door, where no key was shown: the bytes were no token, its signatures do not hold, no
-    /// trusted root signed it, or it is in other hands than its holder's.
+    /// A door, if no key was shown: the bytes are not a token, its signatures do not hold, no trusted
+    /// root signed it, or the sender is not its holder.
     Door(String),
-    /// Many holders: there were too many to be counted one by one.
+    /// Many holders: there are too many to be counted one by one.
     Others,
 }
 
@@ -62,7 +62,7 @@ impl Denials {
     }
 }
 
-/// Whether a refusal of this kind says that nobody has shown to hold the token.
+/// Whether a refusal of this kind means that no caller has proved to hold the token.
 const fn is_before_possession(kind: Kind) -> bool {
     matches!(
         kind,
@@ -73,9 +73,9 @@ const fn is_before_possession(kind: Kind) -> bool {
 impl Guard {
     /// Reads a call that came over the wire through a door of this process, such as `http`.
     ///
-    /// As [`KeyRing::wire_call`](crate::capability::KeyRing::wire_call), and what is refused is
-    /// counted under the door: no holder has shown a key, so it is nobody's. The counts are in the
-    /// log once a second, as one entry for each door and kind.
+    /// As [`KeyRing::wire_call`](crate::capability::KeyRing::wire_call), and a refusal is counted under the
+    /// door: no holder has shown a key, so the refusal belongs to no holder. The counts are written to
+    /// the log once a second, as one entry for each door and kind.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Guard {
         self.denials.tally().denied(kind)
     }
 
-    /// How many of them were refused at a door before anyone had shown to hold the token: those of
+    /// How many of them were refused at a door before a caller had proved to hold the token: those of
     /// [`Guard::receive`] by the name that it was given, those of [`Guard::authorize`] under `home`
     /// and `wire`. At most 64 doors are told apart; further ones are `others`.
     #[must_use]
@@ -108,14 +108,14 @@ impl Guard {
         self.denials.tally().denied_at(door, kind)
     }
 
-    /// Now, where it only says when something was refused.
+    /// The time now, for the record of when a call was refused.
     fn told(&self) -> Timestamp {
         let now = self.now().ok().or_else(|| self.clock.now().ok());
         now.unwrap_or_else(|| self.high_water.highest())
     }
 
-    /// Counts a denial, and writes it if it is among the first of its kind in this minute. What is
-    /// not written by itself is counted in one entry that is written each second.
+    /// Counts a denial, and writes it if it is among the first of its kind in this minute. Denials that
+    /// get no entry of their own are counted in one entry that is written each second.
     pub(super) async fn record(
         &self,
         id: CallId,
@@ -128,7 +128,7 @@ impl Guard {
             .await;
     }
 
-    /// As [`Guard::record`], by another recorder where the guard has none.
+    /// As [`Guard::record`], by another recorder if the guard has no recorder.
     async fn record_by(
         &self,
         id: CallId,
@@ -168,12 +168,12 @@ impl Guard {
         if self.denials.tally().is_due(time)
             && let Err(error) = self.denials.flush().await
         {
-            tracing::error!(%error, "counted denials could not be recorded; they are kept and tried again");
+            tracing::error!(%error, "counted denials could not be recorded; they are kept and written later");
         }
     }
 
     /// Records the denial of a call that the guard was not asked about, such as one whose arguments
-    /// could not be read; by `instead` where the guard has no recorder.
+    /// could not be read; by `instead` if the guard has no recorder.
     pub(crate) async fn record_unread(
         &self,
         presented: Presented<'_>,
@@ -192,7 +192,7 @@ impl Guard {
     }
 }
 
-/// What is counted of a denial.
+/// The parts of a denial that are counted.
 fn asked(chain: &Chain, door: &str, call: Option<&Call>, denial: &Denial) -> Asked {
     let kind = denial.kind();
     let (under, tree) = match is_before_possession(kind) {

@@ -1,4 +1,4 @@
-//! The counts, bounded whoever is denied: what is told apart of one first holder, and in all.
+//! The counts of denials. The number of rows is bounded for each first holder, and in all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,14 +8,14 @@ use crate::id::Timestamp;
 
 /// How many denials of one kind are written in full in a minute.
 pub(super) const FULL: u32 = 20;
-/// How many denials are written in full in a minute of one first holder with all that it delegated
-/// to, since these make themselves keys and ask for capabilities of any name.
+/// How many denials are written in full in a minute for one first holder and all holders that it
+/// delegated to, since these can make keys and ask for capabilities of any name.
 pub(super) const FULL_OF_TREE: u32 = 200;
-/// How many rows there are, beside those of [`Under::Others`], which are one for each kind.
+/// The most rows, beside those of [`Under::Others`], of which there is one for each kind.
 pub(super) const ROWS: usize = 1024;
-/// How many of them are of one first holder with all that it delegated to.
+/// The most of these rows for one first holder and all holders that it delegated to.
 pub(super) const ROWS_OF_TREE: usize = 64;
-/// How many doors are told apart.
+/// The most doors that are counted separately.
 pub(super) const DOORS: usize = 64;
 /// How many bytes of a capability's or a door's name are kept.
 const NAME: usize = 128;
@@ -24,14 +24,14 @@ const NAME: usize = 128;
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) under: Under,
-    /// The first holder of the chain, where a holder has shown its key.
+    /// The first holder of the chain, if a holder has shown its key.
     pub(super) tree: Option<PublicKey>,
     pub(super) kind: Kind,
     pub(super) capability: Option<String>,
     pub(super) digest: [u8; 32],
 }
 
-/// What is told apart.
+/// The denials that share a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) under: Under,
@@ -106,7 +106,7 @@ impl Tally {
             capability: asked.capability.map(cut),
         };
         let row = self.place(row, asked.tree);
-        // What was refused at a door is nobody's, and a count says as much of it as entries would.
+        // A call refused at a door belongs to no holder, and a count says as much of it as entries would.
         let tree = asked.tree.filter(|_| matches!(row.under, Under::Holder(_)));
         let full = tree.is_some_and(|tree| match self.trees.get(&tree) {
             Some(tree) => tree.full < FULL_OF_TREE,
@@ -153,7 +153,7 @@ impl Tally {
         *denied = denied.saturating_add(1);
     }
 
-    /// Counts a denial at a door; the name under which that is.
+    /// Counts a denial at a door, and returns the name under which it is counted.
     fn count_at(&mut self, door: String, kind: Kind) -> String {
         let is_known = self.doors.contains_key(&door) || self.doors.len() < DOORS;
         let door = if is_known { door } else { "others".to_owned() };
@@ -163,7 +163,7 @@ impl Tally {
         door
     }
 
-    /// A new minute: what waits goes on waiting, and the rest is told apart anew.
+    /// Begins a new minute: the waiting rows stay, and the others start again.
     fn turn(&mut self, now: Timestamp) {
         let minute = now.secs() / 60;
         if minute == self.minute {
@@ -179,12 +179,12 @@ impl Tally {
         self.told_apart = self.rows.keys().filter(apart).count();
     }
 
-    /// The row of a denial: its own while there is room for one, else that of its kind.
+    /// The row of a denial: its own row while there is room, else the row of its kind.
     fn place(&mut self, row: Row, tree: Option<PublicKey>) -> Row {
         if self.rows.contains_key(&row) {
             return row;
         }
-        // No more trees than rows are told apart either: each has one at least.
+        // There are no more trees than rows: each tree has at least one row.
         let known = tree.is_none_or(|tree| self.trees.contains_key(&tree));
         let of_tree = tree.map_or(0, |tree| self.trees.get(&tree).map_or(0, |tree| tree.rows));
         let room = self.told_apart < ROWS && of_tree < ROWS_OF_TREE;
@@ -233,7 +233,7 @@ impl Tally {
         taken
     }
 
-    /// Puts back what could not be written.
+    /// Puts back the rows that could not be written.
     pub(super) fn put_back(&mut self, taken: Vec<(Row, Count)>) {
         for (row, count) in taken {
             let row = self.place(row, None);

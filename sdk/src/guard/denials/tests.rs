@@ -1,4 +1,4 @@
-//! What is told apart, and that it is bounded whoever is denied.
+//! Which denials share a row, and the bound on the number of rows.
 
 use super::Under;
 use super::tally::{Asked, DOORS, FULL, FULL_OF_TREE, ROWS, ROWS_OF_TREE, Tally};
@@ -104,7 +104,7 @@ fn one_tree_with_any_number_of_keys_and_names_is_bounded_and_others_have_room() 
     let counted: u64 = tally.take().iter().map(|(_, count)| count.count).sum();
     assert_eq!(counted + u64::from(full), asked);
     assert_eq!(tally.denied(Kind::Tool), asked);
-    // Whoever shares nothing with it is written in full.
+    // A denial of an unrelated holder is written in full.
     let other = key();
     assert!(tally.count(of(other, other, Kind::Tool, "a"), at(0)));
 }
@@ -135,7 +135,7 @@ fn any_number_of_trees_and_doors_is_bounded_and_every_denial_is_counted() {
     assert_eq!(counted + full, all as u64);
     assert_eq!(tally.denied(Kind::Malformed), 10 * DOORS as u64);
     assert_eq!(tally.denied_at("others", Kind::Malformed), 9 * DOORS as u64);
-    // In a minute without them there is nothing left.
+    // After a minute without denials no row is left.
     let other = key();
     tally.count(of(other, other, Kind::Tool, "a"), at(60_000));
     assert_eq!((tally.rows(), tally.trees()), (1, 1));

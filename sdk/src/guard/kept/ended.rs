@@ -1,5 +1,5 @@
-//! Tokens of agents that have ended in other processes. There are ever more of them, so they are not
-//! read at the start: those of a chain are looked up when the guard is first asked about it.
+//! Tokens of agents that have ended in other processes. Their number only grows, so they are not read at
+//! the start: those of a chain are looked up at the guard's first decision about the chain.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::store::{Batch, Key, StoreError};
 /// The kind of revocation that they are.
 pub(super) const KIND: &str = "ended";
 
-/// What a guard has heard of them.
+/// What a guard knows of these tokens.
 #[derive(Debug)]
 pub(in crate::guard) struct Ended {
-    /// The guard itself, as a block remembers that it was looked up by it.
+    /// The id of the guard, by which a block remembers that this guard has looked it up.
     guard: Arc<Looker>,
-    /// Set once all of them were read.
+    /// Set once all of them are read.
     all: OnceCell<()>,
 }
 
@@ -32,39 +32,39 @@ impl Ended {
         }
     }
 
-    /// Where nothing is kept, there is nothing to hear.
+    /// A store that is not durable holds no tokens of other processes.
     pub(in crate::guard) fn none() -> Self {
         let ended = Self::new();
-        // It is new, so nobody has set it.
+        // The cell is new, so it is not set yet.
         let _ = ended.all.set(());
         ended
     }
 }
 
-/// All of them.
+/// The prefix of the keys of all these tokens.
 pub(in crate::guard) fn all() -> Key {
     Key::of([REVOKED, KIND])
 }
 
-/// When the token of one ends by itself.
+/// When the token of an ended agent expires.
 pub(in crate::guard) fn until(kept: &str) -> Option<Timestamp> {
     let kept: Value = serde_json::from_str(kept).ok()?;
     serde_json::from_value(kept.get("until")?.clone()).ok()
 }
 
-/// When the token ends of which this is kept; `None` where it is not that of an agent that has ended.
+/// When the token of a stored entry expires; `None` if the entry is not of an agent that has ended.
 pub(super) fn of(key: &Key, kept: &str) -> Option<Timestamp> {
     until(kept).filter(|_| key.is_beneath(&all()))
 }
 
-/// Under what name the token of one is kept.
+/// The key under which the token of an ended agent is stored.
 fn name(id: &[u8; 64]) -> Key {
     all().child(&hex::write(id))
 }
 
 impl Guard {
-    /// Adds to a batch that the last hop of a chain is revoked, where that is kept: its agent has
-    /// ended, or has another token in its place.
+    /// Adds to a batch, if the store is durable, that the last hop of a chain is revoked: its agent has
+    /// ended, or has another token instead.
     pub(crate) fn ended_too(&self, batch: Batch, chain: &Chain) -> Batch {
         if !self.store.durable() {
             return batch;
@@ -73,7 +73,7 @@ impl Guard {
         batch.put(name(&chain.id()), value.to_string())
     }
 
-    /// Takes up which agents of a chain have ended. A block is looked up once; what ends later in
+    /// Reads which agents of a chain have ended. A block is looked up once; an agent that ends later in
     /// this process is revoked in memory.
     pub(super) async fn look_up(&self, chain: &Chain) -> Result<(), StoreError> {
         if self.ended.all.initialized() {
@@ -93,21 +93,21 @@ impl Guard {
         Ok(())
     }
 
-    /// Takes up all that have ended, for decisions that cannot wait for the store.
+    /// Reads all agents that have ended, for decisions that cannot wait for the store.
     pub(super) async fn take_up_ended(&self) -> Result<(), StoreError> {
         let all = all();
         let read = self.ended.all.get_or_try_init(|| self.take_up_all(&all));
         read.await.copied()
     }
 
-    /// Whether it was looked up which agents of a chain have ended.
+    /// Checks that this guard has looked up which agents of a chain have ended.
     pub(in crate::guard) fn is_looked_up(&self, chain: &Chain) -> Result<(), Refusal> {
         let mut missing = chain.not_looked_up(&self.ended.guard);
         match self.ended.all.initialized() || missing.next().is_none() {
             true => Ok(()),
             false => Err(Refusal::new(
                 Kind::Unavailable,
-                "whether the agents of the token have ended was not read yet: await `Guard::resume`",
+                "the guard has not read yet whether the agents of the token have ended: await `Guard::resume`",
             )
             .outage()),
         }

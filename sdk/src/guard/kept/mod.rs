@@ -1,5 +1,5 @@
-//! What a guard keeps in a durable store beside budgets and spent calls: the highest time seen,
-//! since when calls are kept, and what is revoked.
+//! What a guard keeps in a durable store beside budgets and spent calls: the highest time seen, the time
+//! since which calls are kept, and what is revoked.
 
 pub(super) mod ended;
 mod names;
@@ -19,17 +19,17 @@ pub(super) fn highest() -> Key {
     Key::of(["clock", "highest"])
 }
 
-/// The value that says since when calls are kept.
+/// The key of the time since which calls are kept.
 fn since() -> Key {
     Key::of(["clock", "since"])
 }
 
-/// Since when every call that was made is known.
+/// The time since which every call that was made is known.
 #[derive(Debug)]
 pub(super) struct Since(AtomicU64);
 
 impl Since {
-    /// `None` where nobody can tell.
+    /// `None` if that time is not known.
     pub(super) fn at(time: Option<Timestamp>) -> Self {
         Self(AtomicU64::new(time.map_or(u64::MAX, Timestamp::millis)))
     }
@@ -48,13 +48,13 @@ impl Since {
 }
 
 impl Guard {
-    /// Takes up what a durable store kept from earlier processes: the highest time seen, and what
-    /// is revoked. Until then nothing is decided.
+    /// Reads what a durable store keeps from earlier processes: the highest time seen, and what is
+    /// revoked. Until then the guard makes no decision.
     ///
-    /// [`Guard::authorize`] does by itself what it needs of this, the first time. Call it where
-    /// [`Guard::check`] or [`Guard::now`] come first, or to learn of a fault at the start. It also
-    /// reads which agents have ended, however many they are: `authorize` looks up those of the
-    /// chain that it is asked about.
+    /// The first [`Guard::authorize`] does the part of this that it needs. Call `resume` if
+    /// [`Guard::check`] or [`Guard::now`] comes first, or to find a fault at the start. It also reads
+    /// all agents that have ended, however many they are; `authorize` looks up only those of the chain
+    /// that it decides about.
     ///
     /// # Errors
     ///
@@ -64,22 +64,22 @@ impl Guard {
         self.take_up_ended().await
     }
 
-    /// As [`Guard::resume`] without the agents that have ended: what a start needs, however much
-    /// there was before it.
+    /// As [`Guard::resume`] without the agents that have ended: what a start needs, at a cost that does
+    /// not grow with the number of ended agents.
     pub(crate) async fn wake(&self) -> Result<(), StoreError> {
         let resumed = self.resumed.get_or_try_init(|| self.take_up()).await;
         resumed.copied()
     }
 
-    /// Trusts the clock again after the operator looked at it: `now` is the highest time seen.
+    /// Trusts the clock again after the operator has checked it: `now` becomes the highest time seen.
     ///
     /// Calls that the guard may have forgotten while the clock was ahead are refused: over the wire
-    /// those that could have been made before now, and those whose approval ended meanwhile.
+    /// those that could have been made before now, and those whose approval has ended meanwhile.
     ///
     /// # Errors
     ///
-    /// When the store is durable and cannot be written. The clock is trusted all the same, until the
-    /// process ends.
+    /// When the store is durable and cannot be written. The clock is still trusted until the process
+    /// ends.
     pub async fn reset_clock(&self, now: Timestamp) -> Result<(), StoreError> {
         let resumed = self.wake().await;
         self.replay.reset(now);
@@ -101,14 +101,14 @@ impl Guard {
                 _ => batch,
             };
             match self.store.commit(batch).await {
-                // Someone else wrote it in between.
+                // Another process wrote it in between.
                 Err(StoreError::Short { .. } | StoreError::Exceeded { .. }) => {}
                 written => return written.map(drop),
             }
         }
     }
 
-    /// Commits what the guard decided, and with it the highest time seen.
+    /// Commits a decision of the guard, and with it the highest time seen.
     pub(super) async fn write(&self, batch: Batch) -> Result<Committed, StoreError> {
         let batch = match self.store.durable() {
             true => batch.raise(highest(), self.high_water.highest().millis()),
@@ -117,8 +117,8 @@ impl Guard {
         self.store.commit(batch).await
     }
 
-    /// Writes an entry about something that happened, and `also` with it; where an expectation in that
-    /// does not hold, so that it is not for this process to write any more, the entry alone.
+    /// Writes an entry about an event, and `also` with it. If an expectation in `also` does not hold, which
+    /// means that another process has taken over, only the entry is written.
     pub(crate) async fn record_with(&self, entry: Batch, also: Batch) -> Result<(), StoreError> {
         if also.ops().is_empty() {
             return self.store.commit(entry).await.map(drop);
@@ -129,23 +129,23 @@ impl Guard {
         }
     }
 
-    /// Takes up what a decision about a chain needs of what the store keeps.
+    /// Reads from the store what a decision about a chain needs.
     pub(super) async fn awake(&self, chain: &Chain) -> Result<(), Refusal> {
         let unavailable = |error| {
-            let what = format!("what the store kept cannot be read: {error}");
+            let what = format!("the stored state of the guard cannot be read: {error}");
             Refusal::new(Kind::Unavailable, what).outage()
         };
         self.wake().await.map_err(unavailable)?;
         self.look_up(chain).await.map_err(unavailable)
     }
 
-    /// Whether what the store kept was taken up.
+    /// Checks that the stored state was read.
     pub(super) fn is_awake(&self) -> Result<(), Refusal> {
         match self.resumed.initialized() {
             true => Ok(()),
             false => Err(Refusal::new(
                 Kind::Unavailable,
-                "what the store kept was not read yet: await `Guard::resume`",
+                "the stored state of the guard has not been read yet: await `Guard::resume`",
             )
             .outage()),
         }
@@ -159,7 +159,7 @@ impl Guard {
         self.take_up_revocations().await
     }
 
-    /// The first guard of a store says since when it keeps calls, and later ones take it up.
+    /// The first guard of a store writes the time since which calls are kept, and later guards read it.
     async fn take_up_since(&self) -> Result<(), StoreError> {
         loop {
             if let Some(kept) = self.store.get(&since()).await? {
@@ -168,7 +168,7 @@ impl Guard {
                 self.since.set(time);
                 return Ok(());
             }
-            // Without a clock it is not known now; the next process may know.
+            // Without a clock the time is not known now; the next process may know it.
             let Some(time) = self.since.get() else {
                 return Ok(());
             };
@@ -186,7 +186,7 @@ impl Guard {
 
 fn strange(key: &Key) -> StoreError {
     let what = format!(
-        "what it keeps in `{key}` is nothing that this build knows; use the build that wrote it"
+        "this build does not know the value that is stored under `{key}`; use the build that wrote it"
     );
     StoreError::Unavailable { what }
 }

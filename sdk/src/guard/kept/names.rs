@@ -1,19 +1,19 @@
-//! Under what names revocations are kept.
+//! The keys under which revocations are stored.
 
 use super::ended;
 use crate::guard::Revocable;
 use crate::id::hex;
 use crate::store::Key;
 
-/// Beneath it stands what is revoked, by kind.
+/// The prefix of the keys of revocations; the kind comes next.
 pub(super) const REVOKED: &str = "revoked";
 
-/// Beneath which names the revocations of paths are kept.
+/// The prefixes of the keys of revocations of paths.
 pub(in crate::guard) fn paths() -> [Key; 2] {
     ["agent", "role"].map(|kind| Key::of([REVOKED, kind]))
 }
 
-/// Under what name a revocation is kept.
+/// The key under which a revocation is stored.
 pub(super) fn name(what: &Revocable) -> Key {
     let key = |parts: &[&str]| Key::of([REVOKED].iter().chain(parts));
     match what {
@@ -27,7 +27,7 @@ pub(super) fn name(what: &Revocable) -> Key {
     }
 }
 
-/// What is revoked under a name.
+/// The revocation that is stored under a key.
 pub(super) fn named(key: &Key) -> Option<Revocable> {
     let parts = key.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! What is revoked, kept for every guard that is built on the store later.
+//! Revocations, stored for every guard that is built on the store later.
 
 use std::time::Duration;
 
@@ -17,22 +17,22 @@ use crate::store::{Batch, Key, StoreError};
 const PAGE: usize = 1000;
 
 impl Guard {
-    /// Revokes: in this guard at once, and in its store, where that is durable, for every guard that
-    /// is built on it later. Others that run already do not hear of it.
+    /// Revokes `what` in this guard at once and, if its store is durable, for every guard that is built on
+    /// the store later. Guards that already run on the store do not learn of it.
     ///
-    /// An agent, and a role under a parent that is named, is one that has the path now: a tree that is
-    /// minted later may have the same path, and is not concerned. They are forgotten when every token
-    /// that is accepted now has ended ([`Guard::max_lifetime`]).
+    /// The revocation of an agent, or of a role under a named parent, concerns the agents that have the path
+    /// now: a tree that is minted later may have the same path and is not concerned. Such a revocation is
+    /// forgotten when every token that is accepted now has ended ([`Guard::max_lifetime`]).
     ///
     /// # Errors
     ///
-    /// When it cannot be written. It is in force in this guard all the same, until the process ends.
+    /// When it cannot be written. It is still in force in this guard until the process ends.
     pub async fn revoke(
         &self,
         what: impl IntoIterator<Item = Revocable> + Send,
     ) -> Result<(), StoreError> {
         let what: Vec<_> = what.into_iter().collect();
-        // Without a clock it concerns every tree, for ever.
+        // Without a clock the revocation concerns every tree and never ends.
         let since = self.now().ok();
         let until = since.map(|since| since.saturating_add(self.max_lifetime));
         for what in &what {
@@ -54,7 +54,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Revokes in memory; `of` says since when and until when, where that is known.
+    /// Revokes in memory; `of` gives the beginning and the end of the revocation, if they are known.
     fn keep(&self, what: Revocable, of: Option<(Timestamp, Timestamp)>) {
         match of.filter(|_| is_of_a_tree(&what)) {
             Some((since, until)) => self.revocations.revoke_path(what, since, until),
@@ -62,9 +62,9 @@ impl Guard {
         }
     }
 
-    /// Whether anything that an operator revoked, rather than the end of an agent's task, is of a chain,
-    /// of the task, or of the agent that had this path. Of a path that is asked in the store: here it may
-    /// have been another agent's, which has ended.
+    /// Whether an operator, and not the end of an agent's task, has revoked something of a chain, the task, or
+    /// the agent that had this path. A path is looked up in the store: in memory the path may have been that
+    /// of another agent, which has ended.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Guard {
             || self.revocations.of_chain(chain).is_some())
     }
 
-    /// Every kind of revocation but that of agents that have ended, which only get more.
+    /// Reads every kind of revocation except those of ended agents, whose number only grows.
     pub(super) async fn take_up_revocations(&self) -> Result<(), StoreError> {
         let (all, mut after) = (Key::of([REVOKED]), None);
         loop {
@@ -110,7 +110,7 @@ impl Guard {
             if kind != ended::KIND {
                 self.take_up_all(&all.child(kind)).await?;
             }
-            // `0` comes right after `/`: past whatever is beneath this kind.
+            // `0` comes directly after `/`, so this key is past all keys of the kind.
             after = Some(all.child(&format!("{kind}0")));
         }
     }
@@ -135,8 +135,8 @@ impl Guard {
     }
 }
 
-/// Whether it is of agents by their path, which an agent of a later tree may have too. A role without a
-/// parent is of every tree.
+/// Whether a revocation names agents by their path, which an agent of a later tree may have too. A role
+/// without a parent concerns every tree.
 fn is_of_a_tree(what: &Revocable) -> bool {
     match what {
         Revocable::Agent(_) => true,
@@ -145,8 +145,8 @@ fn is_of_a_tree(what: &Revocable) -> bool {
     }
 }
 
-/// Since when something is revoked, and until when: an entry that does not say has the longest life of
-/// a token.
+/// The beginning and the end of a revocation. An entry without an end lasts for the longest life of a
+/// token.
 pub(in crate::guard) fn times(kept: &str, longest: Duration) -> Option<(Timestamp, Timestamp)> {
     let kept: Value = serde_json::from_str(kept).ok()?;
     let time = |name: &str| serde_json::from_value(kept.get(name)?.clone()).ok();

@@ -1,4 +1,4 @@
-//! Which calls were made: each passes once.
+//! The set of calls that were made, so that each call passes once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use super::verifier::SKEW;
 use crate::capability::{Chain, Kind, MAX_CALL_LIFE, PublicKey, Refusal};
 use crate::id::Timestamp;
 
-/// How many calls the set remembers; at that number calls are denied until some lapse.
+/// How many calls the set remembers; at that number calls are denied until some expire.
 pub const REPLAY_CAPACITY: usize = 1_000_000;
 /// How many wire calls of one holder the set remembers.
 pub const REPLAY_QUOTA: usize = 10_000;
-/// The part of the set that is for one first holder with all that it delegated to.
+/// The share of the set for one first holder and all holders that it delegated to.
 const TREES: usize = 10;
 
 /// The last hop's signature, and the nonce of the call.
@@ -19,15 +19,15 @@ pub(super) type ReplayKey = ([u8; 64], [u8; 16]);
 
 /// Whose call it is: the holder, and the first holder of its chain, for whom the root minted.
 ///
-/// A holder that may delegate makes itself as many keys as it likes, each a holder with a share of
-/// its own; the first holder is the one key of a chain that nobody but the root chooses.
+/// A holder that may delegate can make any number of keys, each of which is a holder with a share of
+/// its own; the first holder is the one key of a chain that only the root chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Whose {
     pub(super) first: PublicKey,
     pub(super) last: PublicKey,
     /// Whether it came over the wire.
     pub(super) wire: bool,
-    /// Whether someone approved it.
+    /// Whether the call carries an approval.
     pub(super) approved: bool,
 }
 
@@ -49,9 +49,9 @@ impl Whose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Taken {
     whose: Whose,
-    /// The second until the end of which it is.
+    /// The second until the end of which the call is remembered.
     until: u64,
-    /// Where it stands among those that are remembered as long.
+    /// Its index among the calls that are remembered until the same second.
     at: usize,
 }
 
@@ -61,14 +61,14 @@ struct Inner {
     by_end: BTreeMap<u64, Vec<ReplayKey>>,
     per_holder: HashMap<PublicKey, usize>,
     per_tree: HashMap<PublicKey, usize>,
-    /// What was kept to before this second is forgotten.
+    /// Calls that were remembered until before this second are forgotten.
     lapsed: u64,
-    /// Calls over the wire that are kept to this second, or to one before it, could have been made
+    /// Calls over the wire that are remembered until this second, or an earlier one, could have been made
     /// before the clock was reset.
     reset: u64,
 }
 
-/// The calls made so far, each until it could not be made again anyway.
+/// The calls made so far, each remembered until it could no longer be made again.
 #[derive(Debug)]
 pub(super) struct ReplaySet {
     inner: Mutex<Inner>,
@@ -87,10 +87,10 @@ impl ReplaySet {
         }
     }
 
-    /// Takes the key, once: of many at the same time exactly one succeeds.
+    /// Takes the key once: of many concurrent attempts exactly one succeeds.
     ///
-    /// Kept to the end of the second `until`. Over the wire a holder is held to its share, and a
-    /// first holder with all that it delegated to.
+    /// The key is remembered until the end of the second `until`. Over the wire a holder is limited to its
+    /// share, and so is a first holder together with all holders that it delegated to.
     pub(super) fn take(
         &self,
         key: ReplayKey,
@@ -107,7 +107,7 @@ impl ReplaySet {
             ));
         }
         if inner.taken.contains_key(&key) {
-            return Err(Refusal::new(Kind::Replay, "this very call was made before"));
+            return Err(Refusal::new(Kind::Replay, "this same call was made before"));
         }
         if inner.taken.len() >= self.capacity {
             return Err(Refusal::new(
@@ -147,7 +147,7 @@ impl ReplaySet {
         Ok(())
     }
 
-    /// As [`ReplaySet::take`], with the place in hand: it is given back when that is dropped, unless
+    /// As [`ReplaySet::take`], and returns the place: it is given back when the place is dropped, unless
     /// the call was made ([`Place::keep`]).
     pub(super) fn place(
         &self,
@@ -172,7 +172,7 @@ impl ReplaySet {
         let Some(ending) = inner.by_end.get_mut(&until) else {
             return;
         };
-        // The last one takes its place.
+        // The last call moves to its index.
         ending.swap_remove(at);
         let (moved, is_empty) = (ending.get(at).copied(), ending.is_empty());
         if let Some(moved) = moved.and_then(|moved| inner.taken.get_mut(&moved)) {
@@ -184,7 +184,7 @@ impl ReplaySet {
     }
 }
 
-/// The place of one call in the replay set, while it is decided about.
+/// The place of one call in the replay set, while the guard decides the call.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     set: &'a ReplaySet,
@@ -193,13 +193,13 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Keeps the place though this is dropped: the call was made, or may have been.
+    /// Keeps the place when this value is dropped: the call was made, or may have been.
     pub(super) const fn keep(&mut self) {
         self.kept = true;
     }
 
-    /// Gives the place back where a refusal of this kind leaves the call as it was: what was missing
-    /// may be there the next time, and then the same call may be made. Any other refusal keeps it.
+    /// Gives the place back if a refusal of this kind allows the same call to be made later, when what was
+    /// missing is there. Any other refusal keeps the place.
     pub(super) const fn refused(&mut self, kind: Kind) {
         self.kept = !matches!(kind, Kind::Budget | Kind::Approval | Kind::Unavailable);
     }
@@ -214,12 +214,12 @@ impl Drop for Place<'_> {
 }
 
 impl ReplaySet {
-    /// The clock was set back to `now` by hand. While it was ahead, calls may have been forgotten
-    /// that can be made again now.
+    /// Notes that the operator has set the clock back to `now`. While it was ahead, calls may have been
+    /// forgotten that can be made again now.
     pub(super) fn reset(&self, now: Timestamp) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        // The latest end of a call made until now by a clock that is ahead as far as is allowed,
-        // and as long after that as it is kept.
+        // The latest end of a call made until now under a clock that is ahead by the allowed skew,
+        // and the time after that for which the call is remembered.
         inner.reset = now.saturating_add(MAX_CALL_LIFE + SKEW + SKEW).secs();
     }
 }
@@ -228,7 +228,7 @@ fn count(counts: &HashMap<PublicKey, usize>, key: &PublicKey) -> usize {
     counts.get(key).copied().unwrap_or(0)
 }
 
-/// Forgets one call of a key, and the key with its last.
+/// Forgets one call of a key, and the key with its last call.
 fn forget(counts: &mut HashMap<PublicKey, usize>, key: &PublicKey) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
@@ -239,12 +239,12 @@ fn forget(counts: &mut HashMap<PublicKey, usize>, key: &PublicKey) {
 }
 
 impl Inner {
-    /// Whether the call may have been made and forgotten. Only after a reset: the time of a clock
-    /// that was never set back is past no call that can still be made.
+    /// Whether the call may have been made and forgotten. This is possible only after a reset: a clock that
+    /// was never set back has not passed the end of a call that can still be made.
     ///
-    /// A call of this process is asked by whoever holds the key, who could as well ask another one;
-    /// an approval, however, is for one call, so while a call may have been forgotten its approval
-    /// is no good.
+    /// A call of this process comes from the holder of the key, which could make another call just as well.
+    /// An approval, however, is for one call, so it is not accepted while that call may have been
+    /// forgotten.
     fn may_have_forgotten(&self, whose: &Whose, until: u64) -> bool {
         until < self.lapsed && (whose.approved || whose.wire && until <= self.reset)
     }

@@ -1,4 +1,4 @@
-//! Every state that a small set can get into, held against a list of calls that is read through.
+//! Every state of a small set, compared with a list of calls that is searched from end to end.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -20,7 +20,7 @@ fn key(nonce: u8, token: usize) -> ReplayKey {
     ([u8::try_from(token).unwrap(); 64], [nonce; 16])
 }
 
-/// What a reader of the list would say, without any counts kept beside it.
+/// The answer that follows from the list alone, without any counts kept beside it.
 fn expected(kept: &Kept, nonce: u8, token: usize, wire: bool) -> bool {
     let by = |pick: fn((char, char)) -> char| {
         let same = |&&(_, other, _): &&(u8, usize, u64)| pick(TOKENS[other]) == pick(TOKENS[token]);
@@ -31,7 +31,7 @@ fn expected(kept: &Kept, nonce: u8, token: usize, wire: bool) -> bool {
     fresh && kept.len() < CAPACITY && (!wire || share)
 }
 
-/// The counts beside the list are what the list says, and nothing is left of what has lapsed.
+/// The counts beside the list agree with the list, and no expired call is left.
 fn assert_tidy(inner: &Inner, kept: &Kept) {
     assert_eq!(inner.taken.len(), kept.len());
     let sum = |counts: &HashMap<PublicKey, usize>| counts.values().sum::<usize>();
@@ -68,14 +68,14 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
                 open.push_back((now, kept, inner));
             }
         };
-        // Time goes on before the call, by nothing, by a second, or past all there is.
+        // Before the call the time advances by zero, by a second, or past the end of every call.
         for (passed, life, wire) in [0, 1, 3]
             .into_iter()
             .flat_map(|passed| [0, 2].map(|life| (passed, life)))
             .flat_map(|(passed, life)| [true, false].map(|wire| (passed, life, wire)))
         {
             let now = now + passed;
-            // Kept to the end of its last second.
+            // The call is remembered until the end of its last second.
             let left: Kept = kept
                 .iter()
                 .filter(|(.., left)| *left >= passed)
@@ -103,7 +103,7 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
                     refused += 1;
                 }
                 asked += 1;
-                // What is given back was never there, and can be taken again.
+                // A place that is given back can be taken again.
                 if should && wire {
                     let all = set.inner.lock().unwrap().clone();
                     set.free(&key(nonce, token));
@@ -147,7 +147,7 @@ fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
     };
     let (wire, home, approved) = (by(true, false), by(false, false), by(false, true));
     assert!(take(0, wire, 65, 0) && take(1, approved, 600, 0));
-    // An hour ahead, everything has lapsed.
+    // An hour ahead, every call has expired.
     assert!(take(2, home, 3665, 3600));
     assert_eq!(set.inner.lock().unwrap().taken.len(), 1);
     set.reset(at(START + 1));
@@ -197,7 +197,7 @@ fn calls_that_are_given_back_in_any_order_leave_the_others_where_they_are() {
             left.len()
         );
     }
-    // All that is left lapses, and with it the counts.
+    // All remaining calls expire, and with them the counts.
     let next = set.take(key(9, 0), whose, at(120), at(63));
     next.unwrap();
     let inner = set.inner.lock().unwrap();

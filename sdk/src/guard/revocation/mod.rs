@@ -1,4 +1,4 @@
-//! What is revoked: blocks, keys, lineages, principals, and at home tasks and agents.
+//! What is revoked: blocks, keys, lineages, principals and, in this process only, tasks and agents.
 
 mod set;
 #[cfg(test)]
@@ -18,23 +18,24 @@ use crate::id::Timestamp;
 pub enum Revocable {
     /// A block, by its signature: that hop and everything after it.
     Block([u8; 64]),
-    /// A key: everything that its holder holds or signed, and every call that it approved.
+    /// A key: every token that its holder holds or signed, and every call that it approved.
     Key(PublicKey),
-    /// Everything minted in one go, with its renewals and descendants.
+    /// One minted token, with its renewals and descendants.
     Lineage([u8; 16]),
-    /// Everything minted for a principal.
+    /// Every token minted for a principal.
     Principal(String),
-    /// Every call in the course of a task; known at home only.
+    /// Every call in the course of a task; known only in the process that runs the task.
     Task(String),
-    /// An agent and its subtree, by its path from the root; known at home only.
+    /// An agent and its subtree, by its path from the root; known only in the process that runs the agent.
     ///
-    /// With [`Guard::revoke`](super::Guard::revoke) it is the agent that has the path by then. It does
-    /// not concern another tree, minted later, in which an agent gets the same path.
+    /// With [`Guard::revoke`](super::Guard::revoke) it is the agent that has the path at that moment. The
+    /// revocation does not concern an agent that gets the same path in a tree that is minted later.
     Agent(String),
-    /// Every agent of a role under a parent, with its subtree, whatever its number: the parent may
-    /// delegate again, so revoking one child does not contain it. Known at home only.
+    /// Every agent of a role under a parent, with its subtree, with or without a number in its name: the
+    /// parent may delegate again, so revoking one child does not contain the parent. Known only in the
+    /// process that runs the agents.
     ///
-    /// Where a parent is named it is, as with [`Revocable::Agent`], the one that has the path by then.
+    /// A parent that is named is, as with [`Revocable::Agent`], the one that has the path at that moment.
     Role {
         /// The path of the parent; empty for first agents.
         parent: String,
@@ -45,8 +46,8 @@ pub enum Revocable {
 
 /// The set of what is revoked. Cheap to clone; clones are one set.
 ///
-/// Nothing takes an entry back, and replaying an older list does not either. What concerns tokens that
-/// have ended is forgotten: they are refused as ended.
+/// An entry cannot be taken back, nor does replaying an older list remove one. Entries that concern only
+/// tokens that have ended are forgotten, since such tokens are refused as ended.
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -56,13 +57,13 @@ pub struct Revocations {
 struct Inner {
     set: RwLock<Set>,
     generation: AtomicU64,
-    /// Whether a task, an agent or a role is revoked: until then no run need be looked up.
+    /// Whether a task, an agent or a role is revoked: until then no lookup by run is needed.
     runs: AtomicBool,
-    /// The first second at which something is to be forgotten.
+    /// The first second at which an entry is to be forgotten.
     next_end: AtomicU64,
-    /// What ended before this second may be forgotten.
+    /// Revocations of tokens that ended before this second may be forgotten.
     lapsed: AtomicU64,
-    /// When, in milliseconds, the clock was last set back by hand.
+    /// When, in milliseconds, the operator last set the clock back.
     reset: AtomicU64,
     /// The latest moment, in milliseconds, at which a path was revoked that a later tree may have.
     latest: AtomicU64,
@@ -96,13 +97,14 @@ impl Revocations {
         Self::default()
     }
 
-    /// Revokes; in force from the next call on, for tokens already held too, and for as long as the set
-    /// is. In memory alone: [`Guard::revoke`](super::Guard::revoke) keeps it, where the store does.
+    /// Revokes `what`. It is in force from the next call on, for tokens already held too, for as long as the
+    /// set exists. It is in memory only: [`Guard::revoke`](super::Guard::revoke) also writes it to a durable
+    /// store.
     pub fn revoke(&self, what: impl IntoIterator<Item = Revocable>) {
         self.add(what.into_iter().map(|what| (what, EVER, None)));
     }
 
-    /// Revokes what ends by itself at `until`, and is forgotten then.
+    /// Revokes an item that ends by itself at `until`; the entry is forgotten then.
     pub(crate) fn revoke_until(&self, what: impl IntoIterator<Item = Revocable>, until: Timestamp) {
         self.add(what.into_iter().map(|what| (what, until.secs(), None)));
     }
@@ -130,7 +132,7 @@ impl Revocations {
             .store(next_generation(), Ordering::Release);
     }
 
-    /// What is asked without the lock.
+    /// The part of the state that is read without the lock.
     fn note(&self, set: &Set) {
         let next = set.by_end.keys().next().copied().unwrap_or(EVER);
         self.inner.next_end.store(next, Ordering::Release);
@@ -139,7 +141,7 @@ impl Revocations {
             .store(!set.of_runs_is_empty(), Ordering::Release);
     }
 
-    /// Forgets what concerns tokens that have ended by now.
+    /// Forgets entries that concern only tokens that have ended by now.
     pub(super) fn lapse(&self, now: Timestamp) {
         let now = now.secs();
         if now < self.inner.next_end.load(Ordering::Acquire) {
@@ -150,20 +152,20 @@ impl Revocations {
             .set
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        // Before it is forgotten: whoever reads the set finds one or the other.
+        // This is set before the entries are forgotten, so that a reader of the set sees one or the other.
         self.inner.lapsed.fetch_max(now, Ordering::AcqRel);
         set.lapse(now);
         self.note(&set);
     }
 
-    /// The clock was set back to `now` by hand: what ended while it was ahead may have been forgotten,
-    /// and trees that begin after this moment are not concerned.
+    /// Notes that the operator has set the clock back to `now`: entries whose tokens ended while it was ahead
+    /// may have been forgotten. Trees that begin after this moment are not concerned.
     pub(super) fn reset(&self, now: Timestamp) {
         self.inner.reset.fetch_max(now.millis(), Ordering::AcqRel);
     }
 
-    /// Whether a token may have been revoked and forgotten: it ended by a time that was seen, and has
-    /// not ended now. Only where the clock was ahead.
+    /// Whether a token may have been revoked and its revocation forgotten: the token had ended by a time that
+    /// was seen, and has not ended now. This is possible only if the clock was ahead.
     pub(super) fn may_have_forgotten(&self, chain: &Chain, now: Timestamp) -> bool {
         let lapsed = self.inner.lapsed.load(Ordering::Acquire);
         if lapsed <= now.secs() || chain.expires().secs() > lapsed {
@@ -174,7 +176,7 @@ impl Revocations {
         !after.is_some_and(|reset| began_after(chain, reset, now))
     }
 
-    /// When a tree begins that is made now: after every revocation that does not concern it.
+    /// The beginning of a tree that is made now: after every revocation that does not concern it.
     pub(super) fn begins(&self, now: Timestamp) -> Timestamp {
         let of = |moment: &AtomicU64| moment.load(Ordering::Acquire);
         let latest = of(&self.inner.latest).max(of(&self.inner.reset));
@@ -192,20 +194,20 @@ impl Revocations {
         self.set().len()
     }
 
-    /// Whether nothing is revoked.
+    /// Whether the set has no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether something is revoked by itself.
+    /// Whether the set has an entry for exactly this item.
     #[must_use]
     pub fn contains(&self, what: &Revocable) -> bool {
         self.set().contains(what)
     }
 
-    /// What of a chain is revoked: the hop, and what was revoked there. Remembered in the chain
-    /// until the set changes.
+    /// The part of a chain that is revoked: the hop, and the entry that revokes it. The answer is remembered
+    /// in the chain until the set changes.
     pub(super) fn of_chain(&self, chain: &Chain) -> Option<u32> {
         let generation = self.inner.generation.load(Ordering::Acquire);
         let mut found = None;
@@ -234,7 +236,7 @@ impl Revocations {
                 .principal()
                 .is_some_and(|name| has(Revocable::Principal(name.to_owned())))
         };
-        // A root's key signed the first block.
+        // The root's key signed the first block.
         if has(Revocable::Lineage(chain.lineage()))
             || has(Revocable::Key(chain.root()))
             || principal()
@@ -245,8 +247,8 @@ impl Revocations {
             .hops()
             .find(|hop| has(Revocable::Block(hop.id)) || has(Revocable::Key(hop.holder)))
             .map(|hop| hop.number);
-        // Approvals stand after the hops. An approver who was taken away has no say in a call, even
-        // where another approval would have been enough.
+        // Approvals stand after the hops. A call with the approval of a revoked approver is refused, even
+        // if another approval would be enough.
         let after = chain.depth().saturating_add(1);
         let approved = || {
             let mut approvals = (after..).zip(chain.approvals());
@@ -254,7 +256,7 @@ impl Revocations {
                 .find(|(_, approval)| has(Revocable::Key(approval.by)))
                 .map(|(number, _)| number)
         };
-        // An approval is a block too, and so is the call of a wire call.
+        // An approval is a block too, and so is the call block of a wire call.
         let block = || {
             let mut blocks = (0u32..).zip(chain.blocks());
             blocks
@@ -290,8 +292,8 @@ impl Revocations {
     }
 }
 
-/// Whether the tree of a chain began after a moment. A lineage says when it began; one that says
-/// nothing, or a time that is still to come, did not.
+/// Whether the tree of a chain began after a moment. A lineage says when it began; a lineage that says
+/// nothing, or gives a time in the future, counts as having begun before.
 pub(super) fn began_after(chain: &Chain, moment: Timestamp, now: Timestamp) -> bool {
     chain
         .begun()

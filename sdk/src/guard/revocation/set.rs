@@ -6,24 +6,25 @@ use super::Revocable;
 use crate::guard::term::Terms;
 use crate::id::Timestamp;
 
-/// What is revoked: of chains, whose verdict a chain remembers, and of runs, looked up by each call.
+/// The entries: those about chains, whose answer a chain remembers, and those about runs, which each call
+/// looks up.
 #[derive(Debug, Default)]
 pub(super) struct Set {
-    /// Each with the second at which it is forgotten.
+    /// Each entry with the second at which it is forgotten.
     pub(super) chains: HashMap<Revocable, u64>,
     pub(super) tasks: HashSet<String>,
     pub(super) agents: HashMap<String, Terms>,
-    /// By the parent's path.
+    /// The roles, by the parent's path.
     pub(super) roles: HashMap<String, HashMap<String, Terms>>,
-    /// What is forgotten at a second.
+    /// The entries that are forgotten at a second.
     pub(super) by_end: BTreeMap<u64, Vec<Revocable>>,
 }
 
-/// For ever, as the second at which something is forgotten.
+/// The second at which an entry that has no end is forgotten: never.
 pub(super) const EVER: u64 = u64::MAX;
 
 impl Set {
-    /// Adds an entry; `before` is the moment after which a tree begins that it does not concern.
+    /// Adds an entry; it does not concern trees that begin after `before`.
     pub(super) fn insert(&mut self, what: Revocable, until: u64, before: Option<Timestamp>) {
         match &what {
             Revocable::Task(task) => {
@@ -48,7 +49,7 @@ impl Set {
         }
     }
 
-    /// Forgets what ended at `now`, a second, or before; whether there was any.
+    /// Forgets entries that ended at the second `now` or before, and returns whether there was one.
     pub(super) fn lapse(&mut self, now: u64) -> bool {
         let mut any = false;
         while let Some(entry) = self.by_end.first_entry() {

@@ -1,4 +1,4 @@
-//! What is found of what is revoked, and what is forgotten.
+//! Which revocations are found, and which are forgotten.
 
 use super::*;
 use crate::capability::AgentKey;

@@ -1,9 +1,9 @@
 //! Strict verification of a signature (RFC 8032, 5.1.7, without cofactor, no part of small order).
 //!
 //! The verdict is that of `VerifyingKey::verify_strict` of `ed25519-dalek`, on every input; the point
-//! arithmetic is that of `curve25519-dalek`, beneath it. Two things are done otherwise, which is why
-//! this is here: the signature's first half is compared as bytes and never read as a point, and a key
-//! that verifies again and again has a table. See `docs/decisions/0024`.
+//! arithmetic is that of `curve25519-dalek`, beneath it. This module exists because it does two things
+//! differently: the signature's first half is compared as bytes and never read as a point, and a key
+//! that verifies often has a table. See `docs/decisions/0024`.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ use crate::capability::work;
 #[derive(Clone, Copy)]
 pub(crate) struct Point {
     key: PublicKey,
-    /// The point with its sign turned, as the equation has it.
+    /// The negated point, as the equation has it.
     minus: EdwardsPoint,
 }
 
@@ -43,7 +43,7 @@ impl Point {
         }
     }
 
-    /// Whether `signature` over `message` holds.
+    /// Whether `signature` over `message` is valid.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         work::signature();
         holds(&self.key, message, signature, |k, s| {
@@ -58,12 +58,12 @@ impl fmt::Debug for Point {
     }
 }
 
-/// How many signatures a key verifies before it is worth a table: to make one costs some eighty times
-/// what it then saves with each.
+/// How many signatures a key verifies before a table pays off: making the table costs about eighty times
+/// what it saves with each signature.
 const WORTH: u32 = 64;
 
-/// A public key that verifies the first block of every token: one that did so often enough gets a table
-/// of its multiples, 30 kB, and needs no doublings from then on.
+/// A public key that verifies the first block of every token. After enough signatures it gets a table of
+/// its multiples, of 30 kB, and needs no doublings from then on.
 pub(crate) struct RootPoint {
     point: Point,
     verified: AtomicU32,
@@ -81,12 +81,12 @@ impl From<Point> for RootPoint {
 }
 
 impl RootPoint {
-    /// Whether `signature` over `message` holds.
+    /// Whether `signature` over `message` is valid.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         if let Some(table) = self.table.get() {
             return table.verify(message, signature);
         }
-        // One of those that come at the same time makes it, and nobody waits for it.
+        // One of several concurrent callers makes the table, and no caller waits for it.
         if self.verified.fetch_add(1, Ordering::Relaxed) == WORTH {
             let _ = self.table.set(Box::new(Table::of(&self.point)));
         }
@@ -100,7 +100,7 @@ impl fmt::Debug for RootPoint {
     }
 }
 
-/// A key's multiples.
+/// The multiples of a key.
 struct Table {
     key: PublicKey,
     minus: EdwardsBasepointTable,
@@ -122,7 +122,7 @@ impl Table {
     }
 }
 
-/// Whether `R = sB - kA`, with `combine(k, s)` for the right side.
+/// Whether `R = sB - kA`, where `combine(k, s)` gives the right side.
 fn holds(
     key: &PublicKey,
     message: &[u8],
@@ -132,7 +132,7 @@ fn holds(
     let (Some(r), Some(s)) = (signature.first_chunk::<32>(), signature.last_chunk::<32>()) else {
         return false;
     };
-    // One spelling of the second half only, or a signature could be changed by others.
+    // Only one spelling of the second half is accepted, or a third party could change a signature.
     let Some(s) = Option::<Scalar>::from(Scalar::from_canonical_bytes(*s)) else {
         return false;
     };
@@ -143,7 +143,7 @@ fn holds(
         .finalize();
     let k = Scalar::from_bytes_mod_order_wide(&hash.into());
     let point = combine(&k, &s);
-    // Equal bytes are the one spelling of this point, so what is of small order here is it there.
+    // Equal bytes are the one spelling of this point, so the small-order test here covers both.
     point.compress().as_bytes() == r && !point.is_small_order()
 }
 

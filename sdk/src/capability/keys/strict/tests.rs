@@ -1,4 +1,5 @@
-//! The verdict is the library's own, on honest signatures and on those that a strict verifier exists for.
+//! The verdict equals the library's own, on honest signatures and on those that a strict verifier must
+//! refuse.
 
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT as B, EIGHT_TORSION};
 use curve25519_dalek::edwards::EdwardsPoint;
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha512};
 
 use super::*;
 
-/// The verdict of both ways here, which is that of the library.
+/// The verdict of both implementations here, which must be that of the library.
 fn verdict(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     let theirs = VerifyingKey::from_bytes(key).is_ok_and(|key| {
         key.verify_strict(message, &Signature::from_bytes(signature))
@@ -41,7 +42,7 @@ fn joined(r: &[u8; 32], s: &[u8; 32]) -> [u8; 64] {
     both
 }
 
-/// A signature whose maker knows the secret, with a part of small order in key and first half.
+/// A signature by a maker who knows the secret, with a component of small order in key and first half.
 fn crooked(
     secret: Scalar,
     nonce: Scalar,
@@ -72,7 +73,7 @@ proptest! {
         let mut other = message;
         other.push(0);
         prop_assert!(!verdict(&public, &other, &signature));
-        // A key that is changed is most often none, or another.
+        // A changed key is most often not a valid key, or is another key.
         let mut stranger = public;
         stranger[flip / 16] ^= 1 << (flip % 8);
         prop_assert!(!verdict(&stranger, &other, &signature));
@@ -100,7 +101,7 @@ proptest! {
 
 #[test]
 fn a_key_with_a_part_of_small_order_signs_what_both_accept() {
-    // One challenge in eight takes the part away; without the cofactor the other seven are refused.
+    // One challenge in eight cancels the component; without the cofactor the other seven are refused.
     let secret = Scalar::from(7_u8);
     let accepted = (0..64_u8)
         .filter(|number| {

@@ -53,7 +53,7 @@ fn who_spends_who_pauses_and_what_is_left() {
     let refused = lines(text, '✗');
     assert_eq!(refused.len(), 1, "{text}");
     assert!(
-        refused[0].contains("hop 1 budget too little is left"),
+        refused[0].contains("hop 1 budget has too little left"),
         "{text}"
     );
 }

@@ -199,7 +199,10 @@ async fn a_turn_is_paused_before_it_is_asked_and_an_event_says_why() {
             why = Some(text);
         }
     }
-    assert!(why.unwrap().contains("too little of `turns` is left"));
+    assert!(
+        why.unwrap()
+            .contains("the budget of `turns` has too little left")
+    );
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! WHAT MAY BE DONE: scopes, tokens, and whether a token allows a call. Synchronous and pure, and
 //! the only room that names `biscuit_auth`.
 //!
-//! Its rooms, from the ground up: `keys`, `value`, `scope`; beside one another `narrow`, `check` and
-//! `block`; and `token` above them. None names what is above it. `work` counts what verifying costs.
+//! Its rooms, from the lowest up: `keys`, `value`, `scope`; beside one another `narrow`, `check` and
+//! `block`; and `token` above them. No room names one above it. `work` counts the cost of verifying.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;

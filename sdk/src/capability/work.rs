@@ -1,11 +1,11 @@
-//! Work counted: what the bytes of other people made this thread do, in units that no clock enters.
+//! Counts of work: what untrusted bytes make this thread do, in units that do not depend on a clock.
 
 use std::cell::Cell;
 use std::ops::Sub;
 
-/// What the functions of this module did on the calling thread, counted since the thread began.
+/// The work of this room on the calling thread, counted since the thread began.
 ///
-/// The counts bound what hostile bytes cost where a clock would measure the machine too. Take
+/// The counts bound the cost of hostile bytes without measuring the machine, as a clock would. Call
 /// [`work`] before and after, and subtract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,8 +14,8 @@ pub struct Work {
     pub signatures: u64,
     /// Patterns compiled.
     pub patterns: u64,
-    /// Matching: for each text that a pattern was asked about, the positions of the pattern times
-    /// the bytes of the text.
+    /// The cost of matching: for each text that is matched against a pattern, the positions of the pattern
+    /// times the bytes of the text.
     pub steps: u64,
     /// Values, prefixes, hosts and the like that `narrow` compared.
     pub comparisons: u64,
@@ -40,7 +40,7 @@ thread_local! {
     };
 }
 
-/// The work that the calling thread did so far.
+/// The work that the calling thread has done so far.
 #[must_use]
 pub fn work() -> Work {
     DONE.get()
@@ -62,13 +62,13 @@ pub(super) fn pattern() {
     add(|done| done.patterns = done.patterns.wrapping_add(1));
 }
 
-/// Counts one text asked of a pattern.
+/// Counts one text matched against a pattern.
 pub(super) fn steps(positions: usize, bytes: usize) {
     let steps = positions as u64 * bytes as u64;
     add(|done| done.steps = done.steps.wrapping_add(steps));
 }
 
-/// Counts so many comparisons.
+/// Counts this many comparisons.
 pub(super) fn comparisons(many: usize) {
     add(|done| done.comparisons = done.comparisons.wrapping_add(many as u64));
 }

@@ -343,7 +343,7 @@ pub(super) fn exceeded(chain: &Chain, error: &StoreError) -> Option<Refusal> {
         .into_iter()
         .find(|(budget, _)| counter(budget) == *key)?;
     let what = format!(
-        "too little of `{}` is left: the maximum is {max} ({})",
+        "the budget of `{}` has too little left: the maximum is {max} ({})",
         budget.kind, budget.id
     );
     let refusal = Refusal::at(Kind::Budget, hop, what);

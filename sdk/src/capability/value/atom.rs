@@ -33,7 +33,7 @@ pub(crate) enum AtomType {
 }
 
 impl Atom {
-    /// The atom of a JSON value; `null` has none, nor has what canonical JSON cannot write.
+    /// The atom of a JSON value; `None` for `null` and for a value that canonical JSON cannot write.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         match value {
@@ -103,5 +103,5 @@ impl From<i32> for Atom {
     }
 }
 
-/// The elements of a non-empty array whose elements have one type; order and repetition are gone.
+/// The elements of a non-empty array whose elements have one type, without order and repetition.
 pub type AtomSet = BTreeSet<Atom>;

@@ -18,7 +18,7 @@ pub(crate) struct Arg {
     pub(crate) reading: Reading,
 }
 
-/// The 16 random bytes that make a call itself and no other: its id, and the nonce on the wire.
+/// The 16 random bytes that identify one call: its id, and the nonce on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallNonce(pub [u8; 16]);
 
@@ -38,8 +38,8 @@ impl fmt::Debug for CallNonce {
 
 /// What an agent asks to do: one capability, with one value for its arguments.
 ///
-/// The value is fixed when the call is made; facts, digest, approval and the tool's body all come
-/// from it.
+/// The value is fixed when the call is made; facts, digest, approval and the input of the tool's body all
+/// come from it.
 #[derive(Clone, Debug)]
 pub struct Call {
     capability: String,
@@ -76,7 +76,7 @@ impl Call {
         Self::new(capability, arguments)
     }
 
-    /// As [`Call::new`], with the nonce of a call that was asked before.
+    /// As [`Call::new`], with the nonce of a call that was made before.
     ///
     /// # Errors
     ///
@@ -113,13 +113,13 @@ impl Call {
         &self.capability
     }
 
-    /// The arguments: the one value that everything reads.
+    /// The arguments: the one value that every check and the tool's body read.
     #[must_use]
     pub fn arguments(&self) -> &Map<String, Value> {
         &self.value
     }
 
-    /// The id of this very call.
+    /// The id of this one call.
     #[must_use]
     pub const fn nonce(&self) -> CallNonce {
         self.nonce
@@ -130,7 +130,7 @@ impl Call {
         &self.args
     }
 
-    /// What an approval signs: SHA-256 over `bailiwick/call/1\0` and the canonical JSON of
+    /// The digest that an approval signs: SHA-256 over `bailiwick/call/1\0` and the canonical JSON of
     /// capability, arguments, holder, task, audience and id (`token.md` §3, Digest).
     #[must_use]
     pub fn digest(

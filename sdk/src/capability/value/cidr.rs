@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::capability::value::normal;
 
-/// A network in CIDR notation (RFC 4632, RFC 4291), its host bits zero.
+/// A network in CIDR notation (RFC 4632, RFC 4291), with its host bits zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cidr {
     /// An IPv4 network.
@@ -54,7 +54,7 @@ impl Cidr {
             || six.is_some_and(|(all, part)| all.0 <= part.0 && part.1 <= all.1)
     }
 
-    /// The two networks of one bit more that make up this one; a single address has none.
+    /// The two networks with a prefix one bit longer that make up this one; `None` for a single address.
     pub(crate) fn halves(self) -> Option<[Self; 2]> {
         match self {
             Self::V4 { first, len } => {
@@ -90,7 +90,7 @@ impl Cidr {
 impl std::str::FromStr for Cidr {
     type Err = String;
 
-    /// Reads `10.0.0.0/8` or `2001:db8::/32`; a single address is its own network.
+    /// Reads `10.0.0.0/8` or `2001:db8::/32`; a single address is a network of one address.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(

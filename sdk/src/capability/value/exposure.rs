@@ -1,24 +1,24 @@
-//! What data may carry, and how sensitive it is.
+//! Where instructions in data may come from, and how sensitive the data is.
 
 use std::collections::BTreeSet;
 
 use super::facts::Sensitivity;
 
-/// What somebody who has read some data is exposed to: where instructions in it may come from, and how
-/// sensitive the most sensitive part is.
+/// The exposure of a reader to the data that it has read: where instructions in the data may come from, and
+/// how sensitive the most sensitive part is.
 ///
 /// The exposure of an agent only grows ([`Exposure::absorb`]). The default is that of an agent that has read
 /// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
-    /// The labels of where instructions may come from, such as `web`.
+    /// The labels of the places from which instructions may come, such as `web`.
     pub taint: BTreeSet<String>,
     /// The most sensitive level; `None` where no level is known.
     pub sensitivity: Option<Sensitivity>,
 }
 
 impl Exposure {
-    /// The exposure of data with these labels and this level.
+    /// The exposure to data with these labels and this level.
     pub fn new<S: Into<String>>(
         taint: impl IntoIterator<Item = S>,
         sensitivity: Option<Sensitivity>,
@@ -29,8 +29,8 @@ impl Exposure {
         }
     }
 
-    /// Adds the exposure of something that was read: the taint is the union of the two, the sensitivity
-    /// the higher one.
+    /// Adds the exposure to data that was read: the taint becomes the union of the two, the sensitivity the
+    /// higher of the two.
     pub fn absorb(&mut self, read: &Self) {
         self.taint.extend(read.taint.iter().cloned());
         self.sensitivity = self.sensitivity.max(read.sensitivity);

@@ -1,6 +1,6 @@
 //! What the verifier knows about a call beside its arguments: time, audience, task, data, risk.
 //!
-//! Unknown is no fact, and a caveat that asks for a fact that is not there refuses.
+//! What is not known has no fact, and a caveat that asks for a missing fact refuses the call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,7 +23,7 @@ macro_rules! level {
             /// Every level, lowest first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The name of the level, as it is written.
+            /// The name of the level, as it appears in text.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
@@ -35,7 +35,7 @@ macro_rules! level {
                 self as u8
             }
 
-            /// The level of that rank.
+            /// The level with that rank.
             pub(crate) fn from_rank(rank: i64) -> Option<Self> {
                 Self::ALL.get(usize::try_from(rank).ok()?).copied()
             }
@@ -63,13 +63,13 @@ macro_rules! level {
 level! {
     /// How much harm a tool can do.
     Risk, "risk" {
-        /// Undone with no effort, or nothing to undo.
+        /// The effect can be undone without effort, or there is nothing to undo.
         Low = "low",
-        /// Undone with some effort.
+        /// The effect can be undone with some effort.
         Medium = "medium",
-        /// Hard to undo, or costly.
+        /// The effect is hard or costly to undo.
         High = "high",
-        /// Cannot be undone.
+        /// The effect cannot be undone.
         Critical = "critical",
     }
 }
@@ -77,13 +77,13 @@ level! {
 level! {
     /// How confidential data is.
     Sensitivity, "sensitivity" {
-        /// For anyone.
+        /// The data is for anyone.
         Public = "public",
-        /// For the organisation.
+        /// The data is for the organisation.
         Internal = "internal",
-        /// For those who need it.
+        /// The data is for those who need it.
         Confidential = "confidential",
-        /// For named persons.
+        /// The data is for named persons.
         Restricted = "restricted",
     }
 }
@@ -99,12 +99,12 @@ pub struct BudgetKey {
 
 /// What the verifier knows about a call beside its arguments.
 ///
-/// It comes from the tool's declaration and the run, never from the model, and never from a remote
-/// caller. `None` is "not known", which a caveat that asks for it refuses; an empty set is "known
-/// to be none".
+/// The facts come from the tool's declaration and the run, never from the model, and never from a remote
+/// caller. `None` means "not known", and a caveat that asks for such a fact refuses the call; an empty set
+/// means "known to be empty".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Now.
+    /// The time now.
     pub time: Timestamp,
     /// The verifier's own name.
     pub audience: Option<String>,
@@ -118,14 +118,14 @@ pub struct Facts {
     pub risk: Option<Risk>,
     /// The sensitivity of the data that the call touches.
     pub sensitivity: Option<Sensitivity>,
-    /// Where the run's data came from that may carry instructions.
+    /// The labels of the sources of the run's data that may carry instructions.
     pub taint: Option<BTreeSet<String>>,
     /// What each budget would stand at after this call.
     pub used: BTreeMap<BudgetKey, u64>,
 }
 
 impl Facts {
-    /// The time and nothing else.
+    /// Facts with only the time.
     #[must_use]
     pub const fn at(time: Timestamp) -> Self {
         Self {

@@ -1,40 +1,40 @@
-//! The caveats that list names, one row each.
+//! The caveats that list names, with one row for each.
 
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
 use super::refusal::Kind;
 
-/// A caveat that lists the names that it allows, and is read against what is known of a call.
+/// A caveat that lists the names that it allows, and is compared with what is known of a call.
 ///
-/// A further one is a variant and a row here, a field of [`Facts`], a kind of refusal, and a method of
-/// the scope.
+/// A new one takes a variant and a row here, a field of [`Facts`], a kind of refusal, and a method of the
+/// scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Label {
     /// The verifiers that the token is for.
     Audience,
-    /// The tasks in whose course it may be used.
+    /// The tasks in which the token may be used.
     Task,
-    /// The steps of the plan in which it may be used.
+    /// The steps of the plan in which the token may be used.
     Step,
     /// The data that a call may touch.
     Dataset,
-    /// What the run may have read.
+    /// The taint that the run may have.
     Taint,
 }
 
-/// What is said of one label.
+/// The properties of one label.
 struct Row {
-    /// As scopes and errors write it.
+    /// Its name in scopes and errors.
     name: &'static str,
-    /// As the facts and checks of a block write it.
+    /// Its name in the facts and checks of a block.
     predicate: &'static str,
-    /// What the list of names follows, for people.
+    /// The words before the list of names in text for people.
     words: &'static str,
     kind: Kind,
-    /// Whether a call has one name, and not a set of them. Of an empty list none is allowed, so none
-    /// is written.
+    /// Whether a call has one name, and not a set of names. For such a label an empty list would allow no
+    /// call, so an empty list is never written.
     single: bool,
     /// Whether the profile writes the check after those of risk and sensitivity.
     after_levels: bool,
@@ -132,7 +132,7 @@ pub(crate) enum Given<'a> {
 }
 
 impl Facts {
-    /// What is known under a label; `None` is not known.
+    /// What is known under a label; `None` means "not known".
     pub(crate) fn given(&self, label: Label) -> Option<Given<'_>> {
         match label {
             Label::Audience => self.audience.as_deref().map(Given::One),
@@ -149,13 +149,13 @@ impl Facts {
 pub struct Labels([Option<BTreeSet<String>>; Label::ALL.len()]);
 
 impl Labels {
-    /// No label is constrained.
+    /// Constrains no label.
     #[must_use]
     pub const fn new() -> Self {
         Self([const { None }; Label::ALL.len()])
     }
 
-    /// The names that are allowed under a label; `None` where it is not constrained.
+    /// The names that are allowed under a label; `None` if it is not constrained.
     #[must_use]
     pub fn get(&self, label: Label) -> Option<&BTreeSet<String>> {
         self.0.get(label as usize)?.as_ref()
@@ -167,7 +167,7 @@ impl Labels {
         all.filter_map(|label| Some((label, self.get(label)?)))
     }
 
-    /// Constrains a label to these names, or, for `None`, not at all.
+    /// Constrains a label to these names; `None` removes the constraint.
     pub(crate) fn set(&mut self, label: Label, names: Option<BTreeSet<String>>) {
         if let Some(slot) = self.0.get_mut(label as usize) {
             *slot = names;

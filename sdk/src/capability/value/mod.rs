@@ -1,5 +1,5 @@
-//! What is said of a call? Its arguments in one canonical form, how each reads, the facts about it,
-//! and why it is refused.
+//! What describes a call? Its arguments in one canonical form, the readings of each, the facts about the
+//! call, and why it is refused.
 
 mod atom;
 mod call;

@@ -8,8 +8,8 @@ use super::decimal::Decimal;
 use super::normal;
 use super::normal::UrlParts;
 
-/// Every reading of one argument. A reading that does not apply is `None`: no fact, so a
-/// constraint that asks for it refuses.
+/// Every reading of one argument. A reading that does not apply is `None`: there is no fact, so a
+/// constraint that asks for it refuses the argument.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     pub(crate) str: Option<String>,
@@ -17,10 +17,10 @@ pub struct Reading {
     pub(crate) num: Option<Decimal>,
     pub(crate) set: Option<AtomSet>,
     pub(crate) json: Option<[u8; 32]>,
-    /// With a trailing slash.
+    /// The path, with a trailing slash.
     pub(crate) path: Option<String>,
     pub(crate) url: Option<UrlParts>,
-    /// With a leading dot.
+    /// The host, with a leading dot.
     pub(crate) host: Option<String>,
     pub(crate) ip4: Option<u32>,
     pub(crate) ip6: Option<u128>,
@@ -54,7 +54,7 @@ impl Reading {
         reading
     }
 
-    /// Whether the value is this atom, type included.
+    /// Whether the value equals this atom, type included.
     pub(crate) fn is(&self, atom: &Atom) -> bool {
         match atom {
             Atom::Str(text) => self.str.as_deref() == Some(text),

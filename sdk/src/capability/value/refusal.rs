@@ -1,4 +1,4 @@
-//! Why a token does not allow a call: one kind, the hop that refused, and words for each reader.
+//! Why a token does not allow a call: the kind, the hop that refused, and a detail for the operator.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use crate::id::Timestamp;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// The bytes are not a token of Bailiwick's profile.
+    /// The bytes are not a token in Bailiwick's profile.
     Malformed,
-    /// A signature in the chain does not hold.
+    /// A signature in the chain is not valid.
     BadSignature,
     /// No trusted root signed the first block.
     UntrustedRoot,
-    /// Whoever presents the token did not show the key that it names.
+    /// The presenter of the token did not prove possession of the key that the token names.
     NotHolder,
     /// The time is at or past an expiry.
     Expired,
@@ -27,7 +27,7 @@ pub enum Kind {
     NotYetValid,
     /// A block, key, lineage, principal, task or agent of the chain was revoked.
     Revoked,
-    /// There is no tool of that name here.
+    /// There is no tool with that name here.
     UnknownTool,
     /// No grant names the capability.
     Tool,
@@ -51,7 +51,7 @@ pub enum Kind {
     Depth,
     /// A budget is used up.
     Budget,
-    /// An approval is missing, expired, for something else, or by the wrong key.
+    /// An approval is missing, expired, for another call, or by the wrong key.
     Approval,
     /// The policy denies the call, failed, or is absent where one is required.
     Policy,
@@ -59,11 +59,11 @@ pub enum Kind {
     Plan,
     /// The call was made before.
     Replay,
-    /// The derived scope is wider than the one it is derived from.
+    /// The derived scope is wider than the scope that it is derived from.
     Widens,
-    /// The same denied call was tried again and again.
+    /// The same denied call was repeated too often.
     Repeated,
-    /// Something that the decision needs (clock, store, revocations) cannot be read.
+    /// A source that the decision needs (clock, store, revocations) cannot be read.
     Unavailable,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A refusal by a token: what refused, where, and what would have been allowed.
+/// A refusal: its kind, the hop that refused, and what would have been allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     kind: Kind,
@@ -119,7 +119,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that no block of the chain spoke.
+    /// A refusal that does not come from a block of the chain.
     ///
     /// `detail` is for the operator: lower case, user input in backticks.
     #[must_use]
@@ -145,28 +145,28 @@ impl Refusal {
         }
     }
 
-    /// The same refusal, of what is allowed again once others have ended.
+    /// The same refusal, marked as temporary: the same call may be allowed once other agents have ended.
     #[must_use]
     pub(crate) const fn passing(mut self) -> Self {
         self.passes = true;
         self
     }
 
-    /// Whether the same may be allowed once others have ended.
+    /// Whether the same call may be allowed once other agents have ended.
     #[must_use]
     pub(crate) const fn passes(&self) -> bool {
         self.passes
     }
 
-    /// The same refusal, of a call that nothing is wrong with: the store or the clock could not be
-    /// used.
+    /// The same refusal, marked as an outage: the call is not at fault, but the store or the clock could not
+    /// be used.
     #[must_use]
     pub(crate) const fn outage(mut self) -> Self {
         self.outage = true;
         self
     }
 
-    /// Whether the store or the clock could not be used, so that nothing was decided.
+    /// Whether the store or the clock could not be used, so that no decision was made.
     #[must_use]
     pub(crate) const fn is_outage(&self) -> bool {
         self.outage
@@ -184,7 +184,7 @@ impl Refusal {
         self.hop
     }
 
-    /// What failed and what the nearest allowed values are; for the operator, never for the model.
+    /// What failed, and the nearest allowed values; for the operator, never for the model.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
@@ -202,8 +202,8 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// How much later `later` is than `earlier`, in seconds, for a denial that says by how much a time
-/// was missed: such as `3 s` or `0.250 s`.
+/// How much later `later` is than `earlier`, in seconds, such as `3 s` or `0.250 s`: for a denial that says
+/// by how much a time was missed.
 pub(crate) fn by_how_much(earlier: Timestamp, later: Timestamp) -> String {
     let millis = later.since(earlier).as_millis();
     match (millis / 1000, millis % 1000) {

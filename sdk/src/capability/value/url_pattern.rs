@@ -1,17 +1,17 @@
-//! What a URL may be, and which hosts a list of them means.
+//! What a URL may be, and which hosts a list of hosts allows.
 
 use std::collections::BTreeSet;
 
 use super::normal;
 
-/// What a URL may be. A part that is `None` is not constrained; an empty set allows nothing.
+/// What a URL may be. A part that is `None` is not constrained; an empty set allows no URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UrlPattern {
     /// Allowed schemes, in lower case.
     pub schemes: Option<BTreeSet<String>>,
     /// Allowed hosts: `a.org` exactly, `.b.org` for `b.org` and every host under it.
     pub hosts: Option<BTreeSet<String>>,
-    /// Allowed ports; a URL that names none has its scheme's default.
+    /// Allowed ports; a URL without a port has its scheme's default port.
     pub ports: Option<BTreeSet<u16>>,
     /// Allowed path prefixes, each a whole number of segments: `/v1/` allows `/v1` and `/v1/x`.
     pub paths: Option<BTreeSet<String>>,
@@ -41,7 +41,7 @@ impl UrlPattern {
                 .is_none_or(|set| set.iter().any(|path| url.path.starts_with(path.as_str())))
     }
 
-    /// What is wrong with the pattern as written, for its author.
+    /// The fault of the pattern as written, for its author.
     pub(crate) fn fault(&self) -> Option<String> {
         let scheme = |set: &BTreeSet<String>| {
             set.iter()
@@ -74,7 +74,7 @@ impl UrlPattern {
     }
 }
 
-/// Whether `.host` (with the leading dot of facts) is one of `hosts` or under one of them.
+/// Whether `.host` (with the leading dot of facts) is one of `hosts`, or under one of them.
 pub(crate) fn host_in(hosts: &BTreeSet<String>, host: &str) -> bool {
     hosts.iter().any(|pattern| match pattern.starts_with('.') {
         true => host.ends_with(pattern.as_str()),
@@ -82,7 +82,7 @@ pub(crate) fn host_in(hosts: &BTreeSet<String>, host: &str) -> bool {
     })
 }
 
-/// What is wrong with a host as written, for its author.
+/// The fault of a host as written, for its author.
 pub(crate) fn host_fault(pattern: &str) -> Option<String> {
     let (name, under) = match pattern.strip_prefix('.') {
         Some(name) => (name, true),

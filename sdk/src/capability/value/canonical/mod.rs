@@ -1,9 +1,9 @@
 //! JSON read strictly, and written in one way only.
 //!
-//! Canonical JSON v1 is RFC 8785 except that 64-bit integers are written in full, larger ones are
-//! refused, and so is whatever this reader refuses. Strings are not normalised.
+//! Canonical JSON v1 is RFC 8785 except that 64-bit integers are written in full, and that larger
+//! integers and every text that this reader refuses have no canonical form. Strings are not normalised.
 //!
-//! Nothing here depends on features of `serde_json`, which another crate of the same build may
+//! This module does not depend on features of `serde_json`, which another crate of the same build may
 //! turn on: numbers are read from their own text, so neither `float_roundtrip` nor
 //! `arbitrary_precision` changes a value, and keys are sorted here.
 
@@ -23,7 +23,7 @@ pub const MAX_ARGUMENTS: usize = 1 << 20;
 /// The deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 
-/// Keys that `serde_json` gives a meaning of its own; data must not.
+/// The prefix of keys to which `serde_json` gives a meaning of its own; data must not use them.
 const RESERVED: &str = "$serde_json::private::";
 
 /// Why a text or a value has no canonical form, and where.
@@ -34,7 +34,7 @@ pub struct JsonError {
     fault: String,
 }
 
-/// Where in a text, or where in a value.
+/// A position in a text or in a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Byte(usize),
@@ -92,7 +92,7 @@ impl JsonError {
     }
 }
 
-/// User input for a message: escaped, and cut where it is long.
+/// User input for a message: escaped, and cut if it is long.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 64;
     let start: String = text.chars().take(LONGEST).collect();
@@ -151,7 +151,7 @@ fn number_fits(number: &Number) -> Result<(), JsonError> {
     if number.is_i64() || number.is_u64() {
         return Ok(());
     }
-    // Only `arbitrary_precision` makes a number that is none of the three.
+    // Only `arbitrary_precision` makes a number that has none of the three types.
     let finite = number
         .as_f64()
         .filter(|float| number.is_f64() && float.is_finite());
@@ -163,8 +163,8 @@ fn number_fits(number: &Number) -> Result<(), JsonError> {
     fine.then_some(()).ok_or_else(fault)
 }
 
-/// How many bytes the canonical text of an object has, and what is wrong where that is more than the
-/// arguments of a call may have. The values in it have passed [`check`].
+/// The number of bytes of the canonical text of an object, or an error if that is more than the arguments
+/// of a call may have. The values in it have passed [`check`].
 pub(super) fn arguments_fit(map: &Map<String, Value>) -> Result<(), JsonError> {
     let length = members(map);
     if length > MAX_ARGUMENTS {
@@ -175,7 +175,7 @@ pub(super) fn arguments_fit(map: &Map<String, Value>) -> Result<(), JsonError> {
 
 fn too_long(length: usize) -> String {
     format!(
-        "the arguments have {length} bytes, more than {MAX_ARGUMENTS}; send less, or the place where the data is"
+        "the arguments have {length} bytes, more than {MAX_ARGUMENTS}; send less data, or send its path or URL instead"
     )
 }
 
@@ -245,13 +245,13 @@ pub(crate) fn write_object(map: &Map<String, Value>) -> String {
     out
 }
 
-/// What a member of an object is, where there is no [`Value`] of it.
+/// A member of an object for which there is no [`Value`].
 pub(crate) enum Member<'a> {
     Text(&'a str),
     Object(&'a Map<String, Value>),
 }
 
-/// As [`digest`], of an object of these members, which are in the order of their names: for a digest
+/// As [`digest`], of an object of these members, which are in the order of their names. It is for a digest
 /// that every call needs.
 pub(super) fn digest_of<'a>(
     prefix: &[u8],
@@ -313,7 +313,7 @@ fn put_object(map: &Map<String, Value>, out: &mut String) {
 fn put_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
-    // Only ASCII characters are escaped, so what lies between two of them is whole characters.
+    // Only ASCII characters are escaped, so the bytes between two of them are whole characters.
     while let Some(at) = rest
         .bytes()
         .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
@@ -351,12 +351,12 @@ pub(super) fn number_text(number: &Number) -> String {
         .map_or_else(|| number.to_string(), ecmascript)
 }
 
-/// The shortest digits that read back as a positive float, and of those the nearest, as
+/// The shortest digits that read back as a positive float, and of those the nearest to it, such as
 /// `1.25e-7`.
 fn shortest(float: f64) -> String {
     let shortest = format!("{float:e}");
-    // Halfway between two of that length ECMAScript wants the even one; Rust takes the larger,
-    // but rounds to even when it is told how many digits to write.
+    // Halfway between two of that length ECMAScript requires the even one; Rust takes the larger,
+    // but rounds to even if the number of digits is given.
     let places = shortest.find('e').unwrap_or(0).saturating_sub(2);
     let even = format!("{float:.places$e}");
     if even.parse() == Ok(float) {

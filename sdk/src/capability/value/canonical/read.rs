@@ -1,4 +1,4 @@
-//! Reading, strictly.
+//! The strict reader.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ const NUMBER: &str = "$serde_json::private::Number";
 ///
 /// # Errors
 ///
-/// Besides what is not JSON: duplicate keys at any depth, lone surrogates, nesting over
+/// Besides text that is not JSON: duplicate keys at any depth, lone surrogates, nesting over
 /// [`MAX_DEPTH`], integers of more than 64 bits, numbers that are not finite, and anything after
 /// the value.
 pub fn read(text: &str) -> Result<Value, JsonError> {
@@ -53,11 +53,11 @@ pub fn read_object(text: &str) -> Result<Map<String, Value>, JsonError> {
     }
 }
 
-/// The numbers of a text in order, each from its own digits; depth and range are checked on the
-/// way, before any recursion.
+/// The numbers of a text in order, each read from its own digits; depth and range are checked in the same
+/// pass, before any recursion.
 ///
-/// On a text that is not JSON the list may be wrong or short, which is no harm: the parser
-/// refuses the text, and a short list refuses it too.
+/// On a text that is not JSON the list may be wrong or short. This does no harm: the parser refuses the
+/// text, and so does a short list.
 fn numbers(text: &str) -> Result<Vec<Number>, JsonError> {
     let mut found = Vec::new();
     let mut bytes = text.bytes().enumerate().peekable();
@@ -96,7 +96,7 @@ fn numbers(text: &str) -> Result<Vec<Number>, JsonError> {
     Ok(found)
 }
 
-/// The value of a number token; `None` when it is not one, which the parser says better.
+/// The value of a number token; `None` if it is not a number, for which the parser has the better error.
 fn literal(token: &str) -> Result<Option<Number>, String> {
     let digits = token.strip_prefix('-').unwrap_or(token);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -91,7 +91,7 @@ fn depth_is_counted_in_containers() {
 
 #[test]
 fn floats_are_read_exactly_whatever_the_features() {
-    // Off by one unit in the last place without `float_roundtrip`.
+    // Without `float_roundtrip` this is off by one unit in the last place.
     for text in [
         "1.7976931348623157e308",
         "2.638344616030823e-256",
@@ -189,7 +189,7 @@ fn errors_say_where() {
         shown("{\"a\":[0,1e20]}"),
         "at `/a/1`: integer `100000000000000000000` does not fit 64 bits; send it as a string"
     );
-    // Found before any recursion: nothing closes what is opened here.
+    // This is found before any recursion: the brackets opened here are never closed.
     assert_eq!(
         shown(&"[".repeat(40)),
         "at byte 32: arrays and objects nest more than 32 deep; flatten the value"
@@ -233,7 +233,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Pieces of JSON, put together so that many texts nearly are JSON.
+/// Pieces of JSON, joined so that many texts are nearly JSON.
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "{",
@@ -293,7 +293,7 @@ proptest! {
         }
     }
 
-    /// The formatter of `serde_json` finds the same digits by another way, halves included.
+    /// The formatter of `serde_json` finds the same digits by another method, halves included.
     #[test]
     fn digits_are_those_of_serde_json(bits in any::<u64>(), quarters in 1_u64 << 51..1 << 54) {
         for float in [f64::from_bits(bits), quarters as f64 / 4.0, quarters as f64 / 1024.0] {

@@ -1,4 +1,4 @@
-//! Numbers as tokens compare them: exact, in millionths.
+//! Numbers as tokens compare them: exact, and counted in millionths.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ const PLACES: usize = 6;
 /// An exact number of at most six decimals, between about -9.22 and 9.22 million million.
 ///
 /// It is kept as a count of millionths in an `i64`, so sums of money compare exactly. As the type
-/// of a tool's argument it takes a JSON number and nothing else: `12.5`, never `"12.5"`; a number
+/// of a tool's argument it takes only a JSON number: `12.5`, never `"12.5"`; a number
 /// that needs a seventh decimal or lies outside the range is an error, never rounded.
 ///
 /// JSON's own fractions are floats of about 16 significant digits: from 10⁹ on, one with all six
@@ -33,30 +33,30 @@ impl Decimal {
     /// The greatest value, 9223372036854.775807.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The value of a JSON number; `None` where six decimals or 64 bits do not hold it.
+    /// The value of a JSON number; `None` if it does not fit six decimals and 64 bits.
     ///
-    /// Read from the number's canonical text, not by arithmetic on floats, so `0.1` is a tenth and
+    /// It is read from the number's canonical text, not by arithmetic on floats, so `0.1` is a tenth, and
     /// `5`, `5.0` and `5e0` are one value.
     #[must_use]
     pub fn of(number: &Number) -> Option<Self> {
-        // Canonical text has an exponent only below 10⁻⁶ and from 10²¹ on: outside in any case.
+        // Canonical text has an exponent only below 10⁻⁶ and from 10²¹ on, which is out of range.
         canonical::number_text(number).parse().ok()
     }
 
-    /// The number of so many millionths.
+    /// The number with this many millionths.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// How many millionths the number is.
+    /// The number in millionths.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// The JSON number that [`Decimal::of`] reads back as this very number; `None` where there is
-    /// none.
+    /// The JSON number that [`Decimal::of`] reads back as this same number; `None` if there is no such
+    /// number.
     ///
     /// A whole number always has one, and so has any number of at most 15 significant digits
     /// (every fraction under 10⁹) and any that was read from JSON. Others may lie between two

@@ -1,22 +1,22 @@
-//! What percent escapes hide, however often they are undone.
+//! What percent escapes hide, however often they are decoded.
 //!
-//! A server, a proxy before it and a framework in it may each undo escapes, fold characters that look
-//! alike, drop what is invisible, and cut a segment where a parameter begins. A text has one reading
-//! only if none of them arrives elsewhere.
+//! A server, a proxy before it and a framework in it may each decode escapes, fold characters that look
+//! alike, drop invisible characters, and cut a segment where a parameter begins. A text has one reading
+//! only if none of these steps leads to another place.
 
 use super::misleading;
 
-/// A byte, and how many escapes within one another it was written by.
+/// A byte, and how many nested escapes spell it.
 #[derive(Clone, Copy)]
 struct Decoded {
     byte: u8,
     times: u32,
 }
 
-/// Undoes every escape, and those that appear by it, until there are none.
+/// Decodes every escape, and the escapes that appear thereby, until no escape is left.
 ///
-/// Each escape is undone as soon as its last digit is there, which may have been escaped itself. The
-/// order is no matter: no two escapes share a character. The work is linear in the text.
+/// Each escape is decoded as soon as its last digit is there, which may have been escaped itself. The order
+/// does not matter: no two escapes share a character. The work is linear in the length of the text.
 fn undo(text: &str) -> Vec<Decoded> {
     let mut plain: Vec<Decoded> = Vec::with_capacity(text.len());
     for byte in text.bytes() {
@@ -33,14 +33,14 @@ fn undo(text: &str) -> Vec<Decoded> {
     plain
 }
 
-/// The byte that two hexadecimal digits, either case, stand for.
+/// The byte that two hexadecimal digits of either case stand for.
 fn pair(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
-/// Whether no escape of a path of files stands for what such a path must not have, and no component
-/// is taken for `.` or `..`.
+/// Whether no escape in a file path stands for a character that such a path must not have, and no component
+/// can be read as `.` or `..`.
 pub(super) fn plain(text: &str) -> bool {
     if !text.contains('%') {
         return text.split('/').all(|name| !leads_up(name));
@@ -55,12 +55,12 @@ pub(super) fn plain(text: &str) -> bool {
     }
 }
 
-/// Whether every reader of a URL's path stays below the same segments: every `%` begins an escape, and
-/// undone, folded and split at each `/`, no segment is `.` or `..` or a parameter alone.
+/// Whether every reader of a URL's path stays below the same segments: every `%` begins an escape, and in
+/// the path decoded, folded and split at each `/`, no segment is `.`, `..` or only a parameter.
 ///
-/// The path does not begin with `//` either: a server that resolves it as a relative reference takes what
-/// follows for a host. An escape that is written by an escape does not hide a dot or a slash, and no escape
-/// hides a control character, a backslash, or the overlong form of another character.
+/// The path must not begin with `//` either: a server that resolves it as a relative reference reads what
+/// follows as a host. A nested escape must not hide a dot or a slash, and no escape may hide a control
+/// character, a backslash, or the overlong form of another character.
 pub(super) fn segments(path: &str) -> bool {
     let whole =
         |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if pair(*high, *low).is_some());
@@ -74,7 +74,7 @@ pub(super) fn segments(path: &str) -> bool {
         return false;
     }
     let stays = |text: String| {
-        // A server that knows path parameters drops `;` and what follows.
+        // A server that knows path parameters drops `;` and the text after it.
         let named = |name: &str| !leads_up(name) && !name.starts_with(';');
         !text.starts_with("//") && !text.contains('\\') && text.split('/').all(named)
     };
@@ -86,12 +86,12 @@ pub(super) fn segments(path: &str) -> bool {
     ) && (std::str::from_utf8(&bytes).is_ok() || stays(latin(&bytes)))
 }
 
-/// The bytes as a reader takes them that knows no UTF-8.
+/// The bytes as a reader sees them that does not know UTF-8.
 fn latin(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// Whether the bytes, all escapes undone, are free of control characters, backslashes, overlong forms
+/// Whether the bytes, with all escapes decoded, are free of control characters, backslashes, overlong forms
 /// and escapes of the form `%u002e`.
 fn sound(bytes: &[u8]) -> bool {
     let control = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f | b'\\');
@@ -112,7 +112,7 @@ fn sound(bytes: &[u8]) -> bool {
     !bytes.iter().any(control) && !overlong && !wide
 }
 
-/// A look-alike of a slash or a backslash as that.
+/// Folds a look-alike of a slash or a backslash to that character.
 fn folded(char: char) -> char {
     match char {
         '\u{2044}' | '\u{2215}' | '\u{2571}' | '\u{27cb}' | '\u{29f8}' | '\u{ff0f}' => '/',
@@ -122,7 +122,7 @@ fn folded(char: char) -> char {
     }
 }
 
-/// How many dots a reader may take a character for.
+/// How many dots a reader may fold a character into.
 fn dots(char: char) -> Option<usize> {
     match char {
         '.' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' => Some(1),
@@ -132,8 +132,8 @@ fn dots(char: char) -> Option<usize> {
     }
 }
 
-/// Whether a reader may take a segment for `.` or `..`: it is one or two dots up to where a parameter,
-/// a query, a fragment or a stream begins, apart from spaces and what is invisible.
+/// Whether a reader may take a segment for `.` or `..`: apart from spaces and invisible characters, the
+/// segment is one or two dots up to where a parameter, a query, a fragment or a stream begins.
 fn leads_up(name: &str) -> bool {
     let mut count = 0;
     for char in name.chars() {
@@ -150,7 +150,7 @@ fn leads_up(name: &str) -> bool {
     matches!(count, 1 | 2)
 }
 
-/// A misleading character that is neither a dot nor a kind of slash: it is not seen.
+/// Whether a misleading character is neither a dot nor a kind of slash, so that it is invisible.
 fn invisible(char: char) -> bool {
     misleading(char)
         && dots(char).is_none()

@@ -1,7 +1,7 @@
 //! Labels of internationalised host names, in Punycode (RFC 3492).
 
-/// Whether `encoded`, a label in lower case without its `xn--`, is one that every reader takes
-/// for the same name: it decodes, to more than ASCII, and only to characters that are valid in a host
+/// Whether every reader takes `encoded`, a label in lower case without its `xn--`, for the same
+/// name: it decodes, to more than ASCII, and only to characters that are valid in a host
 /// name and that no version of the tables maps, composes, orders or changes the case of.
 pub(super) fn normal(encoded: &str) -> bool {
     let Some(chars) = decode(encoded) else {
@@ -26,13 +26,13 @@ pub(super) fn normal(encoded: &str) -> bool {
         && *first != '-'
         && *last != '-'
         && !mark(*first)
-        // A label that starts as if it were encoded once more is invalid.
+        // A label that looks as if it were encoded twice is invalid.
         && !chars.starts_with(&['x', 'n', '-', '-'])
 }
 
 /// Whether a label in normal form is written from right to left.
 pub(super) fn right_to_left(label: &str) -> bool {
-    // Most names have no such label, and are not decoded.
+    // Most names have no such label and are not decoded.
     let first = |encoded| decode(encoded).and_then(|chars| chars.first().copied());
     label
         .strip_prefix("xn--")
@@ -40,8 +40,8 @@ pub(super) fn right_to_left(label: &str) -> bool {
         .is_some_and(right)
 }
 
-/// Whether a label in normal form may stand in a name that has one from right to left: it begins with a
-/// letter, and ends with a letter, a mark or a figure (RFC 5893, 2).
+/// Whether a label in normal form may stand in a name with a label from right to left: it begins with a
+/// letter, and ends with a letter, a mark or a digit (RFC 5893, 2).
 pub(super) fn beside_right_to_left(label: &str) -> bool {
     let chars = match label.strip_prefix("xn--") {
         Some(encoded) => decode(encoded).unwrap_or_default(),
@@ -53,7 +53,7 @@ pub(super) fn beside_right_to_left(label: &str) -> bool {
     !matches!(first, '0'..='9' | '-' | '_') && !matches!(last, '-' | '_')
 }
 
-/// Letters and figures of scripts that are written from left to right.
+/// Letters and digits of scripts that are written from left to right.
 fn left(char: char) -> bool {
     match char {
         'a'..='z' | '0'..='9' | '-' | '_' => true,
@@ -76,7 +76,7 @@ fn left(char: char) -> bool {
 }
 
 /// Letters of scripts that are written from right to left: Hebrew, and Arabic without the letters that
-/// are spelled by two.
+/// have a spelling with two characters.
 fn right(char: char) -> bool {
     matches!(
         char,
@@ -93,7 +93,7 @@ fn mark(char: char) -> bool {
     )
 }
 
-/// The combining class of a [`mark`]: marks that follow one another stand in the order of theirs.
+/// The combining class of a [`mark`]: consecutive marks stand in the order of their classes.
 fn class(char: char) -> u8 {
     match char {
         '\u{94d}' => 9,

@@ -1,8 +1,8 @@
 //! Recognisers of normal forms: of paths, URLs, hosts and addresses.
 //!
-//! A text counts as one of these only if it already is in normal form. Nothing is repaired:
-//! whoever repairs may do so otherwise than the next reader, and then what was checked is not
-//! what is opened.
+//! A text counts as one of these only if it already is in normal form. Nothing is repaired: a repair
+//! may differ from that of the next reader, and then the text that was checked is not the text that is
+//! opened.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -27,10 +27,9 @@ pub(crate) struct UrlParts {
 
 /// An absolute Unix path in normal form, with a trailing slash added: `/srv/src` to `/srv/src/`.
 ///
-/// Refused are `.`, `..` and empty components, a trailing slash, backslashes, control and hidden
-/// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader
-/// could decode to one of these, or to the name `..` with a space. Other Unicode is compared byte by
-/// byte.
+/// These are refused: `.`, `..` and empty components, a trailing slash, backslashes, control and hidden
+/// characters, look-alikes of `.`, `/` and `\`, and escapes such as `%2e` that a later reader could
+/// decode to one of these, or to the name `..` with a space. Other Unicode is compared byte by byte.
 #[must_use]
 pub(crate) fn path(text: &str) -> Option<String> {
     let components = text.strip_prefix('/')?;
@@ -46,7 +45,7 @@ pub(crate) fn path(text: &str) -> Option<String> {
     fine.then(|| format!("{text}/"))
 }
 
-/// A character that changes how a path is read, or that a reader may fold into one which does.
+/// Whether a character changes how a path is read, or may be folded by a reader into one that does.
 fn misleading(char: char) -> bool {
     matches!(
         char,
@@ -62,10 +61,10 @@ fn misleading(char: char) -> bool {
 
 /// The parts of an `http` or `https` URL, when it is exactly as the WHATWG parser writes it.
 ///
-/// An apostrophe in the query may stand for itself. That parser writes it `%27`, so it is sent as that,
-/// and no reader of a query takes the two for different.
+/// An apostrophe in the query may stand for itself. That parser writes it `%27`, so it is sent in that
+/// form, and no reader of a query treats the two as different.
 ///
-/// Besides what that parser would rewrite, these are refused: userinfo, a fragment, and a path that
+/// Besides texts that the parser would rewrite, these are refused: userinfo, a fragment, and a path that
 /// leads up for some reader ([`escapes::segments`]). A server that decodes `%2F`, or takes `//` for `/`,
 /// finds the URL under the same decoded paths as one that does not, so both are in normal form. The
 /// query must be in normal form and is otherwise free.
@@ -143,7 +142,7 @@ pub(crate) fn host(text: &str) -> Option<String> {
     normal.then(|| format!(".{text}"))
 }
 
-/// Whether a text is a DNS name in normal form that nobody reads as an IPv4 address.
+/// Whether a text is a DNS name in normal form that no reader takes for an IPv4 address.
 fn name(text: &str) -> bool {
     let last = text.rsplit('.').next().unwrap_or_default();
     let mut labels = text.split('.');
@@ -176,8 +175,7 @@ pub(crate) fn ip4(text: &str) -> Option<u32> {
 
 /// An IPv6 address as RFC 5952 writes it, without brackets.
 ///
-/// Refused is what only spells an IPv4 address in another way: `::ffff:a.b.c.d` and the
-/// deprecated `::a.b.c.d`.
+/// Other spellings of an IPv4 address are refused: `::ffff:a.b.c.d` and the deprecated `::a.b.c.d`.
 #[must_use]
 pub(crate) fn ip6(text: &str) -> Option<u128> {
     let candidate = text.len() <= 39 && text.contains(':');

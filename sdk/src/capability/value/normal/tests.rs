@@ -138,7 +138,7 @@ fn urls() {
             "/a%20b/@x:1/",
         ),
         ("http://a.org/...", "http", ".a.org", 80, "/.../"),
-        // What servers read in one way, if not in one spelling.
+        // Servers read these in one way, though not in one spelling.
         (
             "https://gitlab.example/api/v4/projects/a%2Fb",
             "https",
@@ -272,8 +272,8 @@ fn urls() {
         "http://a.org/%2fx",
         "http://a.org/;a",
         "http://a.org/x/%3b",
-        // A way up once escapes are undone, look-alikes folded, and parameters, spaces and what is not
-        // seen dropped.
+        // These lead up once escapes are decoded, look-alikes folded, and parameters, spaces and
+        // invisible characters dropped.
         "http://a.org/..%3b/x",
         "http://a.org/..%3B",
         "http://a.org/.%3b/x",
@@ -451,7 +451,7 @@ fn hosts() {
         "xn--1ug",
         "xn--g6h",
         "xn--wgv71a.xn--",
-        // Figures, and an underscore, beside a label from right to left.
+        // Digits, and an underscore, beside a label from right to left.
         "1a.xn--mgbh0fb",
         "a_.xn--mgbh0fb",
         // A Cyrillic letter that passes for `l`: "apple".
@@ -465,8 +465,8 @@ fn hosts() {
     assert!(host(&"a".repeat(64)).is_none());
 }
 
-/// Every character that an `xn--` label may hold, through the WHATWG parser and back; those it
-/// may not are none of ours either.
+/// Every character that an `xn--` label may hold passes through the WHATWG parser and back; a character
+/// that it may not hold is not accepted here either.
 #[test]
 fn every_international_character() {
     let mut accepted = 0;
@@ -568,7 +568,7 @@ fn addresses() {
 fn same_as_whatwg(text: &str) {
     let Some(parts) = url(text) else { return };
     let theirs = ::url::Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    // The one character that is sent in another spelling, which every reader of a query undoes.
+    // The one character that is sent in another spelling, which every reader of a query decodes.
     let sent = match text.split_once('?') {
         Some((before, query)) => format!("{before}?{}", query.replace('\'', "%27")),
         None => text.to_owned(),
@@ -743,7 +743,7 @@ proptest! {
         if let Ok(theirs) = ::url::Url::parse(&format!("http://{name}/")) {
             same_as_whatwg(theirs.as_str());
         }
-        // Whatever the table takes, in whatever order, the parser takes as it is.
+        // The parser keeps unchanged every text that the table accepts, in any order.
         let label = ::url::Host::parse(&name);
         if let Ok(::url::Host::Domain(label)) = label && host(&label).is_some() {
             same_as_whatwg(&format!("http://{label}/"));

@@ -1,4 +1,4 @@
-//! The automaton of positions (Glushkov) of a pattern, and its run over a text.
+//! The position automaton (Glushkov) of a pattern, and its run over a text.
 
 use std::ops::{BitAnd, BitOr, BitOrAssign};
 
@@ -32,7 +32,7 @@ impl Set {
         self
     }
 
-    /// Every position moved to the next.
+    /// The set with every position moved to the next.
     fn shifted(mut self) -> Self {
         let mut carry = 0;
         for word in &mut self.0 {
@@ -87,7 +87,7 @@ impl BitAnd for Set {
     }
 }
 
-/// A part of a pattern: where it begins, where it ends, and whether it may be nothing.
+/// A part of a pattern: where it begins, where it ends, and whether it may be empty.
 #[derive(Clone, Copy, Default)]
 struct Part {
     first: Set,
@@ -98,18 +98,18 @@ struct Part {
 /// Ranges of characters, both ends included, in order.
 type Ranges = Box<[(char, char)]>;
 
-/// A pattern as positions, each with those that may come after it.
+/// A pattern as positions, each with the positions that may follow it.
 pub(super) struct Automaton {
     whole: Part,
-    /// After each position. What is after itself and next to it is in `step` too.
+    /// The positions that may follow each position. Those that are the same or the next one are in `step` too.
     follow: Vec<Set>,
     /// The positions that the next one may follow.
     step: Set,
-    /// The positions that others than the next one may follow.
+    /// The positions that a position other than the next may follow.
     branch: Set,
-    /// For each ASCII character, the positions that it can stand at.
+    /// For each ASCII character, the positions at which it can stand.
     ascii: Vec<Set>,
-    /// The other characters: ranges, and the positions that they can stand at.
+    /// The other characters: ranges, and the positions at which they can stand.
     wide: Vec<(Ranges, Set)>,
     /// The positions that are assertions.
     looks: Set,
@@ -143,7 +143,7 @@ impl Automaton {
         Ok(all)
     }
 
-    /// How many bytes it holds beside itself.
+    /// How many bytes the automaton holds on the heap.
     pub(super) fn bytes(&self) -> usize {
         let ranges: usize = self
             .wide
@@ -284,7 +284,7 @@ impl Automaton {
         self.look(next, ended, before, None).1
     }
 
-    /// The positions that the character can stand at.
+    /// The positions at which the character can stand.
     fn at(&self, char: char) -> Set {
         match self.ascii.get(char as usize) {
             Some(set) => *set,
@@ -338,7 +338,7 @@ fn ranges(class: &ClassUnicode) -> Vec<(char, char)> {
         .collect()
 }
 
-/// Whether one of the ranges, which are in order, holds the character.
+/// Whether one of the ranges, which are in order, contains the character.
 fn holds(ranges: &[(char, char)], char: char) -> bool {
     let after = ranges.partition_point(|(_, high)| *high < char);
     ranges.get(after).is_some_and(|(low, _)| *low <= char)
@@ -353,7 +353,7 @@ fn satisfied(look: Look, before: Option<char>, after: Option<char>) -> bool {
         Look::End => after.is_none(),
         Look::WordUnicode => word(before) != word(after),
         Look::WordUnicodeNegate => word(before) == word(after),
-        // No others are left by the walk that counts.
+        // The walk that counts refuses the other kinds.
         _ => false,
     }
 }

@@ -10,10 +10,11 @@ use super::{MAX_PATTERN_BYTES, MAX_POSITIONS};
 
 /// How deep groups may nest.
 const MAX_NESTING: u32 = 128;
-/// As how many positions a class of word characters counts: it is a table of several hundred ranges.
+/// The number of positions that a class of word characters counts as: it is a table of several hundred
+/// ranges.
 const WORD: usize = 8;
 
-/// Parses a pattern alone and counts its positions: characters, classes and assertions, with each
+/// Parses a pattern by itself and counts its positions: characters, classes and assertions, with each
 /// repetition written out. The walk looks at each part of the pattern once.
 pub(super) fn measure(source: &str) -> Result<(Ast, usize), String> {
     if source.len() > MAX_PATTERN_BYTES {
@@ -93,7 +94,8 @@ fn sum(parts: &[Ast], repeated: bool) -> Result<usize, &'static str> {
     })
 }
 
-/// What an item of a class adds to its one position. ASCII is a table; anything else is looked for.
+/// What an item of a class adds to its one position. ASCII is a table lookup; other characters need a
+/// search.
 fn class_item(item: &ClassSetItem) -> Result<usize, &'static str> {
     match item {
         ClassSetItem::Empty(_) | ClassSetItem::Ascii(_) => Ok(0),

@@ -1,11 +1,11 @@
-//! The patterns of [`matches`](crate::capability::matches): counted, compiled, and asked about a text.
+//! The patterns of [`matches`](crate::capability::matches): counted, compiled, and matched against a text.
 //!
-//! A pattern is the syntax of the `regex` crate without what makes it dear: no flags, no operations
-//! on classes, no Unicode classes, no repetition inside a repetition. What is left is an automaton of
+//! A pattern has the syntax of the `regex` crate without its costly parts: no flags, no operations on
+//! classes, no Unicode classes, no repetition inside a repetition. The result is an automaton of
 //! at most [`MAX_POSITIONS`] positions, one for each character or class once the repetitions are
-//! written out, and a set of positions fits four words. So a text costs its length times a small
-//! number, whatever the pattern, and nothing is kept between texts. The syntax is read by the same
-//! crate as in the Datalog engine, which gives the same answers.
+//! written out, and a set of positions fits four words. So for every pattern the cost of a text is its length times a
+//! small number, and no state is kept between texts. The syntax is read by the same crate as in the
+//! Datalog engine, which gives the same answers.
 
 mod automaton;
 mod measure;
@@ -57,12 +57,13 @@ impl Pattern {
         })
     }
 
-    /// What was written.
+    /// The source of the pattern.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether the pattern matches all of `text`; none matches more than [`MAX_MATCHED_BYTES`].
+    /// Whether the pattern matches all of `text`; no pattern matches a text of more than
+    /// [`MAX_MATCHED_BYTES`].
     pub(crate) fn is_match(&self, text: &str) -> bool {
         if text.len() > MAX_MATCHED_BYTES {
             return false;
@@ -71,7 +72,7 @@ impl Pattern {
         self.automaton.is_match(text)
     }
 
-    /// How many bytes it holds.
+    /// How many bytes the pattern holds.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.source.len() + self.automaton.bytes()
     }
@@ -90,8 +91,8 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
-    /// Refuses more patterns, or more positions, than a token holds: of those that are here already
-    /// and of `more` together, before any of `more` is compiled.
+    /// Refuses more patterns, or more positions, than a token may hold, of the patterns that are here already
+    /// and `more` together, before any of `more` is compiled.
     pub(crate) fn admit<'a>(&self, more: impl Iterator<Item = &'a str>) -> Result<(), String> {
         let fresh: BTreeSet<&str> = more.filter(|source| self.get(source).is_none()).collect();
         let count = self.all.len() + fresh.len();
@@ -112,7 +113,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// These and `more`, which was admitted, each compiled once.
+    /// These patterns and `more`, which was admitted, each compiled once.
     pub(crate) fn with<'a>(&self, more: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut patterns = self.clone();
         for source in more {
@@ -124,29 +125,29 @@ impl Patterns {
         Ok(patterns)
     }
 
-    /// The compiled form of a pattern that is among these.
+    /// The compiled form of one of these patterns.
     pub(crate) fn get(&self, source: &str) -> Option<&Arc<Pattern>> {
         self.all.iter().find(|pattern| *pattern.source == *source)
     }
 
-    /// How many bytes they hold.
+    /// How many bytes the patterns hold.
     pub(crate) fn bytes(&self) -> usize {
         self.all.iter().map(|pattern| pattern.bytes()).sum()
     }
 }
 
-/// What is wrong with a pattern as written.
+/// The fault of a pattern as written.
 pub(crate) fn pattern_fault(source: &str) -> Option<String> {
     measure(source).err()
 }
 
-/// Whether some patterns, repetitions left out, are more than one token holds.
+/// Whether these patterns, without duplicates, are more than one token may hold.
 pub(crate) fn too_many_patterns<'a>(sources: impl Iterator<Item = &'a str>) -> Option<String> {
     Patterns::default().admit(sources).err()
 }
 
-/// The answers that patterns gave about the texts of one call, so that each is asked once however
-/// many grants ask it.
+/// The answers of patterns about the texts of one call, so that each pattern is matched once, however many
+/// grants use it.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     given: RefCell<BTreeMap<(usize, usize), bool>>,
@@ -160,8 +161,8 @@ impl Answers {
         }
     }
 
-    /// Whether the pattern matches the text. Both outlive these answers, so that their places in
-    /// memory name them.
+    /// Whether the pattern matches the text. Both outlive these answers, so their addresses in memory
+    /// identify them.
     pub(crate) fn ask(&self, pattern: &Arc<Pattern>, text: &str) -> bool {
         let key = (Arc::as_ptr(pattern).addr(), text.as_ptr().addr());
         if let Some(answer) = self.given.borrow().get(&key) {
@@ -173,12 +174,12 @@ impl Answers {
     }
 }
 
-/// Whether `text` as a whole matches the pattern; one that does not compile matches nothing.
+/// Whether `text` as a whole matches the pattern; a pattern that does not compile matches no text.
 ///
-/// Each thread keeps the few patterns that it asked last, and their latest answers: a list of values
-/// is asked one by one, and of many grants.
+/// Each thread keeps the few patterns that it used last, and their latest answers, since each value of a
+/// list is matched by itself, and for many grants.
 pub(crate) fn pattern_matches(source: &str, text: &str) -> bool {
-    /// How many answers are kept of one pattern.
+    /// How many answers of one pattern are kept.
     const ANSWERS: usize = 4096;
     type Asked = (Option<Pattern>, BTreeMap<String, bool>);
     thread_local! {

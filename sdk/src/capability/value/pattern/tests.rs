@@ -7,7 +7,7 @@ fn positions(source: &str) -> Result<usize, String> {
     measure(source).map(|(_, positions)| positions)
 }
 
-/// The stock engine's way: the source in its group, from start to end.
+/// The expression of the stock engine: the source in its group, from start to end.
 fn stock(source: &str) -> regex::Regex {
     regex::Regex::new(&format!(r"\A(?:{source})\z")).unwrap()
 }
@@ -103,7 +103,7 @@ fn equal_patterns_count_and_compile_once() {
     let before = work();
     assert!(all.admit(["b"].into_iter()).unwrap_err().contains("17"));
     assert!(none.admit(sources().chain(["b"])).is_err());
-    // Together at most so many positions.
+    // Together the patterns have at most this many positions.
     let half = none.with(["a{128}"].into_iter()).unwrap();
     half.admit(["b{128}"].into_iter()).unwrap();
     let error = half.admit(["b{129}"].into_iter()).unwrap_err();

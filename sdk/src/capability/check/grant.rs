@@ -1,4 +1,4 @@
-//! One grant compiled.
+//! One compiled grant.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,9 +9,9 @@ use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Constraint, Grant};
 use crate::capability::value::{Answers, Arg, Pattern, Patterns};
 
-/// A grant as it is asked: its arguments by name, each with its test, and who may approve.
+/// A grant in the form that is evaluated: its arguments by name, each with its test, and its approvers.
 ///
-/// Plain lists: the trees in which a grant is written take a kilobyte for one entry.
+/// It uses plain lists, since a tree of a written grant takes a kilobyte for one entry.
 #[derive(Debug)]
 pub(super) struct CompiledGrant {
     pub(super) capability: Box<str>,
@@ -28,7 +28,8 @@ pub(super) enum Test {
     Plain(Box<Constraint>),
 }
 
-/// Compiles a grant, whose patterns are among those compiled already; the error is one that cannot be.
+/// Compiles a grant, whose patterns are among those compiled already; the error names a pattern that
+/// cannot be compiled.
 pub(super) fn compile(grant: &Grant, patterns: &Patterns) -> Result<CompiledGrant, String> {
     let args = grant.args.iter().map(|(name, constraint)| {
         let test = match constraint {
@@ -61,19 +62,19 @@ impl CompiledGrant {
         entry.map(|(_, test)| test)
     }
 
-    /// Whether one of the grant's approvers approved the call, where it names any.
+    /// Whether one of the grant's approvers approved the call, or the grant names no approver.
     pub(super) fn approved(&self, request: &AccessRequest<'_>) -> bool {
         request.skip.approvals
             || self.approvers.is_empty()
             || self.approvers.iter().any(|key| request.approved_by(key))
     }
 
-    /// Whether every argument is as the grant wants it, approvals apart.
+    /// Whether every argument is as the grant requires; approvals are not checked.
     pub(super) fn allows(&self, given: &[Arg], answers: &Answers) -> bool {
         self.failures(given, answers).next().is_none()
     }
 
-    /// What is wrong with each argument, lazily. Both lists are sorted by name.
+    /// The fault of each argument, found lazily. Both lists are sorted by name.
     pub(super) fn failures<'a>(
         &'a self,
         mut given: &'a [Arg],
@@ -88,7 +89,7 @@ impl CompiledGrant {
                     (Some(_), None) => Ordering::Less,
                     (None, Some(_)) => Ordering::Greater,
                 };
-                // Less: given and not listed. Greater: listed and not given.
+                // `Less` is an argument that is given and not listed, `Greater` one that is listed and not given.
                 let arg = given.first().filter(|_| order.is_le());
                 let entry = listed.first().filter(|_| order.is_ge());
                 given = given.get(usize::from(arg.is_some())..)?;
@@ -108,7 +109,7 @@ impl CompiledGrant {
     }
 }
 
-/// What is wrong with one argument.
+/// The fault of one argument.
 pub(super) enum Failure<'a> {
     NotListed(&'a str),
     Missing(&'a str),
@@ -152,7 +153,7 @@ impl Test {
         }
     }
 
-    /// The constraint as it was written, for a refusal's words.
+    /// The constraint as it was written, for the text of a refusal.
     fn constraint(&self) -> Constraint {
         match self {
             Self::Any => Constraint::Any,

@@ -1,4 +1,4 @@
-//! Does one block allow this call? Bounds compiled, and asked.
+//! Does one block allow this call? Bounds are compiled here and evaluated.
 
 mod compiled;
 mod grant;

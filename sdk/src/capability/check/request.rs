@@ -15,7 +15,7 @@ pub(crate) struct Approved {
     pub(crate) id: [u8; 16],
 }
 
-/// What an evaluation skips, because it needs state or a person.
+/// The part that an evaluation skips, because it needs state or a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skip {
     /// Budgets are skipped: the ledger decides them.
@@ -24,7 +24,7 @@ pub struct Skip {
     pub approvals: bool,
 }
 
-/// One call under evaluation: what the blocks are asked about.
+/// One call under evaluation, against which the blocks are checked.
 pub(crate) struct AccessRequest<'a> {
     pub(crate) call: &'a Call,
     pub(crate) facts: &'a Facts,
@@ -32,7 +32,7 @@ pub(crate) struct AccessRequest<'a> {
     pub(crate) holder: &'a PublicKey,
     pub(crate) approvals: &'a [Approved],
     pub(crate) skip: Skip,
-    /// What patterns answered about the arguments.
+    /// The answers of patterns about the arguments.
     pub(super) answers: Answers,
     digest: OnceCell<[u8; 32]>,
 }
@@ -58,7 +58,7 @@ impl<'a> AccessRequest<'a> {
         }
     }
 
-    /// The digest of the call, computed when something asks for it.
+    /// The digest of the call, computed when it is first needed.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         self.digest.get_or_init(|| {
             self.call.digest(
@@ -69,7 +69,7 @@ impl<'a> AccessRequest<'a> {
         })
     }
 
-    /// Whether `key` approved this very call and the approval still holds.
+    /// Whether `key` approved this same call and the approval has not expired.
     pub(crate) fn approved_by(&self, key: &PublicKey) -> bool {
         let now = self.facts.time.secs();
         self.approvals.iter().any(|approval| {

@@ -46,7 +46,7 @@ pub(crate) fn split(grant: &Grant, into: &mut Vec<Grant>) {
     into.extend(alternatives);
 }
 
-/// Whether a grant is its own and only alternative: what a token can hold.
+/// Whether a grant is its own only alternative, so that a token can hold it.
 pub(super) fn is_one(grant: &Grant) -> bool {
     grant.approvers.len() <= 1 && grant.args.values().all(one_type)
 }
@@ -63,7 +63,7 @@ fn one_type(constraint: &Constraint) -> bool {
     }
 }
 
-/// A constraint as parts of one type each, their union the constraint.
+/// A constraint as parts of one type each, whose union is the constraint.
 fn parts(constraint: &Constraint) -> Vec<Constraint> {
     match constraint.lists() {
         Lists::Atoms(atoms, kind) => by_type(atoms).into_iter().map(kind).collect(),

@@ -1,4 +1,4 @@
-//! What people write: grants, and caveats that may be relative to now.
+//! Scopes as people write them: grants, and caveats that may be relative to now.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::constructors::Strings;
 use crate::capability::value::{Label, Labels, Risk, Sensitivity};
 use crate::id::Timestamp;
 
-/// How long a token lives where its scope does not say.
+/// How long a token lives if its scope does not say.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// What is wrong with an approval that is asked of no key.
+/// The fault of an approval that is demanded of no key.
 pub(super) const ASKS_NO_KEY: &str =
     "an empty list asks for no approval; leave it out, or name a key";
 
@@ -36,16 +36,16 @@ pub const fn hours(n: u64) -> Duration {
 /// When a scope ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// So long after the token is made.
+    /// This long after the token is made.
     In(Duration),
     /// At this moment.
     At(Timestamp),
 }
 
-/// What an agent shall be allowed, as people write it.
+/// The authority that an agent shall have, as people write it.
 ///
-/// A new scope grants nothing. [`Scope::inherit`] is the only way to keep all that a parent has,
-/// and is an error at the root. [`Scope::at`] makes it absolute and checks it.
+/// A new scope has no grants. [`Scope::inherit`] is the only way to keep all the grants of a parent, and is
+/// an error at the root. [`Scope::at`] makes it absolute and checks it.
 ///
 /// ```
 /// use bailiwick::capability::{Grant, Scope, minutes, path_under};
@@ -67,7 +67,7 @@ pub struct Scope {
     pub(crate) quorums: Vec<Quorum>,
 }
 
-/// A scope that cannot be used: where the fault is, and what it is.
+/// A scope that cannot be used: the place of the fault, and the fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
 pub struct ScopeError {
@@ -84,7 +84,7 @@ impl ScopeError {
         }
     }
 
-    /// Where in the scope the fault is, such as `grants[0].args.to`.
+    /// The place of the fault in the scope, such as `grants[0].args.to`.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
@@ -98,7 +98,7 @@ impl Default for Scope {
 }
 
 impl Scope {
-    /// A scope that allows nothing.
+    /// A scope that allows no call.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Scope {
         }
     }
 
-    /// How many values its grants list. Each takes some bytes of a token.
+    /// How many values the grants list. Each takes some bytes of a token.
     pub(crate) fn values(&self) -> usize {
         match &self.grants {
             Grants::Inherit => 0,
@@ -134,7 +134,7 @@ impl Scope {
         }
     }
 
-    /// Adds a grant; several of one capability are a union. Ends an `inherit`.
+    /// Adds a grant; several grants of one capability are a union. A grant replaces an `inherit`.
     #[must_use]
     pub fn grant(mut self, grant: Grant) -> Self {
         match &mut self.grants {
@@ -144,85 +144,86 @@ impl Scope {
         self
     }
 
-    /// Not before this moment (rounded down to the second).
+    /// The token is valid from this moment on (rounded down to the second).
     #[must_use]
     pub const fn not_before(mut self, start: Timestamp) -> Self {
         self.not_before = Some(start);
         self
     }
 
-    /// Ends so long after the token is made, in whole seconds; without it, after [`DEFAULT_LIFETIME`].
+    /// The token ends this long after it is made, in whole seconds; without an expiry, after
+    /// [`DEFAULT_LIFETIME`].
     #[must_use]
     pub const fn expires_in(mut self, life: Duration) -> Self {
-        // Whole seconds, as it is written: what a guard reads is what is delegated.
+        // Whole seconds, as in the written form, so that the guard reads the value that is delegated.
         self.expires = Some(Expiry::In(Duration::from_secs(life.as_secs())));
         self
     }
 
-    /// Ends at this moment (rounded down to the second); the moment itself is too late.
+    /// The token ends at this moment (rounded down to the second); the moment itself is too late.
     #[must_use]
     pub const fn expires_at(mut self, end: Timestamp) -> Self {
         self.expires = Some(Expiry::At(end));
         self
     }
 
-    /// Only for verifiers of one of these names.
+    /// The token is only for verifiers with one of these names.
     #[must_use]
     pub fn audience(mut self, names: impl Strings) -> Self {
         self.labels.set(Label::Audience, Some(names.strings()));
         self
     }
 
-    /// Only in one of these tasks.
+    /// The token is valid only in one of these tasks.
     #[must_use]
     pub fn task(mut self, tasks: impl Strings) -> Self {
         self.labels.set(Label::Task, Some(tasks.strings()));
         self
     }
 
-    /// Only in one of these steps of the plan.
+    /// The token is valid only in one of these steps of the plan.
     #[must_use]
     pub fn step(mut self, steps: impl Strings) -> Self {
         self.labels.set(Label::Step, Some(steps.strings()));
         self
     }
 
-    /// Only on calls that touch none but these data sets.
+    /// The token allows only calls that touch no data sets but these.
     #[must_use]
     pub fn dataset(mut self, sets: impl Strings) -> Self {
         self.labels.set(Label::Dataset, Some(sets.strings()));
         self
     }
 
-    /// Only tools of at most this risk.
+    /// The token allows only tools of at most this risk.
     #[must_use]
     pub const fn max_risk(mut self, risk: Risk) -> Self {
         self.risk = Some(risk);
         self
     }
 
-    /// Only data of at most this sensitivity.
+    /// The token allows only data of at most this sensitivity.
     #[must_use]
     pub const fn max_sensitivity(mut self, sensitivity: Sensitivity) -> Self {
         self.sensitivity = Some(sensitivity);
         self
     }
 
-    /// Only while the run has no taint but these; none at all when empty.
+    /// The token is valid only while the run has no taint but these; if the list is empty, no taint at all.
     #[must_use]
     pub fn taint(mut self, labels: impl Strings) -> Self {
         self.labels.set(Label::Taint, Some(labels.strings()));
         self
     }
 
-    /// Chains of at most this many hops, counted from the root.
+    /// Chains may have at most this many hops, counted from the root.
     #[must_use]
     pub const fn max_depth(mut self, hops: u32) -> Self {
         self.depth = Some(hops);
         self
     }
 
-    /// Adds a budget: of what is used up, such as `calls`, or of `agents` that are alive at once.
+    /// Adds a budget: of a kind that is used up, such as `calls`, or of `agents` that are alive at once.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budgets.push(budget);

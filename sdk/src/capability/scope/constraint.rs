@@ -12,7 +12,7 @@ use crate::capability::value::{
     Atom, AtomSet, Cidr, Decimal, Reading, UrlPattern, host_fault, host_in, normal, pattern_fault,
 };
 
-/// What one argument may be. Made by functions ([`eq`], [`path_under`], …).
+/// What one argument may be; functions make it ([`eq`], [`path_under`], …).
 ///
 /// Values are kept as given and checked when the scope is made absolute ([`Scope::at`]); sets are
 /// sorted and without repetition, so two equal constraints are written alike.
@@ -23,39 +23,40 @@ use crate::capability::value::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Constraint {
-    /// Exactly this value.
+    /// The argument is exactly this value.
     Eq(Atom),
-    /// One of these values.
+    /// The argument is one of these values.
     OneOf(BTreeSet<Atom>),
-    /// A string that starts with one of these. Not for paths or URLs.
+    /// The argument is a string that starts with one of these. It is not for paths or URLs.
     Prefix(BTreeSet<String>),
-    /// A number between these, both included.
+    /// The argument is a number between these, both included.
     Range {
-        /// The least value, when there is one.
+        /// The least value, if there is one.
         min: Option<Decimal>,
-        /// The greatest value, when there is one.
+        /// The greatest value, if there is one.
         max: Option<Decimal>,
     },
-    /// A non-empty array, every element of which is among these.
+    /// The argument is a non-empty array, every element of which is among these.
     SubsetOf(BTreeSet<Atom>),
-    /// An absolute path in normal form that is, or lies under, one of these.
+    /// The argument is an absolute path in normal form that is, or lies under, one of these.
     PathUnder(BTreeSet<String>),
-    /// A URL in normal form whose parts match.
+    /// The argument is a URL in normal form whose parts match.
     Url(UrlPattern),
-    /// A host name or address: `a.org` is that host, `.b.org` is `b.org` and every host under it.
+    /// The argument is a host name or address: `a.org` is that host, `.b.org` is `b.org` and every host
+    /// under it.
     Host(BTreeSet<String>),
-    /// An IP address inside one of these networks.
+    /// The argument is an IP address inside one of these networks.
     Cidr(BTreeSet<Cidr>),
-    /// A string that one of these regular expressions matches as a whole.
+    /// The argument is a string that one of these regular expressions matches as a whole.
     Matches(BTreeSet<String>),
-    /// Anything; the argument may be left out.
+    /// The argument may be any value, and may be left out.
     Any,
-    /// The argument must not be given: the same as not listing it.
+    /// The argument must not be given; this is the same as not listing it.
     Absent,
 }
 
 impl Constraint {
-    /// Whether an argument with these readings satisfies the constraint, patterns apart.
+    /// Whether an argument with these readings satisfies the constraint.
     ///
     /// `pattern` says whether a string matches a pattern of [`Constraint::Matches`]; the caller
     /// holds them compiled.
@@ -129,7 +130,7 @@ impl Constraint {
         }
     }
 
-    /// How many values, prefixes, hosts and the like it lists.
+    /// How many values, prefixes, hosts and the like the constraint lists.
     pub(crate) fn values(&self) -> usize {
         match self.lists() {
             Lists::Nothing => 0,
@@ -171,7 +172,7 @@ impl Constraint {
             .then(|| "the constraint allows no value; leave the grant out instead".to_owned())
     }
 
-    /// As [`Constraint::fault`] but for patterns, which whoever compiles them judges.
+    /// As [`Constraint::fault`], except for patterns, which the code that compiles them checks.
     pub(crate) fn profile_fault(&self) -> Option<String> {
         match self {
             Self::Matches(_) => None,
@@ -179,7 +180,7 @@ impl Constraint {
         }
     }
 
-    /// What is wrong with the constraint as written, for its author.
+    /// The fault of the constraint as written, for its author.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
             Self::Range { min: None, max: None } => {
@@ -270,7 +271,7 @@ pub(crate) fn strip_slash(path: &str) -> &str {
 
 /// `path` with a trailing slash, as roots are kept.
 ///
-/// Nothing stays nothing, which is refused later: it is not the root of everything.
+/// An empty path stays empty and is refused later: it does not become the root directory.
 pub(super) fn with_slash(mut path: String) -> String {
     if !path.is_empty() && !path.ends_with('/') {
         path.push('/');
@@ -282,7 +283,7 @@ fn subset(set: &AtomSet, allowed: &BTreeSet<Atom>) -> bool {
     set.iter().all(|atom| allowed.contains(atom))
 }
 
-/// The pattern as it is compiled: parsed alone first, so that it cannot escape its group.
+/// The pattern as it is compiled. It is parsed by itself first, so that it cannot escape its group.
 pub(crate) fn wrap_pattern(source: &str) -> String {
     format!(r"\A(?:{source})\z")
 }

@@ -1,11 +1,11 @@
-//! Makes constraints, as people write them.
+//! Functions that make constraints.
 
 use std::collections::BTreeSet;
 
 use super::constraint::{Constraint, with_slash};
 use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
-/// One string or several, wherever a constraint takes a list of them.
+/// One string or several, for a constraint that takes a list of strings.
 pub trait Strings {
     /// The strings.
     fn strings(self) -> BTreeSet<String>;
@@ -41,25 +41,25 @@ impl<T: Into<String>> Strings for Vec<T> {
     }
 }
 
-/// Exactly `value`, type included: `1`, `"1"` and `true` are three values.
+/// The argument is exactly `value`, type included: `1`, `"1"` and `true` are three values.
 #[must_use]
 pub fn eq(value: impl Into<Atom>) -> Constraint {
     Constraint::Eq(value.into())
 }
 
-/// One of `values`.
+/// The argument is one of `values`.
 #[must_use]
 pub fn one_of<T: Into<Atom>>(values: impl IntoIterator<Item = T>) -> Constraint {
     Constraint::OneOf(values.into_iter().map(Into::into).collect())
 }
 
-/// A string that starts with one of `prefixes`. For paths use [`path_under`], for URLs [`url`].
+/// The argument is a string that starts with one of `prefixes`. For paths use [`path_under`], for URLs [`url`].
 #[must_use]
 pub fn prefix(prefixes: impl Strings) -> Constraint {
     Constraint::Prefix(prefixes.strings())
 }
 
-/// A number of at least `min` and at most `max`.
+/// The argument is a number of at least `min` and at most `max`.
 #[must_use]
 pub fn range(min: impl Into<Decimal>, max: impl Into<Decimal>) -> Constraint {
     Constraint::Range {
@@ -68,7 +68,7 @@ pub fn range(min: impl Into<Decimal>, max: impl Into<Decimal>) -> Constraint {
     }
 }
 
-/// A number of at most `max`. Negative numbers pass: use [`range`] where they must not.
+/// The argument is a number of at most `max`. Negative numbers pass; use [`range`] to exclude them.
 #[must_use]
 pub fn at_most(max: impl Into<Decimal>) -> Constraint {
     Constraint::Range {
@@ -77,7 +77,7 @@ pub fn at_most(max: impl Into<Decimal>) -> Constraint {
     }
 }
 
-/// A number of at least `min`.
+/// The argument is a number of at least `min`.
 #[must_use]
 pub fn at_least(min: impl Into<Decimal>) -> Constraint {
     Constraint::Range {
@@ -86,50 +86,50 @@ pub fn at_least(min: impl Into<Decimal>) -> Constraint {
     }
 }
 
-/// A non-empty array, every element of which is among `values`.
+/// The argument is a non-empty array, every element of which is among `values`.
 #[must_use]
 pub fn subset_of<T: Into<Atom>>(values: impl IntoIterator<Item = T>) -> Constraint {
     Constraint::SubsetOf(values.into_iter().map(Into::into).collect())
 }
 
-/// An absolute path that is, or lies under, one of `roots`, by whole segments.
+/// The argument is an absolute path that is, or lies under, one of `roots`, by whole segments.
 #[must_use]
 pub fn path_under(roots: impl Strings) -> Constraint {
     Constraint::PathUnder(roots.strings().into_iter().map(with_slash).collect())
 }
 
-/// A URL whose parts match `pattern`.
+/// The argument is a URL whose parts match `pattern`.
 #[must_use]
 pub fn url(pattern: UrlPattern) -> Constraint {
     Constraint::Url(pattern)
 }
 
-/// A host: `a.org` exactly, `.b.org` for `b.org` and every host under it.
+/// The argument is a host: `a.org` exactly, `.b.org` for `b.org` and every host under it.
 #[must_use]
 pub fn host(hosts: impl Strings) -> Constraint {
     Constraint::Host(hosts.strings())
 }
 
-/// An IP address inside one of `networks`.
+/// The argument is an IP address inside one of `networks`.
 #[must_use]
 pub fn cidr(networks: impl IntoIterator<Item = Cidr>) -> Constraint {
     Constraint::Cidr(networks.into_iter().collect())
 }
 
-/// A string that one of `patterns` (syntax of the `regex` crate) matches as a whole.
+/// The argument is a string that one of `patterns` (syntax of the `regex` crate) matches as a whole.
 #[must_use]
 pub fn matches(patterns: impl Strings) -> Constraint {
     Constraint::Matches(patterns.strings())
 }
 
-/// Anything; the argument may be left out.
+/// The argument may be any value, and may be left out.
 #[must_use]
 pub const fn any() -> Constraint {
     Constraint::Any
 }
 
-/// Not given: the same as not listing the argument, but for `agent.spawn`, whose own arguments are free
-/// where a grant does not list them.
+/// The argument must not be given. This is the same as not listing it, except for the arguments of
+/// `agent.spawn`, which are free if a grant does not list them.
 #[must_use]
 pub const fn absent() -> Constraint {
     Constraint::Absent
@@ -147,14 +147,14 @@ impl UrlPattern {
         }
     }
 
-    /// Only these ports.
+    /// Allows only these ports.
     #[must_use]
     pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.ports = Some(ports.into_iter().collect());
         self
     }
 
-    /// Only paths that are, or lie under, one of these.
+    /// Allows only paths that are, or lie under, one of these.
     #[must_use]
     pub fn paths(mut self, paths: impl Strings) -> Self {
         self.paths = Some(paths.strings().into_iter().map(with_slash).collect());

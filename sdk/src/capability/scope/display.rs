@@ -89,7 +89,7 @@ impl Bounds {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = match &self.grants {
-            Grants::Inherit => vec!["all that the blocks before grant".to_owned()],
+            Grants::Inherit => vec!["everything that the earlier blocks grant".to_owned()],
             Grants::Only(grants) if grants.is_empty() => vec!["nothing".to_owned()],
             Grants::Only(grants) => grants.iter().map(ToString::to_string).collect(),
         };

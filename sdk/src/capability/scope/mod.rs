@@ -1,4 +1,4 @@
-//! What is asked for, and what is allowed? Scopes as people write them, and the bounds they become.
+//! What is requested, and what is allowed? Scopes as people write them, and the bounds that they become.
 
 mod absolute;
 mod alternatives;

@@ -23,7 +23,7 @@ pub(super) enum Caveat {
     Quorum(Quorum),
 }
 
-/// The caveats that are set, in the order of the profile, which is the order in which they refuse.
+/// The caveats that are set, in the order of the profile, in which they are checked.
 pub(super) fn compile(caveats: &Caveats) -> Box<[Caveat]> {
     let labels = |after| {
         Label::beside_levels(after).filter_map(|label| {
@@ -64,7 +64,7 @@ impl Caveat {
         }
     }
 
-    /// Whether it holds; what is not known does not.
+    /// Whether the caveat holds; a caveat about a fact that is not known does not.
     pub(super) fn holds(&self, request: &AccessRequest<'_>) -> bool {
         let facts = request.facts;
         match self {
@@ -87,7 +87,7 @@ impl Caveat {
         }
     }
 
-    /// Why it does not hold.
+    /// Why the caveat does not hold.
     pub(super) fn why_not(&self, request: &AccessRequest<'_>) -> String {
         let (kind, facts) = (self.kind(), request.facts);
         match self {
@@ -138,7 +138,7 @@ fn among(allowed: &Names, given: &str) -> bool {
 }
 
 fn within(facts: &Facts, key: &BudgetKey, max: u64) -> bool {
-    // What Datalog counts up to.
+    // The largest number of Datalog.
     const LARGEST: u64 = i64::MAX as u64;
     let used = facts.used.get(key);
     used.is_some_and(|used| (*used).min(LARGEST) <= max)

@@ -1,4 +1,4 @@
-//! Whether a chain allows a call, evaluated natively: the same verdict as the Datalog engine's.
+//! Whether a chain allows a call, evaluated natively, with the same verdict as the Datalog engine.
 
 mod caveats;
 
@@ -13,14 +13,14 @@ use crate::capability::value::{Answers, BudgetKey, Call, Kind, Patterns, Refusal
 /// The bounds of one block, ready to evaluate.
 #[derive(Debug)]
 pub(crate) struct CompiledBounds {
-    /// `None` inherits.
+    /// `None` means that the block inherits its grants.
     grants: Option<Vec<CompiledGrant>>,
     caveats: Box<[Caveat]>,
 }
 
 impl CompiledBounds {
-    /// Compiles bounds that are in profile, whose patterns are among those compiled; the error is one
-    /// that is not.
+    /// Compiles bounds that are in profile, whose patterns are among those compiled; the error names a
+    /// pattern that is not.
     pub(crate) fn compile(bounds: &Bounds, patterns: &Patterns) -> Result<Self, String> {
         let grants = match &bounds.grants {
             Grants::Inherit => None,
@@ -35,7 +35,7 @@ impl CompiledBounds {
         })
     }
 
-    /// The budgets that the block sets, and the most that each may reach.
+    /// The budgets that the block sets, and the maximum of each.
     pub(crate) fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64)> {
         self.caveats.iter().filter_map(|caveat| match caveat {
             Caveat::Budget(key, max) => Some((key, *max)),
@@ -50,7 +50,7 @@ impl CompiledBounds {
             .is_none_or(|grants| grants.iter().any(|grant| *grant.capability == *capability))
     }
 
-    /// The innermost directory that the block grants a path argument under.
+    /// The innermost directory under which the block grants a path argument.
     pub(crate) fn root(&self, call: &Call, name: &str) -> Option<String> {
         let path = call
             .args()
@@ -69,14 +69,14 @@ impl CompiledBounds {
                     .max_by_key(|root| root.len())
                     .cloned(),
                 Test::Any => None,
-                // A value, a prefix or a pattern speaks of the path's text, so of this path alone.
+                // A value, a prefix or a pattern is about the path's text, so it allows only this path.
                 _ => Some(path.to_owned()),
             });
         roots.max_by_key(String::len)
     }
 
-    /// Whether a grant that allows the call names this very address among the hosts of a URL argument;
-    /// a block that inherits has no say.
+    /// Whether a grant that allows the call names this exact address among the hosts of a URL argument;
+    /// a block that inherits does not count.
     pub(crate) fn names_address(
         &self,
         request: &AccessRequest<'_>,
@@ -136,7 +136,7 @@ impl CompiledBounds {
         })
     }
 
-    /// The refusal of the grant that came nearest.
+    /// The refusal by the grant that came nearest.
     fn why_not(&self, request: &AccessRequest<'_>, hop: u32) -> Refusal {
         let capability = request.call.capability();
         let (args, answers) = (request.call.args(), &request.answers);

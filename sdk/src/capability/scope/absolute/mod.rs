@@ -13,7 +13,7 @@ use crate::id::Timestamp;
 pub(crate) const MAX_QUORUM: usize = 5;
 /// The longest name of a capability or an argument, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
-/// What is wrong with a list of names that a caveat allows, without a name.
+/// The fault of a caveat whose list of allowed names is empty.
 pub(super) const NAMES_NOTHING: &str =
     "an empty list allows nothing; leave it out, or name at least one";
 
@@ -22,17 +22,17 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// Names the place and what is wrong there: a path that is not in normal form, a pattern that
+    /// The error names the place and the fault: a path that is not in normal form, a pattern that
     /// does not compile, more than 64 grants, an expiry that is not after `now`, ….
     pub fn at(&self, now: Timestamp) -> Result<Bounds, ScopeError> {
         self.at_within(now, Timestamp::MAX, None)
     }
 
-    /// As [`Scope::at`], for a child of a token that ends at `limit` and lives for `whole` from the
-    /// moment at which it was made, where that is known.
+    /// As [`Scope::at`], for a child of a token that ends at `limit` and lives for `whole`, if that is known,
+    /// from the moment at which it was made.
     ///
-    /// An expiry that is not written is not later than `limit`. Nor is a relative one that is no longer
-    /// than the token's own: it says the same as the token's, only later.
+    /// A scope without an expiry ends at `limit` at the latest. So does one with a relative expiry that is
+    /// no longer than the token's own: it says the same as the token's, only later.
     pub(crate) fn at_within(
         &self,
         now: Timestamp,
@@ -77,8 +77,8 @@ impl Scope {
         })
     }
 
-    /// How long a token with this scope lives that is made at `now`, as its scope says it: a child of
-    /// `parent`, the same of the token before, may say the same later.
+    /// How long a token with this scope that is made at `now` lives, as its scope says; `parent` is the same
+    /// for the token that it is derived from. A child may state the same lifetime later.
     pub(crate) fn whole(&self, now: Timestamp, parent: Option<Duration>) -> Duration {
         match self.expires {
             Some(Expiry::In(life)) => life,
@@ -92,7 +92,7 @@ impl Scope {
             return Ok(Grants::Inherit);
         };
         let mut grants = Vec::new();
-        // Counted first, so that what is looked at in each has a bound.
+        // The grants are counted first, so that the work on them is bounded.
         let different: BTreeSet<&str> = patterns(written).collect();
         if different.len() > MAX_PATTERNS {
             return Err(ScopeError::new(
@@ -204,7 +204,7 @@ impl Scope {
     }
 }
 
-/// What is wrong with the name of a capability or argument.
+/// The fault of the name of a capability or argument.
 pub(super) fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Some(format!(
@@ -217,7 +217,7 @@ pub(super) fn name_fault(name: &str) -> Option<String> {
         .then(|| "a name has no control characters".to_owned())
 }
 
-/// What of some bounds, read from a token, no scope could have said.
+/// The part of bounds read from a token that no scope could have written.
 pub(crate) fn profile_fault(bounds: &Bounds) -> Option<String> {
     let Bounds { grants, caveats } = bounds;
     if let Grants::Only(grants) = grants {

@@ -17,7 +17,7 @@ fn with(constraint: Constraint) -> Scope {
     of(Grant::new("t").arg("x", constraint))
 }
 
-/// Where a scope is at fault, and what is said.
+/// Scopes at fault, with the place and the text of each error.
 fn fault(scope: &Scope) -> (String, String) {
     let error = scope.at(now()).unwrap_err();
     (error.place().to_owned(), error.to_string())

@@ -9,30 +9,30 @@ use crate::id::Timestamp;
 
 /// The capability that a spawn is a call of.
 pub const SPAWN: &str = "agent.spawn";
-/// The arguments of a spawn that are free unless a grant says otherwise. `task` is given where a model
-/// asks for the child, `budget` and `expires` by no spawn of this version: the scope says both.
+/// The arguments of a spawn that are free unless a grant says otherwise. `task` is given if a model asks
+/// for the child. No spawn of this version gives `budget` or `expires`: the scope holds both.
 const SPAWN_FREE: [&str; 5] = ["budget", "expires", "key", "scope", "task"];
 
-/// Leave to call one capability with arguments inside constraints.
+/// Permission to call one capability with arguments inside constraints.
 ///
-/// A grant closes its arguments: one that is not listed denies, one that is constrained must be
-/// given, one that is [`any`](super::any) may be left out.
+/// A grant closes its arguments: a call with an argument that is not listed is denied, an argument that is
+/// constrained must be given, and one that is [`any`](super::any) may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     pub(crate) capability: String,
     pub(crate) args: BTreeMap<String, Constraint>,
-    /// Keys any one of which must approve the call; in [`Bounds`] at most one.
+    /// The keys, any one of which must approve the call; in [`Bounds`] at most one key.
     pub(crate) approvers: BTreeSet<PublicKey>,
-    /// Whether an approval was asked of an empty list of keys, which is an error of the scope.
+    /// Whether an approval was demanded of an empty list of keys, which is an error of the scope.
     pub(crate) asks_no_key: bool,
 }
 
 impl Grant {
-    /// Leave to call `capability` without arguments; [`Grant::arg`] adds them.
+    /// Permission to call `capability` without arguments; [`Grant::arg`] adds arguments.
     ///
     /// A grant of [`SPAWN`] leaves every argument of a spawn but `role` free from the start: `scope`, `key`,
-    /// `task`, `budget` and `expires`. So it is the same grant whoever lists them; a constraint of one of
-    /// them takes the place of [`any`](super::any).
+    /// `task`, `budget` and `expires`. So the grant is the same with or without a list of them; a constraint
+    /// of one of them replaces [`any`](super::any).
     #[must_use]
     pub fn new(capability: impl Into<String>) -> Self {
         let mut grant = Self::closed(capability);
@@ -44,7 +44,7 @@ impl Grant {
         grant
     }
 
-    /// The arguments that a grant of this capability leaves free where it is written without them.
+    /// The arguments that a grant of this capability leaves free if it does not list them.
     pub(super) fn left_free(&self) -> &'static [&'static str] {
         match self.capability.as_str() {
             SPAWN => &SPAWN_FREE,
@@ -62,7 +62,7 @@ impl Grant {
         }
     }
 
-    /// Leave to spawn children with one of these roles, whose scopes are narrower by construction.
+    /// Permission to spawn children with one of these roles, whose scopes are narrower by construction.
     ///
     /// It is `Grant::new(SPAWN)` with `one_of` the roles for the argument `role`. An empty list is an
     /// error of [`Scope::at`](super::Scope::at).
@@ -74,16 +74,16 @@ impl Grant {
         Self::new(SPAWN).arg("role", Constraint::OneOf(roles))
     }
 
-    /// Constrains the argument `name`; a second constraint for a name takes the first's place.
+    /// Constrains the argument `name`; a second constraint for a name replaces the first.
     #[must_use]
     pub fn arg(mut self, name: impl Into<String>, constraint: Constraint) -> Self {
         self.args.insert(name.into(), constraint);
         self
     }
 
-    /// Asks for the approval of any one of these keys for each call.
+    /// Requires the approval of any one of these keys for each call.
     ///
-    /// No key at all is an error of [`Scope::at`](super::Scope::at): the call would need no approval.
+    /// An empty list of keys is an error of [`Scope::at`](super::Scope::at): the call would need no approval.
     #[must_use]
     pub fn approved_by(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
         self.approvers.extend(keys);
@@ -97,13 +97,13 @@ impl Grant {
         &self.capability
     }
 
-    /// The arguments and what each may be.
+    /// The arguments, and the constraint of each.
     #[must_use]
     pub const fn args(&self) -> &BTreeMap<String, Constraint> {
         &self.args
     }
 
-    /// The keys any one of which must approve; none means that no approval is asked.
+    /// The keys, any one of which must approve; an empty set means that no approval is required.
     #[must_use]
     pub const fn approvers(&self) -> &BTreeSet<PublicKey> {
         &self.approvers
@@ -113,13 +113,13 @@ impl Grant {
 /// What a block grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grants {
-    /// All that the blocks before grant.
+    /// Everything that the earlier blocks grant.
     Inherit,
-    /// The union of these; none allows nothing.
+    /// The union of these grants; an empty list allows no call.
     Only(Vec<Grant>),
 }
 
-/// A limit on what is used up over many calls, enforced by the ledger of the verifier.
+/// A limit on use over many calls, enforced by the ledger of the verifier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Budget {
     pub(crate) kind: String,
@@ -130,10 +130,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most `max` of `kind` (`calls`, `turns`, `tokens`, …); 0 is none.
+    /// At most `max` of `kind` (`calls`, `turns`, `tokens`, …); 0 allows no use.
     ///
-    /// What is used of a kind stays used, but of `agents`, which is how many are alive at once beneath
-    /// whoever has the budget.
+    /// Use of a kind is never given back, except of `agents`, which counts the agents that are alive at once
+    /// beneath the holder of the budget.
     #[must_use]
     pub fn new(kind: impl Into<String>, max: u64) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Budget {
         self
     }
 
-    /// Restates the counter that `signer` set, to lower its limit.
+    /// Restates the budget that `signer` set, to lower its limit.
     #[must_use]
     pub const fn set_by(mut self, signer: PublicKey) -> Self {
         self.signer = Some(signer);
@@ -166,13 +166,13 @@ impl Budget {
         &self.kind
     }
 
-    /// The most that may be used.
+    /// The maximum that may be used.
     #[must_use]
     pub const fn max(&self) -> u64 {
         self.max
     }
 
-    /// The id of the counter: signer, `/`, label. `None` before the block is signed.
+    /// The id of the counter: the signer, `/` and the label. `None` before the block is signed.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         Some(format!("{}/{}", self.signer?, self.label.as_deref()?))
@@ -223,24 +223,24 @@ impl Quorum {
     }
 }
 
-/// The caveats of one block. `None` does not constrain; the blocks before it still do.
+/// The caveats of one block. A caveat that is `None` does not constrain; the earlier blocks still may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caveats {
-    /// Not before this second.
+    /// The token is valid from this second on.
     pub not_before: Option<Timestamp>,
-    /// Before this second; always there.
+    /// The token is valid before this second; this caveat is always set.
     pub expires: Timestamp,
-    /// Only for these verifiers, in these tasks and steps, on this data, with this taint.
+    /// The token is only for these verifiers, tasks, steps, data and taint.
     pub labels: Labels,
-    /// Only tools of at most this risk.
+    /// The token allows only tools of at most this risk.
     pub risk: Option<Risk>,
-    /// Only data of at most this sensitivity.
+    /// The token allows only data of at most this sensitivity.
     pub sensitivity: Option<Sensitivity>,
-    /// Only in chains of at most this many hops.
+    /// The token is valid only in chains of at most this many hops.
     pub depth: Option<u32>,
-    /// Only while these are not used up; sorted by kind and id.
+    /// The token is valid only while these budgets are not used up; they are sorted by kind and id.
     pub budgets: Vec<Budget>,
-    /// Only with these approvals; sorted by their capabilities, which differ.
+    /// The approvals that calls need; they are sorted by their capabilities, which differ.
     pub quorums: Vec<Quorum>,
 }
 
@@ -253,19 +253,19 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What is granted.
+    /// The grants.
     #[must_use]
     pub const fn grants(&self) -> &Grants {
         &self.grants
     }
 
-    /// Under which caveats.
+    /// The caveats.
     #[must_use]
     pub const fn caveats(&self) -> &Caveats {
         &self.caveats
     }
 
-    /// Every key that may approve something under these bounds.
+    /// Every key that may approve a call under these bounds.
     pub(crate) fn approvers(&self) -> impl Iterator<Item = &PublicKey> {
         let granted = match &self.grants {
             Grants::Inherit => &[],
@@ -278,7 +278,7 @@ impl Bounds {
             .chain(quorums)
     }
 
-    /// The names of the capabilities granted, when they are listed.
+    /// The names of the capabilities granted, if they are listed.
     pub(crate) fn capabilities(&self) -> Option<BTreeSet<&str>> {
         match &self.grants {
             Grants::Inherit => None,
@@ -291,7 +291,7 @@ impl Bounds {
         }
     }
 
-    /// The patterns of its grants, as often as they are written.
+    /// The patterns of the grants, each as often as it is written.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
         patterns(match &self.grants {
             Grants::Inherit => &[],
@@ -299,21 +299,21 @@ impl Bounds {
         })
     }
 
-    /// Whether the block names `agent.spawn` or leaves it to the blocks before.
+    /// Whether the block grants `agent.spawn` or inherits its grants from the earlier blocks.
     pub(crate) fn may_spawn(&self) -> bool {
         self.capabilities()
             .is_none_or(|names| names.contains(SPAWN))
     }
 
-    /// Makes the bounds those of the block at `hop`: signer and label of its own budgets, and no
-    /// hop after it where it may not spawn.
+    /// Turns the bounds into those of the block at `hop`: its own budgets get a signer and a label, and no hop
+    /// may follow if the block may not spawn.
     pub(crate) fn placed(mut self, hop: u32, signer: PublicKey, holder: PublicKey) -> Self {
         if !self.may_spawn() {
             self.caveats.depth = Some(self.caveats.depth.map_or(hop, |depth| depth.min(hop)));
         }
         for budget in &mut self.caveats.budgets {
             budget.signer.get_or_insert(signer);
-            // A holder's key is fresh for every delegation, so it tells the counters apart.
+            // A holder's key is fresh for every delegation, so it distinguishes the counters.
             budget
                 .label
                 .get_or_insert_with(|| crate::id::hex::Hex(holder.as_bytes()).to_string());
@@ -325,7 +325,7 @@ impl Bounds {
     }
 }
 
-/// The patterns of some grants, as often as they are written.
+/// The patterns of some grants, each as often as it is written.
 pub(crate) fn patterns(grants: &[Grant]) -> impl Iterator<Item = &str> {
     let constraints = grants.iter().flat_map(|grant| grant.args.values());
     let sources = constraints.filter_map(|constraint| match constraint {

@@ -15,7 +15,7 @@ fn bounds(grant: Grant) -> Bounds {
     Scope::new().grant(grant).at(now()).unwrap()
 }
 
-/// The ways in which people write leave to spawn a reader.
+/// The ways in which people write permission to spawn a reader.
 fn spellings() -> Vec<Scope> {
     let role = r#""role": {"one_of": ["reader"]}"#;
     let spawn = |args: &str| {

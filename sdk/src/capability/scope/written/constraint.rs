@@ -73,7 +73,7 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
         }
         other => return Err(place.unknown("constraint", other, &KINDS)),
     };
-    // What allows nothing, and what limits nothing, is known without the rest of the scope.
+    // A constraint that allows no value, or every value, is found without the rest of the scope.
     let open = Constraint::Range {
         min: None,
         max: None,
@@ -103,7 +103,7 @@ fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
     }
 }
 
-/// The value that `{"$sha256": …}` or `{"$decimal": …}` stands for; `None` of anything else.
+/// The value for which `{"$sha256": …}` or `{"$decimal": …}` stands; `None` for any other value.
 fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
     let Some(object) = place.value.as_object() else {
         return Ok(None);
@@ -128,7 +128,7 @@ fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
     Ok(Some(Atom::Hash(hash)))
 }
 
-/// The stand-in that is part of a value, where it would be compared as the object that it is.
+/// The stand-in inside a value, where it would be compared as a plain object.
 fn hidden_stand_in(value: &Value) -> Option<&'static str> {
     match value {
         Value::Array(items) => items.iter().find_map(hidden_stand_in),

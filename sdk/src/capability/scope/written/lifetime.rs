@@ -37,7 +37,7 @@ pub(super) fn read(text: &str) -> Result<Duration, String> {
         rest = after.get(unit.len_utf8()..).unwrap_or_default();
     }
     match seconds {
-        0 => Err(wrong("it is over at once".to_owned())),
+        0 => Err(wrong("it is zero; write at least `1s`".to_owned())),
         seconds => Ok(Duration::from_secs(seconds)),
     }
 }

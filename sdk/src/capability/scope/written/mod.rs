@@ -1,7 +1,7 @@
 //! The written form of a scope, JSON or TOML, as it is reviewed in pull requests.
 //!
 //! Reading is strict: a field, constraint, unit or level that is not known is an error that names
-//! its place. Nothing is ever ignored, since what is ignored is a limit that does not hold.
+//! its place. No part is ever ignored, since an ignored part would be a limit without effect.
 //!
 //! ```
 //! use bailiwick::capability::Scope;
@@ -59,11 +59,11 @@ fn displayed(set: impl IntoIterator<Item = impl ToString>) -> Value {
 }
 
 impl Scope {
-    /// Reads the written form in JSON. A key that stands twice in one object is an error.
+    /// Reads the written form in JSON. A key that occurs twice in one object is an error.
     ///
     /// # Errors
     ///
-    /// Names the place and what is wrong there.
+    /// The error names the place and the fault.
     pub fn from_json(text: &str) -> Result<Self, ScopeError> {
         let value =
             canonical::read(text).map_err(|error| ScopeError::new("scope", error.to_string()))?;
@@ -80,8 +80,8 @@ impl Scope {
         Self::from_value(&toml::value(text)?)
     }
 
-    /// Reads the written form from JSON that is parsed already. A key that stood twice in the text
-    /// is lost by then: where there is text, use [`Scope::from_json`].
+    /// Reads the written form from JSON that is parsed already. A key that occurs twice in the text is lost
+    /// by then; to read text, use [`Scope::from_json`].
     ///
     /// # Errors
     ///
@@ -93,8 +93,8 @@ impl Scope {
     /// The written form, which [`Scope::from_value`] reads back.
     ///
     /// A lifetime is written in whole seconds, rounded down. An array, an object, or a number of
-    /// more than six decimals in `eq`, `one_of` or `subset_of` is written `{"$sha256": "…"}`: the
-    /// scope keeps no more of it. A [`Decimal`](crate::capability::Decimal) that no JSON number
+    /// more than six decimals in `eq`, `one_of` or `subset_of` is written `{"$sha256": "…"}`, since
+    /// the scope keeps only its hash. A [`Decimal`](crate::capability::Decimal) that no JSON number
     /// holds exactly is written `{"$decimal": "…"}`.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -117,8 +117,8 @@ impl Serialize for Scope {
 }
 
 impl<'de> Deserialize<'de> for Scope {
-    /// As [`Scope::from_json`]: a key that stands twice in one object is an error, and so is nesting
-    /// that is too deep, whatever the format is.
+    /// As [`Scope::from_json`]: in every format, a key that occurs twice in one object is an error, and so is
+    /// nesting that is too deep.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let strict::Strict(value) = strict::Strict::deserialize(deserializer)?;
         canonical::check(&value).map_err(de::Error::custom)?;

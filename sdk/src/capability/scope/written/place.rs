@@ -1,4 +1,4 @@
-//! A value and the place where it is written, so that every error names it.
+//! A value and the place where it is written, so that every error names the place.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -50,7 +50,7 @@ impl<'a> Place<'a> {
         self.value.as_object().ok_or_else(|| self.expected(what))
     }
 
-    /// The members of an object that has none but `fields`.
+    /// The members of an object that has no fields but `fields`.
     pub(super) fn fields(
         &self,
         fields: &[&str],
@@ -88,7 +88,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// What a string reads as.
+    /// The value that a string parses to.
     pub(super) fn parse<T>(&self, what: &str) -> Result<T, ScopeError>
     where
         T: std::str::FromStr<Err: Display>,
@@ -142,7 +142,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The one known word that is nearest, at most two letters away.
+/// The nearest known word, at most two letters away.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.len() > 32 {
         return None;

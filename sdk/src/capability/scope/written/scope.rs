@@ -79,7 +79,7 @@ fn labels<'a>(field: &impl Fn(&str) -> Option<Place<'a>>) -> Result<Labels, Scop
     Ok(labels)
 }
 
-/// One name or a list of them, of which there is at least one.
+/// One name, or a non-empty list of names.
 fn names(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
     let names = place.texts()?;
     match names.is_empty() {
@@ -157,7 +157,7 @@ fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
     }
 }
 
-/// One public key or a list of them, of which there is at least one.
+/// One public key, or a non-empty list of keys.
 fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
     match place.value {
         Value::String(_) => Ok(BTreeSet::from([place.parse("a public key")?])),
@@ -180,7 +180,7 @@ fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
     }
 }
 
-/// An object from what is counted to one limit or a list of them.
+/// An object from the kind that is counted to one limit, or to a list of limits.
 fn budgets(place: &Place<'_>) -> Result<Vec<Budget>, ScopeError> {
     let mut budgets = Vec::new();
     let kinds = place.object("an object from what is counted to the most of it")?;

@@ -374,7 +374,7 @@ fn every_fault_names_its_place() {
         let error = Scope::from_value(&value).expect_err(expected).to_string();
         assert!(error.starts_with(expected), "{error}\n{expected}");
     }
-    // What restricts to nothing is no limit left out.
+    // A list that restricts to nothing is different from a limit that is left out.
     for (name, value) in [("taint", json!([])), ("dataset", json!([]))] {
         assert!(Scope::from_value(&with(name, value)).is_ok(), "{name}");
     }
@@ -409,7 +409,7 @@ fn a_member_without_a_value_is_an_error_and_not_a_member_that_is_left_out() {
             json!(""),
             json!(false),
         ] {
-            // A name may be empty, and then names something.
+            // A name may be empty, and is still a name.
             let names = ["audience", "task", "step", "dataset", "taint"];
             if value == json!("") && names.contains(&name) {
                 continue;

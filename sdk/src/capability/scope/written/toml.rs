@@ -1,4 +1,4 @@
-//! TOML as the JSON that is read: times become strings.
+//! TOML, converted to the JSON that is read; times become strings.
 
 use serde_json::{Map, Number, Value};
 

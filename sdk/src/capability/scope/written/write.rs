@@ -1,4 +1,4 @@
-//! Writes scopes and bounds so that they are read back as they were.
+//! Writes scopes and bounds so that they read back unchanged.
 
 use serde_json::{Map, Value, json};
 

@@ -101,11 +101,12 @@ type Ranges = Box<[(char, char)]>;
 /// A pattern as positions, each with the positions that may follow it.
 pub(super) struct Automaton {
     whole: Part,
-    /// The positions that may follow each position. Those that are the same or the next one are in `step` too.
+    /// For each position, the positions that may follow it. If the next position is one of them, the
+    /// position is in `step` too.
     follow: Vec<Set>,
-    /// The positions that the next one may follow.
+    /// The positions that the next position may follow.
     step: Set,
-    /// The positions that a position other than the next may follow.
+    /// The positions that some position other than the next may follow.
     branch: Set,
     /// For each ASCII character, the positions at which it can stand.
     ascii: Vec<Set>,

@@ -1,4 +1,4 @@
-//! A value as any format of serde gives it, read as strictly as [`canonical::read`] reads JSON.
+//! A value from any serde format, read as strictly as [`canonical::read`] reads JSON.
 //!
 //! [`canonical::read`]: crate::capability::canonical::read
 
@@ -12,7 +12,7 @@ const NUMBER: &str = "$serde_json::private::Number";
 /// The key under which the crate `toml` hands a date to a visitor.
 const DATE: &str = "$__toml_private_datetime";
 
-/// A value without a key that stands twice in one object.
+/// A value without a key that occurs twice in one object.
 pub(super) struct Strict(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Strict {

@@ -14,7 +14,7 @@ use crate::capability::keys::{AgentKey, PublicKey, random};
 use crate::capability::value::{Call, Facts};
 use crate::id::Timestamp;
 
-/// What an approver is asked to sign.
+/// The request that an approver is asked to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApprovalRequest {
     /// The digest of the call ([`Call::digest`]).
@@ -33,7 +33,7 @@ pub struct Approval {
 }
 
 impl ApprovalRequest {
-    /// Signs the request with an approver's key; the approval is good until `expires`.
+    /// Signs the request with an approver's key; the approval is valid until `expires`.
     #[must_use]
     pub fn approve(&self, key: &AgentKey, expires: Timestamp) -> Approval {
         let block = ApprovalBlock {
@@ -59,8 +59,8 @@ impl fmt::Debug for Approval {
 }
 
 impl Held {
-    /// What an approver must sign for `call`: its digest, and the signature that the approval
-    /// comes after.
+    /// The request that an approver must sign for `call`: the digest of the call, and the signature that the
+    /// approval comes after.
     #[must_use]
     pub fn approval_request(&self, call: &Call, facts: &Facts) -> ApprovalRequest {
         ApprovalRequest {

@@ -18,16 +18,16 @@ impl Held {
     /// Derives a token for the holder of `to`: the same authority or less, in the role `role`.
     ///
     /// A scope without an expiry ends with this token, at the latest after
-    /// [`DEFAULT_LIFETIME`](crate::capability::DEFAULT_LIFETIME). So does one with a lifetime that is
-    /// no longer than the one that this token's own scope asked for, however much of that is over. A
-    /// token that was read from bytes does not say what its scope asked for: in its place counts the time
-    /// from the beginning of its lineage to its end. A longer lifetime that goes past the end is wider, as
-    /// is a later moment.
+    /// [`DEFAULT_LIFETIME`](crate::capability::DEFAULT_LIFETIME). A scope with a lifetime no longer than that
+    /// of this token's own scope ends with this token too, however much of its lifetime has passed. A token
+    /// that was read from bytes does not state the lifetime of its scope, so the time from the beginning of
+    /// its lineage to its end is used instead. A longer lifetime that goes past the end is wider, and so is
+    /// a later moment.
     ///
     /// # Errors
     ///
-    /// [`MintError::Widens`] lists each way in which `scope` is wider than this token; nothing else is
-    /// narrowed silently. The others as for [`Authority::mint`](crate::capability::Authority::mint).
+    /// [`MintError::Widens`] lists each way in which `scope` is wider than this token; no other part is
+    /// narrowed silently. The other errors are those of [`Authority::mint`](crate::capability::Authority::mint).
     pub fn delegate(
         &self,
         role: &str,
@@ -54,14 +54,14 @@ impl Held {
         Ok(chain.living(Some(scope.whole(now, whole))))
     }
 
-    /// Appends a hop without asking whether it is narrower, as foreign software could.
+    /// Appends a hop without checking that it is narrower, as foreign software could.
     ///
-    /// It widens nothing, because verification asks every block; it is here so that tests and
+    /// It does not widen the token, because verification evaluates every block; it exists so that tests and
     /// `simulate --raw` can show that.
     ///
     /// # Errors
     ///
-    /// [`MintError`] where the token would not be in profile; never [`MintError::Widens`].
+    /// [`MintError`] when the token would not be in profile; never [`MintError::Widens`].
     pub fn danger_append(
         &self,
         role: &str,
@@ -104,7 +104,7 @@ impl Held {
             child.lineage() == self.chain.lineage(),
             child.depth() == self.chain.depth() + 1,
         );
-        // After this token was renewed itself its key is new, so the hop counts as its own by place.
+        // If this token was renewed itself, its key is new, so the hop is recognised by its position.
         if !lineage || !depth || (theirs != Some(self.key.public()) && !self.succeeds(before)) {
             return Err(MintError::OtherDelegator);
         }
@@ -115,7 +115,7 @@ impl Held {
         Ok(renewed.living(child.whole()))
     }
 
-    /// Signs a hop that was signed before, where it is no wider than this token.
+    /// Signs a hop that was signed before, if it is no wider than this token.
     pub(super) fn sign_hop(
         &self,
         role: &str,
@@ -126,7 +126,7 @@ impl Held {
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
         let mut written = bounds.clone();
         for budget in &mut written.caveats.budgets {
-            // A budget of its own is no wider than anything; `narrow` knows it by the open signer.
+            // A budget of its own cannot be wider; `narrow` recognises it by the missing signer.
             budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
         }
         let draft = self.draft(role, decision, bounds)?;
@@ -154,8 +154,8 @@ impl Held {
                 })
     }
 
-    /// The hop as it would be written. Its size is looked at before it is compared with anything: what is
-    /// too large for a token costs its writing.
+    /// The hop as it would be written. Its size is checked before the hop is compared, so a hop that is too
+    /// large for a token costs only its writing.
     fn draft(
         &self,
         role: &str,

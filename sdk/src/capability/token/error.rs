@@ -1,4 +1,4 @@
-//! Why no token was made.
+//! The reasons why a token cannot be made.
 
 use super::position::PositionError;
 use crate::capability::keys::PublicKey;
@@ -6,24 +6,24 @@ use crate::capability::narrow::Widens;
 use crate::capability::scope::ScopeError;
 use crate::id::Timestamp;
 
-/// Why no token was made.
+/// The reason why a token cannot be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MintError {
     /// The scope itself is at fault.
     #[error("the scope cannot be used: {0}")]
     Scope(#[from] ScopeError),
-    /// The scope is wider than what it is derived from; each way is listed.
+    /// The scope is wider than the token that it is derived from; each way is listed.
     #[error("{0}")]
     Widens(Widens),
-    /// The new block may not stand where it would stand in the chain: its role, a key, or what its
-    /// bounds hold.
+    /// The new block may not stand at its position in the chain, because of its role, a key, or the contents
+    /// of its bounds.
     #[error("no token can be made: {0}")]
     Position(#[from] PositionError),
     /// A pattern of the new block is at fault, or the chain would have too many; the text says which.
     #[error("no token can be made: {0}")]
     Patterns(String),
-    /// The first holder's key is the root's own.
+    /// The first holder's key is the root's own key.
     #[error(
         "no token can be made: the first holder's key is the root's own; make a fresh key for the holder"
     )]
@@ -37,13 +37,13 @@ pub enum MintError {
         /// The root that signed it.
         root: PublicKey,
     },
-    /// The hop to renew was signed by another holder than this one.
+    /// The hop to renew was signed by another holder.
     #[error(
         "no token can be made: the hop was signed by another holder; only its delegator renews it"
     )]
     OtherDelegator,
     /// The hop to sign again does not follow this token.
-    #[error("no token can be made: the hop is no child of this token's")]
+    #[error("no token can be made: the hop is not a child of this token")]
     NotAChild,
     /// The chain that a delegator was to renew, or to sign again, does not end in a hop.
     #[error(

@@ -1,4 +1,4 @@
-//! What the blocks of a chain say about a call.
+//! The answer of the blocks of a chain about a call.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,9 +11,9 @@ use crate::capability::value::{BudgetKey, Call, Facts, Kind, Refusal, by_how_muc
 use crate::id::Timestamp;
 
 impl Chain {
-    /// Asks every block of the chain about a call: the explanation behind `verify` and `simulate`.
+    /// Evaluates every block of the chain for a call: the explanation behind `verify` and `simulate`.
     ///
-    /// It proves nothing about who asks, so it authorises nothing.
+    /// It does not prove that the caller holds the token, so it authorises no call.
     ///
     /// # Errors
     ///
@@ -61,20 +61,20 @@ impl Chain {
         Ok(())
     }
 
-    /// The budgets that the chain sets: which counter, the most it may reach, and the hop.
+    /// The budgets that the chain sets: the counter, its maximum, and the hop.
     pub fn budgets(&self) -> impl Iterator<Item = (&BudgetKey, u64, u32)> {
         self.compiled()
             .flat_map(|(hop, bounds)| bounds.budgets().map(move |(key, max)| (key, max, hop)))
     }
 
-    /// Whether the chain could allow any call of `capability`, arguments and context apart.
+    /// Whether the chain could allow some call of `capability`; arguments and context are not checked.
     #[must_use]
     pub fn could(&self, capability: &str) -> bool {
         self.compiled().all(|(_, bounds)| bounds.could(capability))
     }
 
-    /// Whether one of `by` approved this very call. Anyone can put an approval by a key of their
-    /// own on a chain, so the keys are the verifier's.
+    /// Whether one of `by` approved this same call. Any caller can put an approval by a key of its own on a
+    /// chain, so the keys come from the verifier.
     pub(crate) fn approved(
         &self,
         digest: &[u8; 32],
@@ -89,17 +89,17 @@ impl Chain {
         self.approvals().iter().any(good)
     }
 
-    /// The innermost directory that any block grants the path argument `name` under, with its
-    /// trailing slash; an argument granted by its very value is its own.
+    /// The innermost directory under which a block grants the path argument `name`, with its trailing slash;
+    /// for an argument that is granted by its exact value, the directory is that value.
     pub(crate) fn innermost_root(&self, call: &Call, name: &str) -> Option<String> {
         self.compiled()
             .filter_map(|(_, bounds)| bounds.root(call, name))
             .max_by_key(String::len)
     }
 
-    /// Whether every block that grants names this very address among the hosts of the URL argument
-    /// `name`, in a grant that allows this call: no hop reaches inside by leave of another, and no
-    /// grant by leave of one for other URLs, or with an approval that is not there.
+    /// Whether every block with grants names this exact address among the hosts of the URL argument `name`, in
+    /// a grant that allows this call. So a hop cannot reach an inner address by the grant of another hop, nor
+    /// by a grant for other URLs or one whose approval is missing.
     pub(crate) fn names_address(&self, call: &Call, facts: &Facts, name: &str, ip: IpAddr) -> bool {
         let holder = self.holder();
         let skip = Skip {

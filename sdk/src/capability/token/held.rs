@@ -1,4 +1,4 @@
-//! A chain in the hands of its holder.
+//! A chain together with its holder's key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use super::chain::Chain;
 use crate::capability::keys::AgentKey;
 use crate::capability::value::{Kind, Refusal};
 
-/// A chain and the private key that its last block names: authority inside this process.
+/// A chain and the private half of the key that its last block names: authority inside this process.
 ///
-/// Not `Clone`: pass it by reference, or share it in an `Arc`.
+/// It is not `Clone`: pass it by reference, or share it in an `Arc`.
 pub struct Held {
     pub(crate) chain: Chain,
     pub(crate) key: Arc<AgentKey>,
@@ -22,7 +22,7 @@ impl Held {
         &self.chain
     }
 
-    /// The same authority for the task that decides one of its calls.
+    /// A copy of the authority for the task that decides one of its calls.
     pub(crate) fn share(&self) -> Self {
         Self {
             chain: self.chain.clone(),
@@ -38,11 +38,11 @@ impl fmt::Debug for Held {
 }
 
 impl Chain {
-    /// Joins the chain with the private key that its last block names.
+    /// Joins the chain with the private half of the key that its last block names.
     ///
     /// # Errors
     ///
-    /// [`Kind::NotHolder`] when it is another key.
+    /// [`Kind::NotHolder`] when the chain names another key.
     pub fn held_by(self, key: impl Into<Arc<AgentKey>>) -> Result<Held, Refusal> {
         let key = key.into();
         let named = self.last().signed.next_key;

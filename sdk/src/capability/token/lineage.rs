@@ -11,7 +11,7 @@ pub(super) fn lineage(begun: Timestamp) -> [u8; 16] {
     made.into_uuid().into_bytes()
 }
 
-/// When a lineage began, as [`lineage`] wrote it; `None` where it is no such id.
+/// When a lineage began, as [`lineage`] wrote it; `None` if it is not such an id.
 pub(super) fn begun(lineage: [u8; 16]) -> Option<Timestamp> {
     let id = uuid::Uuid::from_bytes(lineage);
     let is_ours = id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122;

@@ -18,13 +18,13 @@ pub(crate) struct Link {
     pub(crate) parent: Option<Arc<Link>>,
     pub(crate) signed: SignedBlock,
     pub(crate) block: Block,
-    /// What the block allows; none for approvals and calls.
+    /// The bounds of the block; `None` for approvals and calls.
     pub(crate) bounds: Option<CompiledBounds>,
-    /// The strings and keys named up to here.
+    /// The strings and keys named up to this block.
     pub(crate) table: Table,
-    /// The patterns up to here.
+    /// The patterns up to this block.
     pub(crate) patterns: Patterns,
-    /// Which guard looked last whether the block's agent has ended in another process; 0 is none.
+    /// The guards that have looked up whether the block's agent has ended in another process.
     pub(crate) looked_up: LookedUp,
 }
 
@@ -51,8 +51,8 @@ impl Link {
         }))
     }
 
-    /// About how many bytes the link holds, its parents apart; what it shares with others counts as its
-    /// own.
+    /// About how many bytes the link holds, without its parents; data that it shares with other links counts
+    /// in full.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.signed.bytes.capacity()
@@ -67,7 +67,7 @@ pub(crate) fn patterns(block: &Block) -> impl Iterator<Item = &str> {
     block.bounds().into_iter().flat_map(Bounds::patterns)
 }
 
-/// A block written for its place, and not signed yet.
+/// A block written for its position, and not signed yet.
 pub(crate) struct Draft {
     block: Block,
     bytes: Vec<u8>,
@@ -90,8 +90,8 @@ impl Draft {
         self.bytes.len()
     }
 
-    /// Signs the block after the same `parent` and makes it a link. It is in profile by construction, but
-    /// for its patterns together with those before it.
+    /// Signs the block after the same `parent` and makes it a link. The block is in profile by construction,
+    /// except for its patterns together with those before it.
     pub(crate) fn sign(
         self,
         parent: Option<&Arc<Link>>,

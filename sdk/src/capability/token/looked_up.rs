@@ -1,14 +1,14 @@
-//! Which guards have looked up a block.
+//! The guards that have looked up a block.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// One guard, as blocks remember it. It is alive as long as the guard is.
+/// One guard, as blocks remember it. It lives as long as the guard.
 #[derive(Debug)]
 pub(crate) struct Looker(u64);
 
 impl Looker {
-    /// A guard that no block knows.
+    /// A guard that no block knows yet.
     pub(crate) fn new() -> Arc<Self> {
         static LOOKERS: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self(LOOKERS.fetch_add(1, Ordering::Relaxed)))
@@ -19,7 +19,7 @@ impl Looker {
 /// a block remembers every one of them; it holds no more entries than there are guards alive.
 #[derive(Debug, Default)]
 pub(crate) struct LookedUp {
-    /// The guard that asked last, which is asked about without a lock; 0 is none.
+    /// The guard that asked last, which is compared without a lock; 0 means that no guard has asked.
     last: AtomicU64,
     by: Mutex<Vec<Weak<Looker>>>,
 }

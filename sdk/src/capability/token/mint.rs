@@ -1,4 +1,4 @@
-//! Tokens minted and renewed by a root; and what every token made here must fit.
+//! Tokens minted and renewed by a root, and the limits that every token made here must meet.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::capability::keys::{Authority, PublicKey};
 use crate::capability::scope::Scope;
 use crate::id::Timestamp;
 
-/// For whom and what for a root mints, beside the scope. All of it may be left out.
+/// The principal, the purpose and the last end of a token, beside its scope. Each may be left out.
 #[derive(Clone, Debug, Default)]
 pub struct Mandate {
-    /// Whom the token is minted for; revocable as a whole.
+    /// The principal for whom the token is minted; all its tokens can be revoked together.
     pub principal: Option<String>,
-    /// What it is minted for, in words.
+    /// The purpose of the token, in words.
     pub intent: Option<String>,
-    /// The moment past which no renewal goes; the token's own expiry where it is left out.
+    /// The moment past which no renewal extends the token; if it is left out, the token's own expiry.
     pub ends: Option<Timestamp>,
 }
 
@@ -31,10 +31,9 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`MintError::Scope`] where the scope is at fault; [`MintError::Position`] where it inherits,
-    /// which a root cannot;
-    /// [`MintError::HolderIsRoot`] where `to` is the root's own key; one of the others where the token
-    /// would be too large or a pattern is at fault.
+    /// [`MintError::Scope`] when the scope is at fault; [`MintError::Position`] when it inherits, which a
+    /// root cannot; [`MintError::HolderIsRoot`] when `to` is the root's own key; one of the others when the
+    /// token would be too large or a pattern is at fault.
     pub fn mint(
         &self,
         scope: &Scope,
@@ -45,7 +44,7 @@ impl Authority {
         self.mint_begun(scope, mandate, to, now, now)
     }
 
-    /// As [`Authority::mint`], where the lineage begins at another moment than the scope's `now`.
+    /// As [`Authority::mint`], with a lineage that begins at another moment than the scope's `now`.
     pub(crate) fn mint_begun(
         &self,
         scope: &Scope,
@@ -73,7 +72,7 @@ impl Authority {
     }
 
     /// Mints the first block of `chain` again with a later expiry: same lineage, same grants,
-    /// caveats and budgets. Hops are renewed by those who signed them
+    /// caveats and budgets. A hop is renewed by the holder that signed it
     /// ([`Held::renew`](super::Held::renew)).
     ///
     /// # Errors
@@ -112,7 +111,7 @@ impl Authority {
     }
 }
 
-/// The new expiry, or why it is none.
+/// The new expiry, or the error if it is not allowed.
 pub(super) fn later(
     old: Timestamp,
     new: Timestamp,
@@ -125,7 +124,7 @@ pub(super) fn later(
     Ok(new)
 }
 
-/// A chain of `before` and `link`, when it is in profile.
+/// A chain of `before` and `link`, if it is in profile.
 pub(super) fn finish(
     root: PublicKey,
     key_id: Option<u32>,
@@ -140,15 +139,14 @@ pub(super) fn finish(
         return Err(MintError::TooManyBlocks { max: MAX_BLOCKS });
     }
     let chain = Chain::of(root, key_id, links);
-    // Exactly what a reader counts: what is made here can be read back.
+    // This is exactly what a reader counts, so every token made here can be read back.
     size(chain.length())?;
     Ok(chain)
 }
 
-/// Whether the values that a scope lists could fit in one token: looked at before anything is done with
-/// them.
+/// Checks that the values that a scope lists could fit in one token, before any work is done on them.
 pub(super) fn fits(scope: &Scope) -> Result<(), MintError> {
-    /// The fewest bytes that a value takes: a term of a set, whose string is there already.
+    /// The least number of bytes that a value takes: a term of a set, whose string is already known.
     const VALUE: usize = 4;
     let bytes = scope.values().saturating_mul(VALUE);
     if bytes > MAX_BYTES {
@@ -160,7 +158,7 @@ pub(super) fn fits(scope: &Scope) -> Result<(), MintError> {
     Ok(())
 }
 
-/// Whether so many bytes fit in one token.
+/// Checks that this many bytes fit in one token.
 pub(super) fn size(bytes: usize) -> Result<(), MintError> {
     if bytes > MAX_BYTES {
         return Err(MintError::TooLarge {

@@ -1,5 +1,5 @@
-//! Which chain of blocks is this, and who may use or extend it? Minted, delegated, approved, read and
-//! asked.
+//! Which chain of blocks is this, and who may use or extend it? Chains are minted, delegated, approved,
+//! read and evaluated here.
 
 mod approve;
 mod cache;

@@ -1,16 +1,16 @@
-//! What a block's place in a chain demands of it.
+//! The rules for a block at its position in a chain.
 
 use super::link::Link;
 use crate::capability::block::{Block, HopBlock, wire::SignedBlock};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{Bounds, Budget, profile_fault};
 
-/// What a block says to those after it.
+/// The facts about a block that matter to later blocks.
 #[derive(Clone, Copy)]
 pub(super) struct PriorBlock<'a> {
     pub(crate) block: &'a Block,
     pub(crate) next_key: PublicKey,
-    /// Who signed it besides, as a third party.
+    /// The third party that signed the block as well.
     pub(crate) external: Option<PublicKey>,
 }
 
@@ -28,14 +28,14 @@ impl<'a> PriorBlock<'a> {
     }
 }
 
-/// Why a block may not stand where it stands in a chain.
+/// The reason why a block may not stand at its position in a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PositionError {
     /// An authority block follows another block.
     #[error("an authority block stands only at the start")]
     Authority,
-    /// The authority block inherits its grants, and there is nothing before it.
+    /// The authority block inherits its grants, but there is no block before it.
     #[error("the authority block must list its grants")]
     AuthorityInherits,
     /// The authority block expires after the end that it sets for its renewals.
@@ -56,7 +56,7 @@ pub enum PositionError {
     /// An approval stands at the start.
     #[error("an approval cannot stand at the start")]
     ApprovalAtStart,
-    /// The key of an approver is the root's, or one that holds the token.
+    /// The key of an approver is the root's key or the key of a holder of the token.
     #[error("an approver's key is also a holder's or the root's")]
     ApproverHolds,
     /// A call stands at the start.
@@ -71,7 +71,7 @@ pub enum PositionError {
     /// The block names an approver's key as the next holder's.
     #[error("a holder's key is also an approver's")]
     HolderApproves,
-    /// The bounds of the block are not in profile; the text says what of them.
+    /// The bounds of the block are not in profile; the text says which part.
     #[error("{0}")]
     Bounds(String),
     /// The block allows another hop and does not grant `agent.spawn`.
@@ -85,7 +85,7 @@ pub enum PositionError {
     },
 }
 
-/// Whether a block may stand where it stands in a chain; the words are for `malformed`.
+/// Checks that a block may stand at its position in a chain; the error is the detail of `malformed`.
 pub(super) fn check_position<B>(
     before: &[PriorBlock<'_>],
     root: &PublicKey,
@@ -161,7 +161,7 @@ pub(super) fn check_position<B>(
     budgets(before, signer, bounds)
 }
 
-/// The keys that may approve under the bounds of `before`, and those that did.
+/// The keys that may approve under the bounds of `before`, and those that have approved.
 fn approvers(before: &[PriorBlock<'_>]) -> impl Iterator<Item = PublicKey> {
     before.iter().flat_map(|link| {
         let may = link
@@ -174,7 +174,7 @@ fn approvers(before: &[PriorBlock<'_>]) -> impl Iterator<Item = PublicKey> {
     })
 }
 
-/// An approver must not be a holder or the root; later holders are checked as they come.
+/// An approver must not be a holder or the root; later holders are checked when their blocks are read.
 fn keys(
     before: &[PriorBlock<'_>],
     root: &PublicKey,
@@ -191,7 +191,7 @@ fn keys(
     Ok(())
 }
 
-/// A block names only budgets of its own signer, or ones that a block before it named.
+/// A block may name only budgets of its own signer and budgets that an earlier block named.
 fn budgets(
     before: &[PriorBlock<'_>],
     signer: &PublicKey,

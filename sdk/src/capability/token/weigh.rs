@@ -1,4 +1,4 @@
-//! About how many bytes a block holds in memory, as it was read and as it is compiled.
+//! Estimates how many bytes a block holds in memory, as it was read and as it is compiled.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use crate::capability::block::Block;
 use crate::capability::scope::{Bounds, Budget, Caveats, Constraint, Grant, Grants, Lists, Quorum};
 use crate::capability::value::{Atom, UrlPattern};
 
-/// What an allocation takes beside its bytes.
+/// The overhead of an allocation, in bytes.
 const ALLOCATION: usize = 16;
-/// How many entries a node of a tree has room for.
+/// How many entries fit in a node of a tree.
 const NODE: usize = 11;
 
-/// The bytes that a block holds beside its own size, and its compiled form with it.
+/// The bytes that a block and its compiled form hold on the heap.
 pub(super) fn weigh(block: &Block) -> usize {
     match block {
         Block::Authority(block) => {
@@ -35,9 +35,9 @@ fn optional(given: Option<&String>) -> usize {
     given.map_or(0, |given| text(given))
 }
 
-/// A tree of entries of so many bytes each.
+/// The bytes of a tree with entries of this size.
 fn tree(entries: usize, each: usize) -> usize {
-    // Nodes are half full at the least, but for the last.
+    // Nodes are at least half full, except the last.
     entries.div_ceil(NODE / 2) * (NODE * each + 2 * ALLOCATION)
 }
 
@@ -79,7 +79,7 @@ fn constraint(constraint: &Constraint) -> usize {
     }
 }
 
-/// A grant in its tree, and its rule in a list.
+/// The bytes of a grant in its tree and of its compiled form in a list.
 fn grant(grant: &Grant) -> usize {
     let entry = size_of::<String>() + size_of::<Constraint>();
     let written: usize = grant
@@ -88,7 +88,7 @@ fn grant(grant: &Grant) -> usize {
         .map(|(name, one)| 2 * (text(name) + constraint(one)) + size_of::<Constraint>() + 48)
         .sum();
     let approvers = tree(grant.approvers.len(), 32) + 32 * grant.approvers.len();
-    // The rule has three boxes.
+    // The compiled grant has three boxes.
     size_of::<Grant>()
         + 48
         + 3 * ALLOCATION
@@ -113,7 +113,7 @@ fn caveats(caveats: &Caveats) -> usize {
         quorums,
         ..
     } = caveats;
-    // Written, and in the list that is compiled; each has a place of up to a hundred bytes there.
+    // Once as written and once in the compiled list, where each entry takes up to a hundred bytes.
     let budget = |budget: &Budget| {
         size_of::<Budget>() + 256 + 2 * text(&budget.kind) + 2 * optional(budget.label.as_ref())
     };

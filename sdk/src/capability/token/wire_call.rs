@@ -28,7 +28,7 @@ fn call_ends(now: Timestamp, life: Duration) -> Timestamp {
     asked.floor_to_second().max(earliest.floor_to_second())
 }
 
-/// A chain that ends in a call: authority for that one call, made by its holder.
+/// A chain that ends in a call: the authority for that one call, which the holder made.
 #[derive(Clone, Debug)]
 pub struct WireCall {
     pub(crate) chain: Chain,
@@ -47,7 +47,7 @@ impl WireCall {
         self.block().map_or([0; 16], |block| block.nonce)
     }
 
-    /// When the call is too late.
+    /// The moment from which the call is too late.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.block()
@@ -63,7 +63,7 @@ impl WireCall {
 }
 
 impl Held {
-    /// The bytes of a token that is good for `call` alone, by the verifier named in `facts`.
+    /// The bytes of a token that is valid only for `call`, at the verifier named in `facts`.
     ///
     /// `life` is cut to [`MAX_CALL_LIFE`], and rounded down to a whole second of the clock; it is
     /// never less than [`MIN_CALL_LIFE`]. The bytes travel in a request's body.
@@ -140,7 +140,7 @@ mod tests {
                     lives >= MIN_CALL_LIFE && lives <= MAX_CALL_LIFE,
                     "{moment} {life}"
                 );
-                // Beyond the least it is what was asked for, without the part of a second.
+                // Above the minimum it is the life that was asked for, rounded down to a second.
                 if life >= 3000 {
                     let asked = Duration::from_millis(life).min(MAX_CALL_LIFE);
                     assert!(lives <= asked && asked - lives < Duration::from_secs(1));

@@ -1,7 +1,7 @@
-//! Links that were verified before, by their signature.
+//! A cache of verified links, by their signature.
 //!
-//! Only links of fully verified chains get in, and only authority blocks and hops: a call, its seal
-//! and its approvals are checked at every presentation. Failures and verdicts are not kept.
+//! It holds only links of fully verified chains, and only authority blocks and hops: a call, its seal and
+//! its approvals are checked at every presentation. Failures and verdicts are not kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ struct Generation {
     bytes: usize,
 }
 
-/// What a link takes in the map, free places included.
+/// The bytes that a link takes in the map, free places included.
 const PLACE: usize = 2 * size_of::<([u8; 64], PublicKey, Arc<Link>)>();
 
 impl Cache {
-    /// A cache of at most about so many bytes.
+    /// A cache of about this many bytes at most.
     pub(crate) fn new(bytes: usize) -> Self {
         Self {
             most: bytes / 2,
@@ -55,7 +55,7 @@ impl Cache {
         })
     }
 
-    /// Keeps a link and those before it, where they fit.
+    /// Keeps a link and those before it, if they fit.
     pub(crate) fn insert(&mut self, root: PublicKey, last: &Arc<Link>) {
         if self.young.links.contains_key(&last.signed.signature) {
             return;
@@ -64,7 +64,7 @@ impl Cache {
         let known = &self.young.links;
         let fresh = chain().take_while(|link| !known.contains_key(&link.signed.signature));
         if self.young.bytes + fresh.map(weight).sum::<usize>() > self.most {
-            // What is kept keeps those before it, so a generation is filled by whole chains.
+            // A kept link keeps those before it, so whole chains fill a generation.
             if chain().map(weight).sum::<usize>() > self.most {
                 return;
             }

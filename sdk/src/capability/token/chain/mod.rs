@@ -1,7 +1,7 @@
-//! Chains of blocks: minted, delegated, read.
+//! Chains of blocks, which are minted, delegated and read.
 //!
-//! A [`Chain`] says that its signatures and its profile hold. It can be read, explained and cached;
-//! nothing is ever authorised with it. [`Held`](super::Held) adds the key that its last block
+//! A [`Chain`] guarantees that its signatures are valid and its blocks in profile. It can be read,
+//! explained and cached, and never authorises a call. [`Held`](super::Held) adds the key that its last block
 //! names, a [`WireCall`](super::WireCall) ends in a call block signed by that key.
 
 use std::fmt;
@@ -20,9 +20,9 @@ use crate::capability::scope::Bounds;
 use crate::id::Timestamp;
 use crate::id::hex::Hex;
 
-/// A token whose signatures hold from a root on, and whose every block is in profile.
+/// A token whose signatures are valid from a root on, and all of whose blocks are in profile.
 ///
-/// It is no authority: anyone who saw its bytes has it. Clones share everything.
+/// It is not an authority, since every reader of its bytes has it. Clones share all their data.
 #[derive(Clone)]
 pub struct Chain {
     inner: Arc<Inner>,
@@ -31,21 +31,21 @@ pub struct Chain {
 struct Inner {
     root: PublicKey,
     key_id: Option<u32>,
-    /// Authority first, then hops, approvals, and the call if there is one.
+    /// The authority block first, then hops, approvals, and the call if there is one.
     links: Vec<Arc<Link>>,
     hops: u32,
     approvals: Vec<Approved>,
-    /// When the first of the blocks expires.
+    /// The earliest expiry of the blocks.
     expires: Timestamp,
-    /// How long the token lives as its scope says it, where it was made in this process.
+    /// How long the token lives as its scope says, if it was made in this process.
     whole: Option<Duration>,
     /// The epoch of the keyring at which the root was last found trusted.
     trusted_at: AtomicU64,
-    /// The generation of the revocations at which nothing of the chain was found revoked.
+    /// The generation of the revocations at which no part of the chain was found revoked.
     clean_at: AtomicU64,
     /// The epoch of the keyring at which the chain was last kept in its cache.
     kept_at: AtomicU64,
-    /// The fewest hops that a block allows.
+    /// The least number of hops that a block allows.
     most_hops: Option<u32>,
 }
 
@@ -54,9 +54,9 @@ struct Inner {
 pub struct Hop<'a> {
     /// 0 for the authority block.
     pub number: u32,
-    /// The role that the delegator gave; none for the authority block.
+    /// The role that the delegator gave; `None` for the authority block.
     pub role: Option<&'a str>,
-    /// What the block allows.
+    /// The bounds of the block.
     pub bounds: &'a Bounds,
     /// The key that may use and extend the chain from here.
     pub holder: PublicKey,
@@ -114,7 +114,7 @@ impl Chain {
         }
     }
 
-    /// The chain, just made, with what its scope says of how long it lives.
+    /// The chain, just made, with the lifetime that its scope states.
     pub(super) fn living(mut self, whole: Option<Duration>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
             inner.whole = whole;
@@ -122,8 +122,9 @@ impl Chain {
         self
     }
 
-    /// How long the token lives as its scope says it. Of one that was read from bytes, at most so long:
-    /// from the beginning of its lineage to its end, in whole seconds, rounded up as ends are rounded down.
+    /// How long the token lives as its scope says. For a token that was read from bytes it is an upper bound:
+    /// the time from the beginning of its lineage to its end, in whole seconds, rounded up since ends are
+    /// rounded down.
     pub(super) fn whole(&self) -> Option<Duration> {
         let from_lineage = || {
             let life = self.expires().since(self.begun()?);
@@ -143,7 +144,7 @@ impl Chain {
         self.inner.root
     }
 
-    /// The unsigned hint at the root that the token carries.
+    /// The unsigned hint at its root that the token carries.
     #[must_use]
     pub fn key_id(&self) -> Option<u32> {
         self.inner.key_id
@@ -155,7 +156,7 @@ impl Chain {
         self.inner.hops
     }
 
-    /// The key that may use and extend the chain: the one that the last hop names.
+    /// The key that may use and extend the chain, which the last hop names.
     #[must_use]
     pub fn holder(&self) -> PublicKey {
         self.last_hop().signed.next_key
@@ -174,7 +175,7 @@ impl Chain {
             .map_or([0; 16], |authority| authority.lineage)
     }
 
-    /// When the lineage began by the clock of whoever minted it; `None` where its id does not say.
+    /// When the lineage began by the clock of the minter; `None` if its id does not say.
     pub(crate) fn begun(&self) -> Option<Timestamp> {
         super::lineage::begun(self.lineage())
     }
@@ -184,33 +185,33 @@ impl Chain {
         self.inner.links.iter().map(|link| &link.signed.signature)
     }
 
-    /// Whom the root minted the token for.
+    /// The principal for whom the root minted the token.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         self.authority()?.principal.as_deref()
     }
 
-    /// What the root minted the token for, in words.
+    /// The purpose for which the root minted the token, in words.
     #[must_use]
     pub fn intent(&self) -> Option<&str> {
         self.authority()?.intent.as_deref()
     }
 
-    /// The moment past which no renewal goes.
+    /// The moment past which no renewal extends the token.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
         self.authority()
             .map_or(Timestamp::default(), |authority| authority.ends)
     }
 
-    /// When the first of its blocks expires.
+    /// The earliest expiry of the blocks.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.inner.expires
     }
 
-    /// Whether some call may pass at `now`: the chain has not expired and is not too deep. What the blocks
-    /// allow is not asked.
+    /// Whether some call may pass at `now`: the chain has not expired and is not too deep. The grants of the
+    /// blocks are not checked.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         now.secs() < self.inner.expires.secs()
             && self
@@ -219,7 +220,7 @@ impl Chain {
                 .is_none_or(|most| self.inner.hops <= most)
     }
 
-    /// Whether the chain was not yet kept at `epoch`; from now on it was.
+    /// Whether the chain was not yet kept at `epoch`; marks it as kept.
     pub(super) fn is_new_at(&self, epoch: u64) -> bool {
         self.inner.kept_at.load(Ordering::Acquire) != epoch
             && self.inner.kept_at.swap(epoch, Ordering::AcqRel) != epoch
@@ -277,13 +278,13 @@ impl Chain {
         )
     }
 
-    /// Asks once whether the root is trusted at `epoch`; remembered until the epoch changes.
+    /// Asks once whether the root is trusted at `epoch`, and remembers the answer until the epoch changes.
     pub(super) fn trusted_at(&self, epoch: u64, trusts: impl FnOnce(&PublicKey) -> bool) -> bool {
         once(&self.inner.trusted_at, epoch, || trusts(&self.inner.root))
     }
 
-    /// Asks once whether nothing of the chain is revoked at `generation`; remembered until it
-    /// changes. Generations are never zero and never the same for two sets.
+    /// Asks once whether no part of the chain is revoked at `generation`, and remembers the answer until the
+    /// generation changes. Generations are never zero and never the same for two sets.
     pub(crate) fn clean_at(&self, generation: u64, clean: impl FnOnce(&Self) -> bool) -> bool {
         once(&self.inner.clean_at, generation, || clean(self))
     }
@@ -305,7 +306,7 @@ impl Chain {
         }
     }
 
-    /// What each block allows, by hop.
+    /// The compiled bounds of each block, by hop.
     pub(super) fn compiled(&self) -> impl Iterator<Item = (u32, &CompiledBounds)> {
         (0u32..)
             .zip(&self.inner.links)

@@ -18,7 +18,7 @@ pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// The roots that a verifier trusts. Roots come from configuration, never from a token.
 ///
-/// Cheap to clone; clones are one ring. Taking a root away ends its tokens at the next call, those
+/// It is cheap to clone, and clones are one ring. Removing a root ends its tokens at the next call, those
 /// already verified and held included.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
@@ -27,7 +27,7 @@ pub struct KeyRing {
 
 #[derive(Debug)]
 struct Inner {
-    /// With each key its point: the first block of every token is verified under one of them.
+    /// Each key with its point, since the first block of every token is verified under one of them.
     roots: RwLock<Vec<(RootKey, Arc<RootPoint>)>>,
     epoch: AtomicU64,
     cache: Mutex<Cache>,
@@ -54,8 +54,8 @@ impl KeyRing {
         ring
     }
 
-    /// Keeps at most about `bytes` of verified blocks ([`KeyRing::keep`]), of which half are the ones
-    /// used last; 0 keeps none. What is kept now is dropped.
+    /// Keeps about `bytes` of verified blocks at most ([`KeyRing::keep`]), half of which are those used last; 0
+    /// keeps no blocks. The blocks that are kept now are dropped.
     #[must_use]
     pub fn cache_at_most(self, bytes: usize) -> Self {
         *self
@@ -63,12 +63,12 @@ impl KeyRing {
             .cache
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Cache::new(bytes);
-        // What was kept before is to be kept again.
+        // Chains that were kept before must be kept again.
         self.turn();
         self
     }
 
-    /// How many bytes of verified blocks are kept now, about. What blocks share counts for each.
+    /// About how many bytes of verified blocks are kept now. Data that blocks share counts for each of them.
     #[must_use]
     pub fn cached_bytes(&self) -> usize {
         self.inner
@@ -78,11 +78,11 @@ impl KeyRing {
             .bytes()
     }
 
-    /// Trusts a further root, beside those already trusted.
+    /// Trusts another root, beside those already trusted.
     ///
     /// # Errors
     ///
-    /// Gives the root back when the ring holds [`MAX_ROOTS`] already, or its key is none.
+    /// Gives the root back when the ring already holds [`MAX_ROOTS`], or when the root's key is not a valid key.
     pub fn trust(&self, root: impl Into<RootKey>) -> Result<(), RootKey> {
         let root = root.into();
         let mut roots = self
@@ -103,7 +103,7 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Trusts a root no more; whether it was trusted before.
+    /// Stops trusting a root, and returns whether it was trusted before.
     pub fn remove(&self, key: &PublicKey) -> bool {
         let mut roots = self
             .inner

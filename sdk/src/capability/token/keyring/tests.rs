@@ -46,7 +46,7 @@ fn a_root_taken_away_ends_its_tokens_cached_and_held() {
         Some(Kind::UntrustedRoot)
     );
     ring.trust(new.root()).unwrap();
-    // Both in the meantime, each under its own hint.
+    // In the meantime both are trusted, each under its own hint.
     assert_eq!(ring.admit(&verified), Ok(()));
     ring.chain(&bytes).unwrap();
     ring.chain(&mint(&new).to_bytes()).unwrap();
@@ -140,11 +140,11 @@ fn attack_31_the_cache_stays_within_its_bound_and_right() {
     };
     let kept = || ring.inner.cache.lock().unwrap().len();
     let first = mint(&root).to_bytes();
-    // Nothing is kept unasked.
+    // Without a call of `keep` no block is kept.
     ring.chain(&first).unwrap();
     assert_eq!((kept(), ring.cached_bytes()), (0, 0));
     read(&first).unwrap();
-    // What does not hold is not kept.
+    // A chain that does not verify is not kept.
     let stranger = Authority::generate();
     for _ in 0..100 {
         let mut forged = mint(&root).to_bytes();

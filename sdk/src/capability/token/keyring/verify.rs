@@ -70,8 +70,8 @@ impl KeyRing {
         Ok(WireCall { chain })
     }
 
-    /// The chain, and the key that it ends in: none if the whole chain was seen before, which ends in
-    /// no call then.
+    /// The chain, and the key that it ends in: `None` if the whole chain was seen before, in which case it does
+    /// not end in a call.
     fn verify(&self, parts: &Parts<'_>) -> Result<(Chain, Option<Point>), Refusal> {
         let roots: Vec<(RootKey, Arc<RootPoint>)> = {
             let roots = self.trusted();
@@ -95,7 +95,7 @@ impl KeyRing {
                 Vec::with_capacity(parts.blocks.len()),
             ),
         };
-        // All signatures first: patterns are compiled and blocks interpreted only under them.
+        // All signatures are verified first: patterns are compiled and blocks interpreted only after that.
         let rest = parts.blocks.get(links.len()..).unwrap_or_default();
         let mut before = links
             .last()
@@ -106,7 +106,7 @@ impl KeyRing {
             })?;
             before = Some((signed.next_key, signed.signature));
         }
-        // The keys before it were looked at when they verified what comes after them.
+        // The earlier keys were checked when they verified the blocks after them.
         let holder = rest
             .last()
             .map(|last| last.next_key.point())
@@ -118,10 +118,10 @@ impl KeyRing {
 
     /// Keeps the blocks of a chain, so that another presentation of them costs no signatures.
     ///
-    /// A [`Guard`](crate::guard::Guard) keeps the chains that it finds live: neither expired nor
-    /// revoked, nor too deep or too long-lived for it. Whoever verifies without a guard decides by
-    /// itself, and keeps none that it would not admit. Only authority blocks and hops are kept, within
-    /// the bytes of [`KeyRing::cache_at_most`], and none of a root that was taken away.
+    /// A [`Guard`](crate::guard::Guard) keeps the chains that it finds live: neither expired nor revoked, and
+    /// neither too deep nor too long-lived for it. A verifier without a guard decides by itself, and should
+    /// not keep chains that it would not admit. Only authority blocks and hops are kept, within
+    /// the bytes of [`KeyRing::cache_at_most`], and no block of a root that was removed.
     pub fn keep(&self, chain: &Chain) {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         if !chain.is_new_at(epoch) || self.admit(chain).is_err() {
@@ -132,7 +132,7 @@ impl KeyRing {
             .cache
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // A root taken away in the meantime cleared the cache; nothing of it may come back.
+        // If a root was removed in the meantime, the cache was cleared; no block of it may come back.
         if self.inner.epoch.load(Ordering::Acquire) == epoch {
             cache.insert(chain.root(), chain.last_hop());
         }

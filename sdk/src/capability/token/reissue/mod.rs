@@ -43,16 +43,16 @@ impl Authority {
 }
 
 impl Held {
-    /// Signs the last hop of `child` again for another key, under this token in the place of the one
-    /// that signed it. Role, grants, caveats and expiry stay.
+    /// Signs the last hop of `child` again for another key, under this token instead of the token that signed
+    /// it. The role, grants, caveats and expiry stay the same.
     ///
-    /// A budget is counted under the key of whoever set it, so one that an agent set whose key is
-    /// another now gets another counter. What was used of it goes over to that one ([`Moved`]), so the
-    /// maximum stays.
+    /// A budget is counted under the key of its signer, so a budget that was set by an agent with a new key
+    /// gets a new counter. The use counted so far moves to the new counter ([`Moved`]), so the maximum stays
+    /// the same.
     ///
     /// # Errors
     ///
-    /// [`MintError`] when the hop is no child of this token's, or wider than it.
+    /// [`MintError`] when the hop is not a child of this token, or is wider than it.
     pub(crate) fn reissue(&self, child: &Chain, to: PublicKey) -> Result<Chain, MintError> {
         let Some(Block::Hop(hop)) = child.links().last().map(|link| &link.block) else {
             return Err(MintError::NotAHop);
@@ -72,7 +72,7 @@ impl Held {
     }
 }
 
-/// Whose keys are others now: the old one and the new.
+/// The keys that were replaced: each old key with the new one.
 #[derive(Debug, Default)]
 pub(crate) struct Moved(BTreeMap<PublicKey, PublicKey>);
 
@@ -86,7 +86,7 @@ impl Moved {
         self.0.keys()
     }
 
-    /// Where a budget is counted now that was counted under an old key.
+    /// The new counter of a budget that was counted under an old key.
     pub(crate) fn budget(&self, budget: &BudgetKey) -> Option<BudgetKey> {
         let (kind, mut keys) = (budget.kind.clone(), self.0.iter());
         keys.find_map(|(old, new)| {
@@ -100,7 +100,7 @@ impl Moved {
     }
 }
 
-/// The same bounds with each budget of a signer whose key is another now under the new key.
+/// The same bounds, with each budget of a signer whose key was replaced under the new key.
 fn carried(bounds: &Bounds, moved: &Moved) -> Bounds {
     let mut bounds = bounds.clone();
     for budget in &mut bounds.caveats.budgets {

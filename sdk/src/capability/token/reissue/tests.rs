@@ -51,7 +51,7 @@ fn a_tree_is_issued_again_with_its_budgets_and_not_a_second_more() {
     let second = child(&first, "b", &restated);
 
     let again = |chain: Result<Chain, MintError>, key: AgentKey| {
-        // As a verifier reads it.
+        // This is how a verifier reads it.
         let chain = ring.chain(&chain.unwrap().to_bytes()).unwrap();
         chain.held_by(key).unwrap()
     };
@@ -66,7 +66,7 @@ fn a_tree_is_issued_again_with_its_budgets_and_not_a_second_more() {
     let (before, after) = (second.chain(), new_second.chain());
     assert_eq!(after.lineage(), before.lineage());
     assert_eq!(after.expires(), before.expires());
-    // The root's counters are the same ones; those of agents are new, of as much as before.
+    // The root's counters are the same; those of agents are new, with the same maxima.
     let mut moved = Moved::default();
     for (old, new) in [
         (&lead, &new_lead),
@@ -153,7 +153,7 @@ fn only_a_child_is_signed_again_and_only_by_its_own_root() {
     assert!(reader.reissue(reader.chain(), to).is_err());
     let other = root.mint(&scope(), &Mandate::default(), to, now()).unwrap();
     assert!(reader.reissue(&other, to).is_err());
-    // One that is wider than the token in the place of its parent is not.
+    // A hop that is wider than the new parent token is refused.
     let key = AgentKey::generate();
     let narrow = Scope::new()
         .grant(Grant::spawn(["a"]))

@@ -1,8 +1,8 @@
-//! Approvals of one call, by whom and for how long.
+//! Approvals of one call: their approvers and their lifetime.
 
 use super::*;
 
-/// A token that pays up to any sum when one of `any` approves, and asks `need` of `of` besides.
+/// A token that allows payment of any sum if one of `any` approves, and also requires `need` of `of`.
 fn payer(any: &[PublicKey], need: u8, of: &[PublicKey]) -> (KeyRing, Held) {
     let root = Authority::generate();
     let holder = key();
@@ -95,7 +95,7 @@ fn a_quorum_counts_each_approver_once() {
         };
         assert_eq!(ask(&chain, &pay, &facts(0)), expected);
     }
-    // Made for the token as it was, an approval does not fit the token that has one more.
+    // An approval that was made for the token before does not fit the token with one more approval.
     let stale = held
         .approval_request(&pay, &facts(0))
         .approve(&keys[1], at(100));

@@ -1,4 +1,4 @@
-//! When a child ends whose scope says a lifetime, and each way in which it is wider.
+//! When a child with a stated lifetime ends, and each way in which it is wider.
 
 use super::*;
 use crate::capability::scope::seconds;
@@ -46,20 +46,20 @@ fn the_lifetime_of_the_parent_said_again_ends_with_the_parent() {
             (made, _) => panic!("{secs} {life:?}: {made:?}"),
         }
     }
-    // A moment that is written is meant, and is not moved.
+    // A moment that is written is not moved.
     let absolute = reader("/a").expires_at(at(601));
     assert_eq!(
         places(child(&parent, &absolute, 1).unwrap_err()),
         ["expires_at"]
     );
-    // What was cut says the same to a child of its own, whoever wrote it or left it out.
+    // A lifetime that was cut means the same for a grandchild, whether it was written or left out.
     let middle = child(&parent, &spawner().expires_in(minutes(10)), 60).unwrap();
     let leaf = child(&middle, &reader("/a").expires_in(minutes(10)), 61).unwrap();
     assert_eq!(leaf.chain().expires(), at(600));
     let silent = child(&parent, &reader("/a").grant(Grant::spawn(["reader"])), 60).unwrap();
     let leaf = child(&silent, &reader("/a").expires_in(minutes(10)), 61).unwrap();
     assert_eq!(leaf.chain().expires(), at(600));
-    // A parent that is over has no children.
+    // An expired parent has no children.
     assert!(child(&parent, &reader("/a").expires_in(minutes(10)), 600).is_err());
 }
 
@@ -85,7 +85,7 @@ fn a_token_read_from_bytes_asked_for_no_more_than_its_tree_has_lived_at_its_end(
             ["expires_at"]
         );
     }
-    // Left out, it ends with its parent.
+    // Without an expiry, the child ends with its parent.
     let silent = child(&parent, &reader("/a"), 1).unwrap();
     assert_eq!(silent.chain().expires(), at(600));
 }
@@ -132,7 +132,7 @@ fn every_way_is_listed_beside_the_depth() {
         said.contains("max_depth is 3") && said.contains("hop 1"),
         "{said}"
     );
-    // Only the depth.
+    // Only the depth is wider.
     assert_eq!(
         places(child(&parent, &reader("/a"), 0).unwrap_err()),
         ["max_depth"]

@@ -131,7 +131,7 @@ fn the_innermost_root_is_of_the_grants_that_allow_the_call() {
     assert_eq!(of(&[wide.clone(), elsewhere]).as_deref(), Some("/a/"));
     let inner = path("fs.read", path_under(["/", "/a/b"]));
     assert_eq!(of(&[wide.clone(), inner]).as_deref(), Some("/a/b/"));
-    // Anything is no directory, and a value is its own.
+    // `any` names no directory, and a value is its own directory.
     assert_eq!(of(&[path("fs.read", any())]), None);
     assert_eq!(of(&[path("fs.read", any()), wide]).as_deref(), Some("/a/"));
     let value = path("fs.read", one_of(["/a/b/x"]));
@@ -171,10 +171,10 @@ fn an_address_is_named_by_every_block_that_grants() {
     for other in [open(), get(any()), hosts(&["a.org"])] {
         assert!(!names(mint(&[other]).chain(), "10.0.0.1"));
     }
-    // Of another capability.
+    // The call is of another capability.
     let write = Grant::new("http.post").arg("url", url(UrlPattern::new("http", "10.0.0.1")));
     assert!(!names(mint(&[open(), write]).chain(), "10.0.0.1"));
-    // Not by leave of the root alone, nor of the hop alone; who inherits has no say.
+    // Neither the grant of the root nor that of the hop is enough alone; a block that inherits does not count.
     let hop = |held: &Held, scope: &Scope| {
         held.danger_append("reader", scope, key().public(), at(0))
             .unwrap()

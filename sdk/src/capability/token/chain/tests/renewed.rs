@@ -1,4 +1,4 @@
-//! What a renewal keeps, and whose budgets are whose.
+//! What a renewal keeps, and which signer's budgets are counted where.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn a_renewal_keeps_lineage_budgets_and_place() {
         .unwrap();
     assert_eq!(child.expires(), at(600));
 
-    // Not past the parent's own expiry, so the parent is renewed first.
+    // The child cannot outlive its parent, so the parent is renewed first.
     assert!(parent.renew(&child, at(900), "d1", key().public()).is_err());
     let renewed = root.renew(&first, at(1200), a.public()).unwrap();
     assert!(root.renew(&first, at(7201), a.public()).is_err());
@@ -86,7 +86,7 @@ fn a_renewal_keeps_lineage_budgets_and_place() {
         )
         .unwrap();
     moved.renew(&short, at(1000), "d2", key().public()).unwrap();
-    // Another holder under the same parent renews nothing of it.
+    // Another holder under the same parent cannot renew it.
     let sibling = key();
     let sibling = parent
         .delegate("lead", &Scope::inherit(), sibling.public(), at(0))
@@ -194,7 +194,7 @@ fn budgets_are_counted_under_the_signer_who_set_them() {
         Ok(())
     );
 
-    // A counter under another's key that no block before has named is refused.
+    // A counter under another key that no earlier block has named is refused.
     let stray = Budget::new("calls", 1)
         .shared("other")
         .set_by(root.public());
@@ -205,7 +205,7 @@ fn budgets_are_counted_under_the_signer_who_set_them() {
     );
 }
 
-/// Why a token did not renew a hop.
+/// The reason why a token does not renew a hop.
 fn refused(renewed: Result<Chain, MintError>) -> String {
     renewed.unwrap_err().to_string()
 }
@@ -272,7 +272,7 @@ fn a_hop_is_renewed_by_its_delegator_or_the_renewal_of_that_one() {
     let renew = |held: &Held| held.renew(&child, at(500), "d", key().public());
     assert_eq!(renew(&delegator).unwrap().expires(), at(500));
 
-    // Renewed itself, with a key of its own.
+    // The parent is renewed itself, and has a new key.
     let holder = key();
     let renewed = top
         .renew(delegator.chain(), at(900), "d", holder.public())
@@ -281,7 +281,7 @@ fn a_hop_is_renewed_by_its_delegator_or_the_renewal_of_that_one() {
         .unwrap();
     assert_eq!(renew(&renewed).unwrap().expires(), at(500));
 
-    // Of the same role and wide enough, of another role and as wide, and one hop too few.
+    // One parent has the same role and is wide enough, one has another role, and one is a hop short.
     let (wider, other) = (
         under("lead", &short(lead("/a"))),
         under("reader", &short(lead("/a/b"))),

@@ -418,7 +418,7 @@ fn a_refusal_says_some_hundred_ways_and_no_more() {
     };
     let ways = widens.excesses().len();
     assert!((64..=512).contains(&ways), "{ways}");
-    let more = format!("… and at least {} ways more", ways - 64);
+    let more = format!("… and at least {} more ways", ways - 64);
     assert!(widens.to_string().ends_with(&more), "{widens}");
 }
 

@@ -1,4 +1,4 @@
-//! Scopes, calls and worlds over a small alphabet, so that they meet often. For tests.
+//! Scopes, calls and worlds over a small alphabet, so that they overlap often. They are for tests.
 
 mod world;
 
@@ -89,7 +89,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![5 => scalar(), 2 => vec(scalar(), 0..3).prop_map(Value::Array), 1 => Just(Value::Null)]
 }
 
-/// What a constraint compares.
+/// A value that a constraint compares.
 pub(crate) fn atom() -> impl Strategy<Value = Atom> {
     scalar().prop_map(|value| Atom::of(&value).unwrap())
 }
@@ -159,7 +159,7 @@ fn keys(most: usize) -> impl Strategy<Value = BTreeSet<PublicKey>> {
     btree_set((0..3_u8).prop_map(key), 0..=most)
 }
 
-/// A grant, as people write it: several approvers and types of value.
+/// A grant as people write it, with several approvers and types of value.
 pub(crate) fn grant() -> impl Strategy<Value = Grant> {
     let args = proptest::collection::btree_map(
         select(vec!["x", "y"]).prop_map(str::to_owned),
@@ -263,7 +263,8 @@ pub(crate) fn bounds() -> impl Strategy<Value = Bounds> {
         .boxed()
 }
 
-/// Bounds, and others that were made from them by a few changes: the one is often, not always, inside the other.
+/// Bounds, and others that were made from them by a few changes; one is often, but not always, inside the
+/// other.
 fn changed() -> impl Strategy<Value = (Bounds, Bounds)> {
     let changes = vec(
         (
@@ -318,7 +319,7 @@ fn changed() -> impl Strategy<Value = (Bounds, Bounds)> {
     })
 }
 
-/// Two bounds that differ in one constraint of one argument and nothing else.
+/// Two bounds that differ only in one constraint of one argument.
 fn single() -> impl Strategy<Value = (Bounds, Bounds)> {
     let one = |constraint| {
         Scope::new()
@@ -328,13 +329,13 @@ fn single() -> impl Strategy<Value = (Bounds, Bounds)> {
     };
     let kinds = (constraint(), constraint(), constraint());
     kinds.prop_filter_map("two bounds", move |(first, second, third)| {
-        // Constraints of one kind are the ones with the most to decide.
+        // Constraints of one kind give the most cases to decide.
         let alike = std::mem::discriminant(&first) == std::mem::discriminant(&third);
         Some((one(first)?, one(if alike { third } else { second })?))
     })
 }
 
-/// Two bounds, the one often, not always, inside the other.
+/// Two bounds, of which one is often, but not always, inside the other.
 pub(crate) fn related() -> impl Strategy<Value = (Bounds, Bounds)> {
     prop_oneof![changed().boxed(), single().boxed()]
 }

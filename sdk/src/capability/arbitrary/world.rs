@@ -1,5 +1,5 @@
-//! Calls with what is known about them, and an oracle of what bounds allow that is as simple as it
-//! can be.
+//! Calls with the facts known about them, and an oracle for what bounds allow that is as simple as
+//! possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ fn matches(source: &str, text: &str) -> bool {
         .is_match(text)
 }
 
-/// A call and all that a verifier knows about it.
+/// A call and the facts that a verifier knows about it.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) call: Call,
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) approvals: BTreeSet<PublicKey>,
 }
 
-/// Whether one block with these bounds allows what happens in this world.
+/// Whether one block with these bounds allows the call of this world.
 pub(crate) fn allowed(bounds: &Bounds, world: &World) -> bool {
     let granted = match &bounds.grants {
         Grants::Inherit => true,
@@ -95,7 +95,7 @@ fn caveats(caveats: &Caveats, world: &World) -> bool {
         })
 }
 
-/// The counter of a budget, also of one whose block is not signed yet.
+/// The counter of a budget, even if its block is not signed yet.
 fn counter(budget: &Budget) -> BudgetKey {
     BudgetKey {
         kind: budget.kind.clone(),

@@ -1,4 +1,4 @@
-//! How is a block written in bytes? Datalog in protobuf, signed blocks in the wire format.
+//! How is a block written in bytes? As Datalog in protobuf, and as signed blocks in the wire format.
 
 mod datalog;
 mod protobuf;

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::{Excess, cut};
 use crate::capability::scope::{Bounds, Budget, Caveats, Plain, Quorum};
 
-/// Adds the ways in which what the child says is wider than what the parent says.
+/// Adds the ways in which the child's caveats are wider than the parent's.
 pub(super) fn excesses(child: &Caveats, parent: &Caveats, found: &mut Vec<Excess>) {
     for (label, child) in child.labels.iter() {
         if let Some(parent) = parent.labels.get(label) {
@@ -24,7 +24,7 @@ pub(super) fn excesses(child: &Caveats, parent: &Caveats, found: &mut Vec<Excess
             }
         }
     }
-    // In words only where it is wider: a chain has many parents, and few are.
+    // The text is made only if it is wider: a chain has many parents, and few are exceeded.
     let mut most = |place: &str, wider: bool, child: &dyn Display, parent: &dyn Display| {
         if wider {
             found.push(Excess::new(
@@ -68,13 +68,14 @@ pub(super) fn excesses(child: &Caveats, parent: &Caveats, found: &mut Vec<Excess
     }
 }
 
-/// Whether any approvals that meet `strong` meet `weak`.
+/// Whether all approvals that meet `strong` also meet `weak`.
 pub(super) fn meets(strong: &Quorum, weak: &Quorum) -> bool {
     let elsewhere = strong.of.difference(&weak.of).count();
     usize::from(strong.need).saturating_sub(elsewhere) >= usize::from(weak.need)
 }
 
-/// How a budget is wider than the counter that it restates, or that it restates none.
+/// The way in which a budget is wider than the budget that it restates, or the fault that it restates no
+/// budget.
 pub(super) fn budget_excess(budget: &Budget, parents: &[&Bounds]) -> Option<Excess> {
     let signer = budget.signer?;
     let place = format!("budget.{}", budget.kind);
@@ -97,7 +98,7 @@ pub(super) fn budget_excess(budget: &Budget, parents: &[&Bounds]) -> Option<Exce
                 .flat_map(|parent| &parent.caveats.budgets)
                 .map(|other| format!("`{other}`"));
             let what = format!(
-                "budgets are {}: no block before names that one",
+                "budgets are {}: no earlier block names this one",
                 cut::few(named)
             );
             Some(Excess::new(place, format!("budget is {budget}"), what))

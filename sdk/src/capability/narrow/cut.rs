@@ -1,4 +1,4 @@
-//! What is wider, in words that stay short however long the lists are.
+//! Texts about what is wider, which stay short however long the lists are.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -8,17 +8,17 @@ use crate::capability::value::{Atom, UrlPattern};
 
 /// How many of a list are named.
 const NAMED: usize = 10;
-/// How many bytes one text has at most, about.
+/// About how many bytes one text has at most.
 const LONGEST: usize = 2000;
 
-/// As [`either`], of a list that is cut after its first entries.
+/// As [`either`], for a list that is cut after its first entries.
 pub(super) fn few(items: impl IntoIterator<Item = impl Display>) -> String {
     let mut items = items.into_iter();
     let named: Vec<_> = items.by_ref().take(NAMED).collect();
     more(either(named), items.count())
 }
 
-/// The constraint in words, its lists cut after their first entries.
+/// The constraint in words, with its lists cut after their first entries.
 pub(super) fn constraint(one: &Constraint) -> String {
     let (short, left) = match one.lists() {
         Lists::Nothing | Lists::One(_) => (one.clone(), 0),
@@ -47,7 +47,7 @@ pub(super) fn constraint(one: &Constraint) -> String {
     more(short.to_string(), left)
 }
 
-/// These values in words, cut after the first.
+/// These values in words, cut after the first few.
 pub(super) fn values<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> String {
     let mut atoms = atoms.into_iter();
     let named = atoms.by_ref().take(NAMED).cloned().collect();
@@ -62,7 +62,7 @@ fn made<T: Ord + Clone>(
     (kind(first), left)
 }
 
-/// The first entries, and how many there are besides.
+/// The first entries, and the number of the others.
 fn first<T: Ord + Clone>(set: &BTreeSet<T>) -> (BTreeSet<T>, usize) {
     let named = set.iter().take(NAMED).cloned().collect();
     (named, set.len().saturating_sub(NAMED))
@@ -86,7 +86,7 @@ pub(super) fn short(mut text: String) -> String {
     text
 }
 
-/// A number with its thousands apart.
+/// A number with its thousands separated.
 pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let before = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);

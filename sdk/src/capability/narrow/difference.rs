@@ -1,4 +1,4 @@
-//! In what one grant of a child is wider than one of a parent.
+//! The ways in which one grant of a child is wider than one grant of a parent.
 
 use super::cover::{Cover, cover, satisfies};
 use super::same::listed;
@@ -9,7 +9,7 @@ use crate::capability::scope::{Constraint, Grant, Plain};
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) cover: Cover,
-    /// Of a list, how many values are certainly allowed before the first that is not, and what that one is.
+    /// For a list: how many values are certainly allowed before the first that is not, and that value's answer.
     pub(super) inside: Option<(usize, Cover)>,
 }
 
@@ -23,7 +23,7 @@ impl Answer {
     }
 }
 
-/// Whether one grant of the parent allows all that the child's allows.
+/// Whether one grant of the parent allows all that the child's grant allows.
 pub(super) fn covers(child: &Grant, parent: &Grant) -> bool {
     child.capability == parent.capability
         && differences(child, parent, |_, child, parent| Answer::of(child, parent))
@@ -74,7 +74,7 @@ impl Difference<'_> {
         matches!(self, Self::Wider(.., answer) if matches!(answer.cover, Cover::Undecided))
     }
 
-    /// In words.
+    /// The way in words.
     pub(super) fn excess(&self, place: &impl Fn() -> String) -> Excess {
         let at = |name: &str| format!("{}.args.{name}", place());
         let words =
@@ -101,22 +101,22 @@ impl Difference<'_> {
             }
             Self::Approval(child, parent) => {
                 let says = match child.approvers.is_empty() {
-                    true => "grant asks no approval".to_owned(),
-                    false => format!("grant asks approval by {}", cut::few(&child.approvers)),
+                    true => "grant asks for no approval".to_owned(),
+                    false => format!("grant asks for approval by {}", cut::few(&child.approvers)),
                 };
-                let may = format!("asks approval by {}", cut::few(&parent.approvers));
+                let may = format!("asks for approval by {}", cut::few(&parent.approvers));
                 Excess::new(format!("{}.approved_by", place()), says, may)
             }
         }
     }
 }
 
-/// Of a list of values, those that the parent does not allow, in words.
+/// The values of a list that the parent does not allow, in words.
 fn wider_values(child: &Constraint, parent: &Constraint, answer: Answer) -> Option<String> {
     let Constraint::OneOf(atoms) = child else {
         return None;
     };
-    // The first of them was found already.
+    // The first such value is already known.
     let (first, skipped) = answer.inside.map_or((0, 0), |(inside, _)| (1, inside));
     let mut rest = atoms.iter().skip(skipped);
     let known: Vec<_> = rest.by_ref().take(first).collect();

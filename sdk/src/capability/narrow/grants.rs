@@ -1,4 +1,4 @@
-//! Whether the grants of a parent allow all that a child's grant does.
+//! Whether the grants of a parent allow all that a child's grant allows.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +10,14 @@ use super::search::Search;
 use super::{Excess, cut, union};
 use crate::capability::scope::{Grant, Plain};
 
-/// How often one `narrow` looks for a part of a child's grant in one of several grants of a parent.
+/// How often one `narrow` searches for a part of a child's grant in one of several grants of a parent.
 pub(super) const MAX_SEARCH: usize = 1 << 16;
 
-/// How many ways one `narrow` writes out before it looks for no more.
+/// How many ways one `narrow` writes out before it stops searching.
 pub(super) const MAX_WAYS: usize = 512;
 
-/// Adds the ways in which `child` is wider than the union of `allowed`; `left` is how often a part of a grant
-/// may still be looked for.
+/// Adds the ways in which `child` is wider than the union of `allowed`; `left` is the number of searches for
+/// a part of a grant that are left.
 pub(super) fn excesses(
     place: impl Fn() -> String,
     child: &Grant,
@@ -35,7 +35,7 @@ pub(super) fn excesses(
     if search.in_one(fitting) || same.beyond.iter().any(|parent| covers(child, parent)) {
         return;
     }
-    // Counted without words: of many grants only the nearest is told about.
+    // The ways are counted without text: of many grants only the nearest is reported.
     let Some(nearest) = search.nearest(fitting) else {
         let names: BTreeSet<&str> = grants
             .iter()
@@ -63,7 +63,7 @@ pub(super) fn excesses(
     }));
 }
 
-/// The grants of one block. Those of a capability are put together when they are first asked for.
+/// The grants of one block. Those of a capability are collected when they are first needed.
 pub(super) struct Allowed<'a> {
     grants: &'a [Grant],
     known: BTreeMap<String, Same<'a>>,

@@ -1,4 +1,4 @@
-//! Is what a child asks for inside what its parents allow, and what do two sets of bounds both allow?
+//! Are the bounds of a child inside those of its parents, and what is the intersection of two bounds?
 
 mod caveats;
 mod cover;
@@ -23,21 +23,21 @@ use difference::covers;
 pub use meet::{MeetError, meet};
 pub use widens::{Excess, Widens};
 
-/// Whether all that `child` states is inside each of `parents`, the blocks of a chain, root first.
+/// Checks that all that `child` states is inside each of `parents`, the blocks of a chain, root first.
 ///
-/// What the child leaves unsaid (`inherit`, a caveat that is not written) it takes from its
-/// parents, whose blocks go on holding. So `Ok` means: whatever the chain allows once the child is
-/// appended, the chain allowed before, and no statement of the child promises more than that.
+/// A part that the child does not state (`inherit`, a caveat that is not written) comes from its parents,
+/// whose blocks stay in force. So `Ok` means that every call that the chain allows once the child is
+/// appended was allowed before, and that no statement of the child promises more than that.
 ///
-/// A budget of the child's own, and a further demand for approvals, only add to what the parents
-/// ask. Restating a demand for the same capabilities so that the parent's always meets it, and not
-/// the other way round, is refused, as a later expiry is.
+/// A new budget of the child and a further demand for approvals only add to the limits of the parents. A
+/// restated demand for the same capabilities is refused, as a later expiry is, if it is weaker than the
+/// parent's: if approvals that meet the parent's demand always meet it, and not the other way round.
 ///
 /// # Errors
 ///
-/// [`Widens`] with each way in which the child is wider; past some hundred ways it looks for no more. What cannot be decided (a pattern against
-/// another pattern, or a grant whose parts would have to be looked for in too many grants) is refused and
-/// says so.
+/// [`Widens`] with each way in which the child is wider; the search stops after about a hundred ways. A case
+/// that cannot be decided (a pattern against another pattern, or a grant whose parts would have to be
+/// searched for in too many grants) is refused, and the error says so.
 pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     let mut excesses = Vec::new();
     let left = Cell::new(grants::MAX_SEARCH);
@@ -46,7 +46,7 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
             Grants::Only(allowed) => Some(allowed.as_slice()),
             Grants::Inherit => None,
         });
-        // Blocks often say what the block before says, which is asked once.
+        // Blocks often repeat the block before, which is compared once.
         let mut blocks: Vec<_> = blocks.collect();
         blocks.dedup();
         let mut blocks: Vec<_> = blocks.into_iter().map(grants::Allowed::new).collect();
@@ -61,8 +61,8 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     for parent in parents {
         caveats::excesses(&child.caveats, &parent.caveats, &mut excesses);
     }
-    // Several blocks refuse one place for the same reason. Those that give another are listed too:
-    // who mends what the first says meets the next.
+    // Several blocks refuse one place for the same reason. Blocks that give another reason are listed
+    // too, since an author who fixes the first meets the next.
     let mut seen = BTreeSet::new();
     excesses.retain(|excess| seen.insert(excess.clone()));
     excesses.extend(

@@ -1,5 +1,5 @@
-//! What one argument of a child may be, cut into parts: so small that each grant of the parent allows all of a
-//! part or nothing that matters of it.
+//! The values that one argument of a child may have, cut into parts. Each part is so small that a grant of
+//! the parent allows all of it or no relevant part of it.
 //!
 //! The parts are single values and prefixes, combinations of a URL's parts, ranges between the ends of the
 //! parent's ranges, and halves of networks down to the parent's.
@@ -10,10 +10,10 @@ use super::cover::values;
 use crate::capability::scope::{Constraint, Lists};
 use crate::capability::value::{Atom, Cidr, Decimal, UrlPattern};
 
-/// The most parts of one argument, and the most choices of parts that differ in who allows them.
+/// The most parts of one argument, and the most choices of parts that differ in the grants that allow them.
 pub(super) const MAX_PARTS: usize = 1024;
 
-/// The parts of what one argument may be, their union; `None` where there are too many.
+/// The parts whose union is what one argument may be; `None` if there are too many.
 pub(super) fn parts(constraint: &Constraint, parents: &[&Constraint]) -> Option<Vec<Constraint>> {
     Some(match (constraint, constraint.lists()) {
         (_, Lists::Texts(set, kind)) => singles(set, kind)?,
@@ -40,7 +40,7 @@ fn ranges(
 ) -> Option<Vec<Constraint>> {
     let first = min.unwrap_or(Decimal::MIN).micros();
     let last = max.unwrap_or(Decimal::MAX).micros();
-    // Where a part begins.
+    // The starts of the parts.
     let mut starts = BTreeSet::from([first]);
     let mut cut = |low: Option<Decimal>, high: Option<Decimal>| {
         let after = high.and_then(|high| high.micros().checked_add(1));
@@ -66,7 +66,7 @@ fn ranges(
     Some(starts.iter().zip(ends).map(part).collect())
 }
 
-/// The networks, each halved as long as one of a parent's lies inside it.
+/// The networks, each halved as long as a network of a parent lies inside it.
 fn networks(set: &BTreeSet<Cidr>, parents: &[&Constraint]) -> Option<Vec<Constraint>> {
     let theirs: BTreeSet<Cidr> = parents
         .iter()

@@ -1,4 +1,4 @@
-//! The grants of one capability in one block of a parent, with equal constraints of an argument as one.
+//! The grants of one capability in one block of a parent, with equal constraints of an argument merged.
 
 use std::collections::BTreeMap;
 
@@ -6,29 +6,29 @@ use super::cover::values;
 use crate::capability::scope::{Constraint, Grant};
 use crate::capability::value::Atom;
 
-/// Some of at most 64 grants, as a block holds: a bit for each.
+/// A subset of at most 64 grants, the most in a block, with a bit for each.
 pub(super) type Set = u64;
 
 /// Grants of one capability.
 pub(super) struct Same<'a> {
     /// In the order in which the block has them.
     pub(super) grants: Vec<&'a Grant>,
-    /// Those that no bit is left for, of bounds that are in no block.
+    /// The grants beyond the last bit, which occur only in bounds outside a block.
     pub(super) beyond: Vec<&'a Grant>,
-    /// What they say of each argument that one of them lists.
+    /// The constraints of each argument that one of the grants lists.
     pub(super) arguments: BTreeMap<&'a str, Argument<'a>>,
 }
 
-/// What the grants say of one argument.
+/// The constraints of one argument in the grants.
 #[derive(Default)]
 pub(super) struct Argument<'a> {
-    /// The different constraints, in the order in which they come first.
+    /// The different constraints, in the order of their first use.
     pub(super) different: Vec<Theirs<'a>>,
-    /// The place in `different` of the constraint of each grant that lists the argument.
+    /// The index in `different` of the constraint of each grant that lists the argument.
     places: BTreeMap<usize, usize>,
     /// The grants that list it.
     pub(super) listing: Set,
-    /// The grants under which it may not be left out.
+    /// The grants under which the argument may not be left out.
     pub(super) requiring: Set,
 }
 
@@ -42,13 +42,13 @@ pub(super) struct Theirs<'a> {
 }
 
 impl<'a> Same<'a> {
-    /// Those of `allowed` that are of the capability.
+    /// The grants in `allowed` that are of the capability.
     pub(super) fn of(capability: &str, allowed: &'a [Grant]) -> Self {
         let of = |grant: &&Grant| grant.capability == capability;
         let mut all = allowed.iter().filter(of);
         let grants: Vec<&Grant> = all.by_ref().take(64).collect();
         let beyond = all.collect();
-        // Equal ones are found by their order: each is compared with few others.
+        // Equal constraints are found by their order, so each is compared with few others.
         let mut known: BTreeMap<(&str, &Constraint), usize> = BTreeMap::new();
         let mut arguments: BTreeMap<&str, Argument<'_>> = BTreeMap::new();
         for (index, grant) in grants.iter().enumerate() {
@@ -89,7 +89,7 @@ impl Argument<'_> {
         }
     }
 
-    /// The place in `different` of the constraint of a grant.
+    /// The index in `different` of the constraint of a grant.
     pub(super) fn place(&self, grant: usize) -> Option<usize> {
         self.places.get(&grant).copied()
     }
@@ -107,7 +107,7 @@ impl<'a> Theirs<'a> {
     }
 }
 
-/// What the grant says about an argument that may be given.
+/// The constraint of the grant on an argument, if the argument may be given.
 pub(super) fn listed<'a>(grant: &'a Grant, name: &str) -> Option<&'a Constraint> {
     grant
         .args

@@ -1,4 +1,4 @@
-//! One grant of a child beside the grants of its capability in one block of a parent.
+//! Compares one grant of a child with the grants of its capability in one block of a parent.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -8,15 +8,16 @@ use super::difference::{Answer, Difference, differences};
 use super::same::{Argument, Same, Set, listed};
 use crate::capability::scope::{Constraint, Grant};
 
-/// What was found so far. An answer is kept, so that accepting and refusing compare the same once.
+/// The answers found so far. Each answer is kept, so that a comparison is made once for both acceptance and
+/// refusal.
 pub(super) struct Search<'a> {
     pub(super) child: &'a Grant,
     pub(super) same: &'a Same<'a>,
-    /// The arguments that the child's grant lists and some of the others do too.
+    /// The arguments that both the child's grant and some of the others list.
     pub(super) arguments: BTreeMap<&'a str, Asked<'a>>,
 }
 
-/// An argument of the child, and what is known of it beside each of the different constraints.
+/// An argument of the child, and the answers known for each of the different constraints.
 pub(super) struct Asked<'a> {
     pub(super) constraint: &'a Constraint,
     pub(super) theirs: &'a Argument<'a>,
@@ -38,7 +39,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The grants that may allow something of the child's: they list what it lists, and need nothing else.
+    /// The grants that may allow a part of the child's grant: they list its arguments and require no others.
     pub(super) fn fitting(&self) -> Set {
         let wanted = |name: &&String| listed(self.child, name).is_some();
         if self.child.args.keys().filter(wanted).count() > self.arguments.len() {
@@ -53,15 +54,15 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Whether one of the grants allows all that the child's does.
+    /// Whether one of the grants allows all that the child's grant allows.
     pub(super) fn in_one(&self, fitting: Set) -> bool {
         let grants = self.same.grants.iter().enumerate();
         let mut fit = grants.filter(|(index, _)| fitting & (1 << index) != 0);
         fit.any(|(index, _)| self.differences(index).next().is_none())
     }
 
-    /// The grant with the fewest differences, those that are decided before others: of those that fit, where
-    /// some do.
+    /// The grant with the fewest differences, and among equals the one with decided differences: one of those
+    /// that fit, if any does.
     pub(super) fn nearest(&self, fitting: Set) -> Option<usize> {
         let all = 0..self.same.grants.len();
         let fit = all.filter(|index| fitting == 0 || fitting & (1 << index) != 0);
@@ -98,7 +99,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The values, where the argument is a list of several.
+    /// The values, if the argument is a list of several.
     pub(super) fn list(&self) -> Option<&[Listed<'a>]> {
         let Constraint::OneOf(_) = self.constraint else {
             return None;
@@ -108,7 +109,7 @@ impl<'a> Asked<'a> {
         Some(list)
     }
 
-    /// What is known beside the constraint at `place` of the different ones.
+    /// The answer known for the constraint at index `place` of the different ones.
     pub(super) fn answer(&self, place: usize) -> Option<Answer> {
         let kept = self.answers.get(place)?;
         if let Some(answer) = kept.get() {
@@ -124,7 +125,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// As [`cover`] of a list: up to the first value that is not allowed.
+/// As [`cover`] for a list, up to the first value that is not allowed.
 fn of_list(list: &[Listed<'_>], theirs: &Constraint) -> Answer {
     let mut cover = Cover::Yes;
     let mut inside = None;
@@ -135,7 +136,7 @@ fn of_list(list: &[Listed<'_>], theirs: &Constraint) -> Answer {
         }
         inside.get_or_insert((index, answer));
         cover = answer;
-        // As `cover` says it: one that is not allowed decides.
+        // As in `cover`, one value that is not allowed decides the answer.
         if answer == Cover::No {
             break;
         }

@@ -32,7 +32,7 @@ fn places(parents: &[&Bounds], child: &Bounds) -> Vec<String> {
     }
 }
 
-/// Whether the child is inside the parent; `None` where that is not decided.
+/// Whether the child is inside the parent; `None` if that is not decided.
 fn inside(child: Constraint, parent: Constraint) -> Option<bool> {
     match narrow(&[&one(parent)], &one(child)) {
         Ok(()) => Some(true),
@@ -331,7 +331,7 @@ fn each_caveat_is_compared() {
     }
 }
 
-/// The child with what it leaves unsaid taken from the parent, as a chain of the two has it.
+/// The child with the parts that it does not state taken from the parent, as in a chain of the two.
 fn resolved(parent: &Bounds, child: &Bounds) -> Bounds {
     let mut all = child.clone();
     if all.grants == Grants::Inherit {
@@ -346,7 +346,7 @@ fn resolved(parent: &Bounds, child: &Bounds) -> Bounds {
     to.risk = to.risk.or(from.risk);
     to.sensitivity = to.sensitivity.or(from.sensitivity);
     to.depth = to.depth.or(from.depth);
-    // A counter of the child's own is another one than the parent's own.
+    // A counter of the child is different from a counter of the parent.
     let same = |a: &Budget, b: &Budget| {
         a.signer.is_some() && (&a.kind, a.signer, &a.label) == (&b.kind, b.signer, &b.label)
     };
@@ -376,7 +376,7 @@ proptest! {
         }
     }
 
-    /// Of numbers, the answer is the one that trying each of them gives.
+    /// For numbers, the answer equals the result of trying each of them.
     #[test]
     fn ranges_cover_together_where_every_number_is_covered(
         ends in (0..12_i64, 0..12_i64),
@@ -396,7 +396,7 @@ proptest! {
 
     #[test]
     fn bounds_are_inside_themselves((mut bounds, _) in related()) {
-        // Whoever signs a block gives its budgets a label.
+        // The signer of a block gives its budgets a label.
         bounds.caveats.budgets.retain(|budget| budget.signer.is_none() || budget.label.is_some());
         prop_assert_eq!(narrow(&[&bounds], &bounds), Ok(()));
     }
@@ -423,7 +423,7 @@ fn each_part_of_a_url_is_asked() {
         let child = url(UrlPattern::new("https", "x.a.org").ports(ports).paths(path));
         assert_eq!(inside(child.clone(), whole.clone()), Some(false), "{child}");
     }
-    // A part that is not said is any.
+    // A part that is not stated may be anything.
     for open in [
         UrlPattern {
             schemes: None,
@@ -464,7 +464,7 @@ fn a_way_says_what_is_too_much_and_what_there_is() {
 
 #[test]
 fn a_grant_is_looked_for_in_several_by_1024_parts_of_an_argument_at_most() {
-    // A half of the values of `x` in each grant of the parent, so that neither covers the child.
+    // Each grant of the parent holds a half of the values of `x`, so that neither covers the child.
     let half = |low: i32, high: i32| Grant::new("t").arg("x", range(low, high)).arg("y", any());
     let parent = grants([half(0, 15), half(16, 9999)]);
     let child = |xs: i32, ys: i32| {
@@ -473,13 +473,13 @@ fn a_grant_is_looked_for_in_several_by_1024_parts_of_an_argument_at_most() {
             .arg("y", one_of(0..ys))])
     };
     assert_eq!(narrow(&[&parent], &child(32, 32)), Ok(()));
-    // What both grants allow of `y` is no matter.
+    // The values that both grants allow for `y` do not matter.
     assert_eq!(narrow(&[&parent], &child(1024, 33)), Ok(()));
     let widens = narrow(&[&parent], &child(1025, 1)).unwrap_err();
     assert!(widens.excesses().iter().all(Excess::undecided), "{widens}");
 }
 
-/// Whether the child is inside the union of grants of one argument; `None` where that is not decided.
+/// Whether the child is inside the union of grants of one argument; `None` if that is not decided.
 fn together<const N: usize>(child: Constraint, parents: [Constraint; N]) -> Option<bool> {
     let parent = grants(parents.map(|one| Grant::new("t").arg("x", one)));
     match narrow(&[&parent], &one(child)) {
@@ -526,7 +526,7 @@ fn grants_cover_together_what_none_covers_alone() {
         (range(0, 10), [at_most(3), at_least(2)], Some(true)),
         (at_least(0), [range(0, 5), at_least(5)], Some(true)),
         (at_least(0), [range(0, 5), range(5, 10)], Some(false)),
-        // Between two whole numbers there are others, and between two millionths there are none.
+        // Two whole numbers have others between them, and two neighbouring millionths do not.
         (range(0, 10), [range(0, 5), range(6, 10)], Some(false)),
         (
             decimals("0", "10"),
@@ -562,7 +562,7 @@ fn grants_cover_together_what_none_covers_alone() {
             [subset_of(["a"]), subset_of(["b"])],
             Some(false),
         ),
-        // A path under a root is the root, or goes on after its slash.
+        // A path under a root is the root, or continues after its slash.
         (path_under("/a"), [eq("/a"), prefix("/a/")], None),
         (prefix("a"), [matches("a[0-9].*"), matches("a.*")], None),
     ] {
@@ -589,7 +589,7 @@ fn the_parts_of_several_arguments_are_chosen_together() {
     let widens = narrow(&[&grants(all.into_iter().take(3))], &child).unwrap_err();
     assert!(!widens.excesses().iter().any(Excess::undecided), "{widens}");
 
-    // Both approvers of the child, each in a grant of its own; an argument that only one may leave out.
+    // Each approver of the child is in a grant of its own; one argument may be left out in only one grant.
     let by = |keys: Vec<_>| Grant::new("t").arg("x", any()).approved_by(keys);
     let parent = grants([by(vec![key(1)]), by(vec![key(2)])]);
     assert_eq!(

@@ -1,7 +1,7 @@
-//! Whether several grants of a parent together allow all that a child's grant does.
+//! Whether several grants of a parent together allow all that a child's grant allows.
 //!
-//! What each argument of the child may be is cut into parts ([`parts`]). The child is covered when for each
-//! choice of one part an argument some grant of the parent allows them all.
+//! The values that each argument of the child may have are cut into parts ([`parts`]). The child is covered
+//! if, for each choice of one part for each argument, some grant of the parent allows all these parts.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -16,17 +16,18 @@ use super::search::{Asked, Search};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::Constraint;
 
-/// Which of the parent's grants, at most 64 as in a block, allow something: certainly, and perhaps.
+/// The parent's grants, at most 64 as in a block, that allow a part: those that certainly do, and those that
+/// perhaps do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Allowing {
     certainly: Set,
     perhaps: Set,
 }
 
-/// Whether the union of the grants that `search` is in covers the child's, of which those of `fitting` may
-/// allow something; `left` is how often a part may still be looked for in a grant.
+/// Whether the union of the grants in `search` covers the child's grant. Only the grants in `fitting` may
+/// allow a part of it; `left` is the number of searches for a part in a grant that are left.
 ///
-/// `Undecided` where a part cannot be decided, or where there are too many.
+/// The answer is `Undecided` if a part cannot be decided, or if there are too many parts.
 pub(super) fn covered(search: &Search<'_>, fitting: Set, left: &Cell<usize>) -> Cover {
     decide(search, fitting, left).unwrap_or(Cover::Undecided)
 }
@@ -39,7 +40,7 @@ fn decide(search: &Search<'_>, fitting: Set, left: &Cell<usize>) -> Option<Cover
     let mut all = Vec::new();
     for asked in search.arguments.values() {
         let mut parts = Parts::of(asked, fitting);
-        // What no grant allows is wider, whatever else is.
+        // A part that no grant allows is wider, so the other parts do not matter.
         if !parts.each_allowed(left)? {
             return Some(Cover::No);
         }
@@ -63,7 +64,7 @@ fn decide(search: &Search<'_>, fitting: Set, left: &Cell<usize>) -> Option<Cover
     })
 }
 
-/// Which grants allow each of the approvers of the child's grant.
+/// The grants that allow each of the approvers of the child's grant.
 fn approvals(search: &Search<'_>) -> Vec<Allowing> {
     let asks = |approver: Option<&PublicKey>| {
         let mut allowing = Allowing::NONE;
@@ -85,14 +86,14 @@ fn approvals(search: &Search<'_>) -> Vec<Allowing> {
     }
 }
 
-/// One argument beside the constraints of the grants that fit.
+/// One argument compared with the constraints of the grants that fit.
 struct Parts<'s, 'a> {
     asked: &'s Asked<'a>,
     /// The grants that allow all of it.
     whole: Set,
-    /// The constraints that allow less, the grants of each, and the answer about all of it.
+    /// The constraints that allow less, with the grants of each and its answer about the whole argument.
     open: Vec<(&'s Theirs<'a>, Set, Answer)>,
-    /// Of each value of a list, what is known beside each of `open`.
+    /// For each value of a list, the answer known for each of `open`.
     known: Vec<Vec<Option<Cover>>>,
 }
 
@@ -118,14 +119,14 @@ impl<'s, 'a> Parts<'s, 'a> {
         parts
     }
 
-    /// Whether each value of a list is perhaps allowed by some grant; `None` where that takes too many looks.
+    /// Whether some grant perhaps allows each value of a list; `None` if that takes too many searches.
     fn each_allowed(&mut self, left: &Cell<usize>) -> Option<bool> {
         let Some(list) = self.asked.list().filter(|_| self.whole == 0) else {
             return Some(true);
         };
         self.known = vec![Vec::new(); list.len()];
         for (index, (value, known)) in list.iter().zip(&mut self.known).enumerate() {
-            // What was found before costs nothing.
+            // An answer that is already known costs no search.
             known.extend(self.open.iter().map(|(.., answer)| found(*answer, index)));
             let mut allowed = known.iter().flatten().any(|answer| *answer != Cover::No);
             for ((theirs, ..), known) in self.open.iter().zip(known) {
@@ -142,14 +143,14 @@ impl<'s, 'a> Parts<'s, 'a> {
         Some(true)
     }
 
-    /// Which of the grants in `live` allow each part; `None` where there are too many.
+    /// The grants in `live` that allow each part; `None` if there are too many parts.
     fn looked_for(mut self, live: Set, left: &Cell<usize>) -> Option<Vec<Allowing>> {
         let mut whole = Allowing::NONE;
         whole.add(Cover::Yes, self.whole & live);
         for (_, whose, _) in &mut self.open {
             *whose &= live;
         }
-        // Most arguments are the same in all grants of a parent, and need no parts.
+        // Most arguments are the same in all grants of a parent and need no parts.
         if self.open.iter().all(|(_, whose, _)| *whose == 0) {
             return Some(vec![whole]);
         }
@@ -201,7 +202,7 @@ impl<'s, 'a> Parts<'s, 'a> {
     }
 }
 
-/// What is known of one value of a list from the answer about all of it.
+/// The answer about one value of a list that follows from the answer about the whole list.
 fn found(answer: Answer, index: usize) -> Option<Cover> {
     let (inside, next) = answer.inside?;
     match index.cmp(&inside) {
@@ -211,7 +212,7 @@ fn found(answer: Answer, index: usize) -> Option<Cover> {
     }
 }
 
-/// An answer that is known, or that is found now for one of the looks that are left, and kept.
+/// A known answer, or one that is found now, which costs one of the searches left, and is kept.
 fn look(
     known: &mut Option<Cover>,
     left: &Cell<usize>,
@@ -224,7 +225,8 @@ fn look(
     Some(*known.insert(ask()))
 }
 
-/// The answer about a part. Of one text read in two ways, several grants may allow what no single one does.
+/// The answer about a part. If one text is read in two ways, several grants may together allow a part that no
+/// single grant allows.
 fn read_otherwise(answer: Cover, part: &Constraint, theirs: &Theirs<'_>) -> Cover {
     let otherwise = discriminant(part) != discriminant(theirs.constraint);
     match answer {
@@ -249,8 +251,7 @@ impl Allowing {
     }
 }
 
-/// Each choice so far with each of the parts of one more argument; `None` where there are too many that
-/// differ.
+/// Each choice so far, combined with each part of one more argument; `None` if too many of them differ.
 fn choose(choices: &BTreeSet<Allowing>, parts: &[Allowing]) -> Option<BTreeSet<Allowing>> {
     let parts: BTreeSet<&Allowing> = parts.iter().collect();
     let mut all = BTreeSet::new();

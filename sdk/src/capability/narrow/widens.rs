@@ -1,4 +1,4 @@
-//! The ways in which a child is wider, in words.
+//! The ways in which a child is wider than its parents, as text.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ const SHOWN: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widens {
     excesses: Vec<Excess>,
-    /// Whether there may be more, which were not looked for.
+    /// Whether there may be more ways, which were not searched for.
     is_cut: bool,
 }
 
-/// One respect in which a child exceeds what its parents allow.
+/// One way in which a child exceeds what its parents allow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Excess {
     place: String,
@@ -29,14 +29,14 @@ impl Widens {
         Self { excesses, is_cut }
     }
 
-    /// These ways and those of `other`.
+    /// Adds the ways of `other`.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.excesses.extend(other.excesses);
         self.is_cut |= other.is_cut;
         self
     }
 
-    /// The chain may not grow to `hop` hops, whatever the scope of the next.
+    /// The chain may not grow to `hop` hops, with any scope of the next hop.
     pub(crate) fn depth(most: u32, hop: u32) -> Self {
         let parent = if most.checked_add(1) == Some(hop) {
             format!(
@@ -49,7 +49,7 @@ impl Widens {
         Self::new(vec![excess], false)
     }
 
-    /// The ways, grants first; there is at least one, and some hundred at most of grants.
+    /// The ways, those of grants first; there is at least one, and about a hundred of grants at most.
     #[must_use]
     pub fn excesses(&self) -> &[Excess] {
         &self.excesses
@@ -70,25 +70,25 @@ impl Excess {
         }
     }
 
-    /// Where in the child's bounds, such as `grants[1].args.path`.
+    /// The place in the child's bounds, such as `grants[1].args.path`.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What the child asks for, in words.
+    /// The value that the child asks for, in words.
     #[must_use]
     pub fn child(&self) -> &str {
         &self.child
     }
 
-    /// The nearest that the parent allows, in words.
+    /// The nearest value that the parent allows, in words.
     #[must_use]
     pub fn parent(&self) -> &str {
         &self.parent
     }
 
-    /// Whether the child may be narrower after all, but that cannot be decided.
+    /// Whether the comparison is undecided, so that the child may be narrower after all.
     #[must_use]
     pub const fn undecided(&self) -> bool {
         self.undecided
@@ -118,7 +118,7 @@ impl fmt::Display for Widens {
         let left = self.excesses.len() - lines.len();
         if left > 0 {
             let least = if self.is_cut { "at least " } else { "" };
-            lines.push(format!("… and {least}{} ways more", cut::grouped(left)));
+            lines.push(format!("… and {least}{} more ways", cut::grouped(left)));
         }
         f.write_str(&lines.join("\n"))
     }

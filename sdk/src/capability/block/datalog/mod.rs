@@ -1,8 +1,8 @@
-//! Typed blocks to Datalog and back, to the byte.
+//! Typed blocks, written as Datalog and read back, exactly to the byte.
 //!
-//! A block is one of four kinds, told by its shape. Writing is canonical: a typed block has exactly
-//! one spelling after a given chain. Reading is deliberately simple, because [`read`] writes what it
-//! understood again and refuses anything that does not come out as the same bytes.
+//! A block is one of four kinds, distinguished by its shape. Writing is canonical: a typed block has exactly
+//! one spelling after a given chain. Reading is deliberately simple, because [`read`] writes the block that
+//! it has understood again and refuses bytes that differ from the result.
 
 mod grant;
 mod query;
@@ -22,18 +22,18 @@ pub use text::stock_facts;
 /// The version of the profile that authority blocks declare.
 pub(super) const PROFILE: i64 = 1;
 
-/// The first block: who may do what, signed by a root.
+/// The first block, signed by a root: it names the first holder and what that holder may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorityBlock {
     pub(crate) lineage: [u8; 16],
-    /// Past which no renewal goes.
+    /// The moment past which no renewal extends the token.
     pub(crate) ends: Timestamp,
     pub(crate) principal: Option<String>,
     pub(crate) intent: Option<String>,
     pub(crate) bounds: Bounds,
 }
 
-/// A delegation: what the delegator leaves to the next holder.
+/// A delegation: the authority that the delegator passes to the next holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HopBlock {
     pub(crate) role: String,
@@ -42,7 +42,7 @@ pub(crate) struct HopBlock {
     pub(crate) bounds: Bounds,
 }
 
-/// Someone's consent to exactly one call.
+/// An approver's consent to exactly one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApprovalBlock {
     pub(crate) call: [u8; 32],
@@ -50,7 +50,7 @@ pub(crate) struct ApprovalBlock {
     pub(crate) id: [u8; 16],
 }
 
-/// The end of a wire call: what the token may be used for.
+/// The end of a wire call: the one call for which the token may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallBlock {
     pub(crate) capability: String,
@@ -70,7 +70,7 @@ pub(crate) enum Block {
 }
 
 impl Block {
-    /// The bounds that the block sets, if it is one that does.
+    /// The bounds of the block, if it is of a kind that has bounds.
     pub(crate) const fn bounds(&self) -> Option<&Bounds> {
         match self {
             Self::Authority(block) => Some(&block.bounds),
@@ -87,15 +87,16 @@ impl Block {
     }
 }
 
-/// The bytes of `block` after the chain that `table` describes; `table` takes up what it adds.
+/// The bytes of `block` after the chain that `table` describes; the strings and keys of the block are added
+/// to `table`.
 pub(crate) fn encode(block: &Block, table: &mut Table) -> Vec<u8> {
     write::block(block, table)
 }
 
 /// Reads the bytes of a block after the chain that `table` describes.
 ///
-/// `third_party` says that the block has an external signature, and so symbols of its own.
-/// The error says why the bytes are not in profile; `table` is of no use after it.
+/// `third_party` says that the block has an external signature, and so symbols of its own. The error says
+/// why the bytes are not in profile; `table` must not be used after an error.
 pub(crate) fn decode(
     bytes: &[u8],
     third_party: bool,
@@ -111,7 +112,7 @@ pub(crate) fn decode(
     if third_party != matches!(block, Block::Approval(_)) {
         return Err("an approval is signed by a third party, and no other block is");
     }
-    // Writing names the strings and keys that the block lists, each in its turn and all of them.
+    // Writing must name all strings and keys that the block lists, in their order.
     if encode(&block, table) != bytes || !table.in_turn() {
         return Err("the block is not in canonical form");
     }

@@ -1,4 +1,4 @@
-//! Facts, checks, queries and expressions, written as the schema spells them.
+//! Facts, checks, queries and expressions, written in the encoding of the schema.
 
 use biscuit_auth::format::schema::{op_binary, op_unary};
 
@@ -11,14 +11,14 @@ use crate::id::Timestamp;
 
 pub(super) use op_binary::Kind as Bin;
 
-/// The facts and checks of a block in the making, over the strings of a chain.
+/// The facts and checks of a block under construction, over the strings of a chain.
 ///
-/// Strings are interned when they are first given, which is not where they stand: a term before its
-/// predicate's name, a predicate before the expressions after it.
+/// Strings are interned in the order in which they are given, which differs from their order in the bytes: a
+/// term before its predicate's name, a predicate before the expressions after it.
 pub(super) struct Content<'t> {
     pub(super) table: &'t mut Table,
     out: Writer,
-    /// The expressions of the query in the making, which stand behind its predicates.
+    /// The expressions of the query under construction, which follow its predicates.
     expressions: Writer,
 }
 
@@ -35,7 +35,7 @@ impl<'t> Content<'t> {
         self.out
     }
 
-    /// A fact, its name interned before its terms.
+    /// Writes a fact, whose name is interned before its terms.
     pub(super) fn fact(&mut self, name: &str, terms: impl FnOnce(&mut Terms<'_>)) {
         let Self { table, out, .. } = self;
         let name = table.intern(name);
@@ -51,7 +51,7 @@ impl<'t> Content<'t> {
         });
     }
 
-    /// `check if` any one of the queries.
+    /// Writes `check if` any one of the queries.
     pub(super) fn check(&mut self, queries: impl FnOnce(&mut Check<'_>)) {
         let Self {
             table,
@@ -83,7 +83,7 @@ impl Check<'_> {
             expressions,
         } = self;
         out.message(1, |out| {
-            // Known to every chain, so that interning it here or last is the same.
+            // The string is known to every chain, so the moment of interning does not matter.
             let head = table.intern("query");
             out.message(1, |out| out.number(1, head));
             expressions.clear();
@@ -112,7 +112,7 @@ pub(super) struct Query<'a> {
 }
 
 impl Query<'_> {
-    /// A predicate, its name interned after its terms.
+    /// Writes a predicate, whose name is interned after its terms.
     pub(super) fn predicate(&mut self, name: &str, terms: &[Term<'_>]) {
         let name = self.table.intern(name);
         self.body.message(2, |out| {
@@ -189,7 +189,7 @@ impl Expression<'_> {
         self.binary(kind);
     }
 
-    /// `$v op "text"` for each text, joined by `or`; how many there are before them is `before`.
+    /// `$v op "text"` for each text, joined by `or`; `before` is the number of expressions before them.
     pub(super) fn each<'s>(
         &mut self,
         before: usize,
@@ -205,7 +205,7 @@ impl Expression<'_> {
         }
     }
 
-    /// Joins what was written last to what stands before it, unless it is the first.
+    /// Joins the expression that was written last to the one before it, unless it is the first.
     pub(super) fn join(&mut self, index: usize, kind: Bin) {
         if index > 0 {
             self.binary(kind);
@@ -289,8 +289,8 @@ pub(super) const fn date(moment: Timestamp) -> Term<'static> {
     Term::Date(moment.secs())
 }
 
-/// `left op right`, read back from an expression; `and`, `or` and the like in between are passed
-/// over, since writing the block again restores or refuses them.
+/// `left op right`, read back from an expression; `and`, `or` and similar operations in between are skipped,
+/// since writing the block again restores or refuses them.
 #[derive(Clone, Copy)]
 pub(super) struct Comparison<'a> {
     pub(super) left: Term<'a>,

@@ -1,13 +1,13 @@
-//! What a block says, still in its bytes: views that copy nothing and hold whatever could be read.
+//! The contents of a block, still in its bytes: views that copy no data and hold every part that can be read.
 //!
-//! Message and field names are those of `schema.proto` of the Biscuit specification. Only what a
-//! block in profile has is read; anything else is `None`, and the block is refused.
+//! Message and field names are those of `schema.proto` of the Biscuit specification. Only the parts of a
+//! block in profile are read; any other part gives `None`, and the block is refused.
 
 use biscuit_auth::format::schema::{op_binary, op_unary};
 
 use crate::capability::block::protobuf::{Many, NotCanonical, Reader};
 
-/// A block: no context, rules or scope of its own.
+/// A block without context, rules and a scope of its own.
 pub(super) struct RawBlock<'a> {
     pub(super) symbols: Many<'a>,
     pub(super) facts: Many<'a>,
@@ -19,7 +19,7 @@ impl<'a> RawBlock<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, NotCanonical> {
         let mut fields = Reader::new(bytes);
         let symbols = fields.many(1)?;
-        // Which one it is follows from what the block says, so writing it again tells.
+        // The version follows from the contents of the block, so writing the block again checks it.
         fields.optional_number(3)?.ok_or(NotCanonical)?;
         let block = Self {
             symbols,
@@ -45,7 +45,7 @@ impl<'a> RawBlock<'a> {
     }
 }
 
-/// A check; of the kind `check if`, whose number is left out.
+/// A check of the kind `check if`, whose number is left out.
 #[derive(Clone, Copy)]
 pub(super) struct Check<'a>(Many<'a>);
 
@@ -106,7 +106,7 @@ impl<'a> Rule<'a> {
         self.expressions.map(|expression| {
             let mut fields = Reader::new(expression);
             let ops = fields.many(1).and_then(|ops| fields.end().map(|()| ops));
-            // An expression that cannot be read is one operation that cannot be.
+            // An expression that cannot be read becomes one operation that cannot be read.
             let unread = ops.is_err().then_some(None);
             unread
                 .into_iter()
@@ -118,7 +118,7 @@ impl<'a> Rule<'a> {
 /// The most terms that a predicate in profile has: `arg_url`.
 const MAX_TERMS: usize = 5;
 
-/// A fact, or what a query asks of one.
+/// A fact, or a predicate of a query.
 #[derive(Clone, Copy)]
 pub(super) struct Predicate<'a> {
     pub(super) name: u64,
@@ -145,7 +145,7 @@ impl<'a> Predicate<'a> {
     }
 }
 
-/// A value or a variable, as it is read and as it is written.
+/// A value or a variable, for both reading and writing.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Term<'a> {
     Variable(u32),

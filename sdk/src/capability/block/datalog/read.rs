@@ -67,7 +67,7 @@ pub(super) const fn int(term: Term<'_>) -> Option<i64> {
     }
 }
 
-/// The typed block that the raw one looks like.
+/// The typed block whose shape the raw block has.
 pub(super) fn block(raw: &RawBlock<'_>, table: &Table) -> Option<Block> {
     let Some(first) = raw.facts().next() else {
         return call(raw, table).map(Block::Call);
@@ -199,7 +199,7 @@ fn budget(used: &Predicate<'_>, max: Term<'_>, table: &Table) -> Option<Budget> 
         return None;
     };
     let id = str_of(id, table)?;
-    // `ed25519/<hex>/<label>`: the label is what follows the second slash.
+    // `ed25519/<hex>/<label>`: the label follows the second slash.
     let (signer, label) = id.rsplit_once('/')?;
     Some(Budget {
         kind: str_of(kind, table)?.to_owned(),

@@ -1,4 +1,4 @@
-//! Biscuit's interning: strings and keys that a chain has named so far.
+//! Biscuit's interning: the strings and keys that a chain has named so far.
 
 use std::sync::Arc;
 
@@ -42,20 +42,19 @@ const OFFSET: u64 = 1024;
 
 /// The strings and keys that the first-party blocks of a chain have named, in order.
 ///
-/// Clones share one copy until one of them takes up something new, and the blocks that are read
-/// together share one for all of them.
+/// Clones share one copy until one of them adds an entry, and blocks that are read together share one
+/// copy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     inner: Arc<Inner>,
-    /// How many of the strings and keys have been named: all, but while a block is being read that
-    /// lists its own first, and in the table of a block that others were read after.
+    /// How many of the strings and keys have been named. That is all of them, except while a block is read,
+    /// which lists its own first, and in the table of a block after which others were read.
     named: (usize, usize),
-    /// Whether something was named before its turn.
+    /// Whether a string or key was named out of order.
     out_of_turn: bool,
 }
 
-/// The strings one after another: their text, where each ends, and their numbers in the order of their
-/// texts.
+/// The strings: their concatenated text, the end of each, and their numbers in the order of their texts.
 #[derive(Clone, Debug, Default)]
 struct Inner {
     text: String,
@@ -78,7 +77,7 @@ impl Inner {
         self.text.get(start..end)
     }
 
-    /// Where a string stands in the order of their texts, or would.
+    /// The position of a string in the order of their texts, or the position where it would be inserted.
     fn place(&self, text: &str) -> Result<usize, usize> {
         self.sorted
             .binary_search_by(|own| self.string(*own as usize).unwrap_or_default().cmp(text))
@@ -99,7 +98,7 @@ impl Inner {
         OFFSET + own as u64
     }
 
-    /// The first so many strings and keys.
+    /// The given number of first strings and keys.
     fn upto(&self, (strings, keys): (usize, usize)) -> Self {
         let ends = self.ends.get(..strings).unwrap_or(&self.ends);
         let text = ends.last().map_or(0, |end| *end as usize);
@@ -128,9 +127,9 @@ fn default(text: &str) -> Option<u64> {
 }
 
 impl Table {
-    /// The index of a string, interned now if it is new.
+    /// The index of a string, which is interned now if it is new.
     pub(super) fn intern(&mut self, text: &str) -> u64 {
-        // A string is in one of the two; most are the chain's own.
+        // A string is in one of the two tables; most are in the chain's own.
         if let Some(own) = self.inner.find(text) {
             self.out_of_turn |= own > self.named.0;
             self.named.0 = self.named.0.max(own + 1);
@@ -145,7 +144,7 @@ impl Table {
         index
     }
 
-    /// The index of a key, interned now if it is new.
+    /// The index of a key, which is interned now if it is new.
     pub(super) fn intern_key(&mut self, key: &PublicKey) -> i64 {
         let known = self.inner.keys.iter().position(|known| known == key);
         let index = known.unwrap_or_else(|| {
@@ -157,7 +156,7 @@ impl Table {
         index as i64
     }
 
-    /// Whether everything that was taken up has been named, each in its turn.
+    /// Whether every entry that was added has been named, in order.
     pub(super) fn in_turn(&self) -> bool {
         let all = (self.inner.len(), self.inner.keys.len());
         !self.out_of_turn && self.named == all
@@ -174,19 +173,19 @@ impl Table {
         self.inner.keys.get(usize::try_from(index).ok()?)
     }
 
-    /// How many strings and keys have been named, to tell a block's own from those before it.
+    /// How many strings and keys have been named, to distinguish a block's own from those before it.
     pub(crate) const fn size(&self) -> (usize, usize) {
         self.named
     }
 
-    /// The strings and keys named since `size`, which a block lists.
+    /// The strings and keys that were named since `size`, which a block lists.
     pub(super) fn since(&self, size: (usize, usize)) -> (impl Iterator<Item = &str>, &[PublicKey]) {
         let strings = (size.0..self.named.0).filter_map(|own| self.inner.string(own));
         let keys = self.inner.keys.get(size.1..self.named.1);
         (strings, keys.unwrap_or_default())
     }
 
-    /// The table of the block that was read when so much had been named; it shares the strings of those
+    /// The table of the block that was read when `size` had been named; it shares the strings of the blocks
     /// after it.
     pub(crate) fn upto(&self, size: (usize, usize)) -> Self {
         Self {
@@ -208,7 +207,7 @@ impl Table {
         }
     }
 
-    /// How many bytes it holds.
+    /// How many bytes the table holds.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Inner>()
             + self.inner.text.capacity()
@@ -216,7 +215,8 @@ impl Table {
             + size_of::<PublicKey>() * self.inner.keys.capacity()
     }
 
-    /// Takes up what a block lists, not named yet. A string or key that is known already is refused.
+    /// Adds the strings and keys that a block lists, as not named yet. A string or key that is already known is
+    /// refused.
     pub(super) fn extend(&mut self, block: &RawBlock<'_>) -> Result<(), &'static str> {
         let mut listed = block.symbols.chain(block.keys);
         if listed.next().is_none() {
@@ -243,7 +243,7 @@ impl Table {
     }
 }
 
-/// The bytes of a key; writing the block again tells whether the algorithm is the one.
+/// The bytes of a key; writing the block again checks the algorithm.
 fn key_of(message: &[u8]) -> Option<[u8; 32]> {
     let mut fields = Reader::new(message);
     fields.optional_number(1).ok()??;

@@ -1,4 +1,4 @@
-//! Datalog as text, every string escaped: for people to read, and for stock libraries to parse.
+//! Datalog as text, with every string escaped: for people to read, and for stock libraries to parse.
 //!
 //! `biscuit_auth`'s own printer does not escape strings, so its output is never shown or parsed.
 
@@ -14,8 +14,8 @@ use crate::id::hex::Hex;
 
 /// The facts of a call as a stock Biscuit library must be given them, one Datalog line each.
 ///
-/// `depth` is the number of hops of the chain; `wire` is the digest and nonce of the call where
-/// there is a call block or an approval to satisfy.
+/// `depth` is the number of hops of the chain; `wire` is the digest and nonce of the call if there
+/// is a call block or an approval to satisfy.
 #[must_use]
 pub fn stock_facts(
     call: &Call,
@@ -84,7 +84,8 @@ pub fn stock_facts(
     }
     add("depth", &[depth.to_string()]);
     for (key, n) in &facts.used {
-        // A count past i64 is past every budget, as is the greatest i64 but one.
+        // A count above i64 is past every budget. The greatest i64, which is written for it, is past
+        // every budget but the one with that maximum.
         let n = i64::try_from(*n).unwrap_or(i64::MAX);
         add("used", &[quoted(&key.kind), quoted(&key.id), n.to_string()]);
     }

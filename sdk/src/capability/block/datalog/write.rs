@@ -88,7 +88,7 @@ fn call(call: &CallBlock, content: &mut Content<'_>) {
     });
 }
 
-/// Writes the checks of a block, and tells the version of Datalog that they need.
+/// Writes the checks of a block, and returns the version of Datalog that they need.
 fn bounds(bounds: &Bounds, content: &mut Content<'_>) -> u64 {
     match &bounds.grants {
         Grants::Inherit => {}
@@ -202,11 +202,11 @@ fn approvals(content: &mut Content<'_>, capabilities: &BTreeSet<String>, keys: &
     });
 }
 
-/// Every set of `n - m + 1` of the n keys: one approval in each of them takes m approvers.
+/// Every set of `n - m + 1` of the n keys: one approval in each set takes m approvers.
 fn subsets(quorum: &Quorum) -> Vec<Vec<&PublicKey>> {
     let keys: Vec<&PublicKey> = quorum.of.iter().collect();
     let size = (keys.len() + 1).saturating_sub(usize::from(quorum.need));
-    // Bounds list at most MAX_QUORUM keys; whatever else comes here must not shift out of range.
+    // Bounds list at most MAX_QUORUM keys; a larger number must not shift out of range.
     let masks = 0u32..1 << keys.len().min(MAX_QUORUM);
     masks
         .filter(|mask| mask.count_ones() as usize == size)

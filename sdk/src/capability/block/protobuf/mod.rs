@@ -1,8 +1,8 @@
-//! The one spelling of a protobuf message, read in place and written in one pass.
+//! The one accepted spelling of a protobuf message, read in place and written in one pass.
 //!
-//! Fields in the order of their numbers, each known, numbers in their shortest form: less than any
-//! protobuf reader takes, and all that a token may be. Field numbers are below 16, so that a tag is
-//! one byte.
+//! Fields come in the order of their numbers, each field is known, and numbers have their shortest form.
+//! Every protobuf reader accepts more, and a token may have only this form. Field numbers are below 16, so
+//! that a tag is one byte.
 
 mod write;
 
@@ -18,7 +18,7 @@ impl From<NotCanonical> for &'static str {
     }
 }
 
-/// What is left of a message.
+/// The rest of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         self.optional_bytes(field)?.ok_or(NotCanonical)
     }
 
-    /// All that comes next in this field, however many times.
+    /// All consecutive occurrences of this field that come next.
     pub(crate) fn many(&mut self, field: u8) -> Result<Many<'a>, NotCanonical> {
         let start = self.0;
         while self.optional_bytes(field)?.is_some() {}
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The tag that comes next, and with it which field and how it is written.
+    /// The tag that comes next: the field and its wire type.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.0.first().copied()
     }
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         Err(NotCanonical)
     }
 
-    /// Whether nothing is left.
+    /// Whether the message has been read to its end.
     pub(crate) const fn end(&self) -> Result<(), NotCanonical> {
         if self.0.is_empty() {
             Ok(())
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One field, as often as it comes: its bytes or messages, in order.
+/// A repeated field: its bytes or messages, in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Many<'a> {
     rest: Reader<'a>,
@@ -125,7 +125,7 @@ impl<'a> Iterator for Many<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        // It was read once already, to find its end.
+        // The field was read once before, to find its end.
         self.rest.optional_bytes(self.field).ok().flatten()
     }
 }

@@ -10,7 +10,7 @@ pub(crate) const fn signed(number: i64) -> u64 {
 }
 
 impl Writer {
-    /// An empty message that takes so many bytes without growing.
+    /// An empty message with room for this many bytes.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
@@ -34,7 +34,8 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
-    /// A message, whose length stands before it and is known after it: most need one byte for it.
+    /// Writes a nested message. Its length stands before it and is known only after it; most lengths take one
+    /// byte.
     pub(crate) fn message<T>(&mut self, field: u8, content: impl FnOnce(&mut Self) -> T) -> T {
         self.0.push(field << 3 | 2);
         let start = self.0.len();
@@ -52,12 +53,12 @@ impl Writer {
         made
     }
 
-    /// Fields that were written apart.
+    /// Adds fields that were written separately.
     pub(crate) fn fields(&mut self, fields: &[u8]) {
         self.0.extend_from_slice(fields);
     }
 
-    /// Forgets what was written, and keeps the room for more.
+    /// Clears the message and keeps its capacity.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -1,4 +1,4 @@
-//! Bytes of a token, the signatures over them, and the text form.
+//! The bytes of a token, the signatures over them, and the text form.
 
 mod read;
 
@@ -14,17 +14,17 @@ pub(crate) use read::read;
 pub(crate) const MAX_BYTES: usize = 16 * 1024;
 /// The most blocks in a token.
 pub(crate) const MAX_BLOCKS: usize = 32;
-/// The one version of the signature payload in profile: the one that covers the signature before.
+/// The only version of the signature payload in profile, which covers the previous signature.
 const PAYLOAD_VERSION: u32 = 1;
 
-/// A signature by someone outside the chain.
+/// A signature by a party outside the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct External {
     pub(crate) key: PublicKey,
     pub(crate) signature: [u8; 64],
 }
 
-/// A block with its signatures, as it stands in a token: its bytes owned, or still in the token.
+/// A block with its signatures, as it stands in a token; its bytes are owned or borrowed from the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SignedBlock<B = Vec<u8>> {
     pub(crate) bytes: B,
@@ -33,18 +33,18 @@ pub(crate) struct SignedBlock<B = Vec<u8>> {
     pub(crate) external: Option<External>,
 }
 
-/// What stands in the place where stock tokens carry a secret.
+/// The content of the field in which stock tokens carry a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Nothing: the holder proves possession otherwise.
+    /// The field is empty: the holder proves possession in another way.
     Absent,
     /// The last block's private key. Bailiwick never writes one.
     Secret,
-    /// A signature by the last block's key: nothing may be appended.
+    /// A signature by the last block's key, after which no block may be appended.
     Seal([u8; 64]),
 }
 
-/// A token taken apart. Nothing in it has been verified.
+/// A token split into its parts, none of which has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
     pub(crate) key_id: Option<u32>,
@@ -63,7 +63,7 @@ impl<B: AsRef<[u8]>> SignedBlock<B> {
         }
     }
 
-    /// Whether the two are the same to the byte.
+    /// Whether the two are equal to the byte.
     pub(crate) fn is<C: AsRef<[u8]>>(&self, other: &SignedBlock<C>) -> bool {
         self.signature == other.signature
             && self.next_key == other.next_key
@@ -130,7 +130,7 @@ pub(crate) fn external_payload(block: &[u8], previous: &[u8; 64]) -> Vec<u8> {
     payload
 }
 
-/// The one spelling of a token.
+/// Writes the one accepted spelling of a token.
 pub(crate) fn write<'a>(
     key_id: Option<u32>,
     blocks: impl IntoIterator<Item = &'a SignedBlock>,
@@ -199,7 +199,7 @@ pub fn to_text(bytes: &[u8]) -> String {
 ///
 /// # Errors
 ///
-/// Says what is wrong with the text.
+/// The error says what is wrong with the text.
 pub fn from_text(text: &str) -> Result<Vec<u8>, String> {
     URL_SAFE_NO_PAD.decode(text).map_err(|error| {
         format!(

@@ -1,13 +1,13 @@
-//! Takes a token's bytes apart without copying them.
+//! Splits a token's bytes into its parts without copying them.
 //!
-//! Only the one spelling is read (`schema.proto` of the Biscuit specification), so whatever is read
-//! is what [`write`](super::write) makes of it, to the byte.
+//! Only the one spelling is read (`schema.proto` of the Biscuit specification), so
+//! [`write`](super::write) reproduces every token that is read, to the byte.
 
 use super::{External, MAX_BLOCKS, MAX_BYTES, PAYLOAD_VERSION, Parts, Proof, SignedBlock};
 use crate::capability::block::protobuf::{NotCanonical, Reader};
 use crate::capability::keys::PublicKey;
 
-/// Takes a token apart; anything but the one spelling within the limits is refused.
+/// Splits a token into its parts; bytes other than the one spelling within the limits are refused.
 pub(crate) fn read(bytes: &[u8]) -> Result<Parts<'_>, &'static str> {
     if bytes.len() > MAX_BYTES {
         return Err("the token has more than 16384 bytes");
@@ -67,7 +67,7 @@ fn key(bytes: &[u8]) -> Result<PublicKey, &'static str> {
     }
     let key = array(fields.bytes(2)?).ok_or("a key does not have 32 bytes")?;
     fields.end()?;
-    // Whoever verifies the chain looks at the point, once.
+    // The verifier of the chain checks the point, once.
     Ok(PublicKey::unchecked(key))
 }
 
@@ -131,7 +131,7 @@ mod tests {
         .encode_to_vec()
     }
 
-    /// What the protobuf library reads and writes again as the same bytes is canonical.
+    /// Bytes that the protobuf library reads and writes again unchanged are canonical.
     fn canonical(bytes: &[u8]) -> bool {
         schema::Biscuit::decode(bytes).is_ok_and(|raw| raw.encode_to_vec() == bytes)
     }

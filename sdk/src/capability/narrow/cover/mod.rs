@@ -11,14 +11,14 @@ use crate::capability::scope::{Constraint, strip_slash};
 use crate::capability::value::{Atom, Cidr, Reading, UrlPattern, normal, pattern_matches};
 use crate::capability::work;
 
-/// The answer to "is all that the child allows allowed by the parent?".
+/// The answer to "does the parent allow all that the child allows?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cover {
     /// Yes, certainly.
     Yes,
-    /// No: some value is allowed by the child and not by the parent.
+    /// No: the child allows some value that the parent does not.
     No,
-    /// Not known; to be treated as no.
+    /// Not known, which is treated as no.
     Undecided,
 }
 
@@ -28,10 +28,10 @@ impl From<bool> for Cover {
     }
 }
 
-/// Whether `parent` allows all that `child` allows, both about an argument that is given.
+/// Whether `parent` allows all that `child` allows, for an argument that is given.
 ///
-/// `Yes` is certain. `Undecided` is the honest answer for two constraints that read one string in
-/// two ways, one of them a pattern.
+/// `Yes` is certain. `Undecided` is the answer for two constraints that read one string in two ways, if
+/// one of them is a pattern.
 pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
     use Constraint as C;
     if let Some(values) = values(child) {
@@ -43,7 +43,7 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
         _ => 1,
     });
     match (child, parent) {
-        // A host is recognised in one spelling only, so exact ones are a list of strings.
+        // A host has only one accepted spelling, so exact hosts are a list of strings.
         (C::Host(hosts), _) if !hosts.iter().any(|host| host.starts_with('.')) => {
             let atoms: Vec<_> = hosts.iter().map(|host| Atom::Str(host.clone())).collect();
             each(atoms.iter(), |atom| satisfies(atom, parent))
@@ -60,7 +60,7 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
             let below = high.is_none_or(|high| max.is_some_and(|max| max <= high));
             (above && below).into()
         }
-        // A range of one value; wider ones hold more values than a list is ever written with.
+        // A range of one value; a wider range holds more values than a list ever has.
         (
             C::Range {
                 min: Some(min),
@@ -73,7 +73,7 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
             under(few, many).into()
         }
         (_, C::Prefix(prefixes)) if child.reads_text() && prefixes.contains("") => Cover::Yes,
-        // A string is under a root when it is the root without its slash, or goes on after it.
+        // A string is under a root if it is the root without its slash, or continues after the slash.
         (C::PathUnder(roots), C::Prefix(prefixes)) => roots
             .iter()
             .all(|root| {
@@ -81,26 +81,26 @@ pub(super) fn cover(child: &Constraint, parent: &Constraint) -> Cover {
                 starts_in(strip_slash(root), prefixes)
             })
             .into(),
-        // Some string with that beginning is no path, URL, host or address.
+        // Some string with that beginning is not a path, URL, host or address.
         (C::Prefix(_), C::PathUnder(_) | C::Url(_) | C::Host(_) | C::Cidr(_)) => Cover::No,
         (C::Host(few), C::Host(many)) => few.iter().all(|host| host_under(host, many)).into(),
         (C::Cidr(few), C::Cidr(many)) => networks_in(few, many).into(),
         (C::Url(few), C::Url(many)) => url_in(few, many).into(),
         (C::Matches(few), C::Matches(many)) if few.is_subset(many) => Cover::Yes,
-        // Finitely many strings, or a number of them that is not known, against a list.
+        // A list of strings against finitely many strings, or against a number that is not known.
         (C::Host(_) | C::Cidr(_) | C::Matches(_), C::Eq(_) | C::OneOf(_)) => Cover::Undecided,
         _ if child.reads_text() && parent.reads_text() => Cover::Undecided,
-        // Anything under something, something under nothing, or two kinds of value.
+        // The child allows any value, the parent allows none, or the two are of different types.
         _ => Cover::No,
     }
 }
 
-/// Whether the argument `atom` satisfies `constraint`; undecided when its hash hides it.
+/// Whether the argument `atom` satisfies `constraint`; undecided if only the hash of the value is known.
 pub(super) fn satisfies(atom: &Atom, constraint: &Constraint) -> Cover {
     Listed::new(atom).satisfies(constraint)
 }
 
-/// A value of a list, with what it reads as: each reading is made once, however many constraints ask.
+/// A value of a list, with its readings: each reading is made once, however many constraints need it.
 pub(super) struct Listed<'a> {
     pub(super) atom: &'a Atom,
     path: OnceCell<Option<String>>,
@@ -171,7 +171,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Whether the text starts with one of `starts`, found in their order and not one by one.
+/// Whether the text starts with one of `starts`, found by lookups in their order and not one by one.
 fn starts_in(text: &str, starts: &BTreeSet<String>) -> bool {
     let mut upto = text;
     loop {
@@ -182,7 +182,7 @@ fn starts_in(text: &str, starts: &BTreeSet<String>) -> bool {
         if text.starts_with(last.as_str()) {
             return true;
         }
-        // Whatever else starts the text is no longer than what the two have in common.
+        // Any other prefix of the text is no longer than the common prefix of the two.
         let common = text
             .char_indices()
             .zip(last.chars())
@@ -221,10 +221,10 @@ fn under(few: &BTreeSet<String>, many: &BTreeSet<String>) -> bool {
     })
 }
 
-/// Whether all hosts of one pattern are allowed by `patterns`.
+/// Whether `patterns` allow all hosts of one pattern.
 pub(super) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     work::comparisons(1);
-    // `.b.org` allows what ends in it, `b.org` itself included.
+    // `.b.org` allows every host that ends in it, and `b.org` itself.
     let wider = |from: &str| from.starts_with('.') && patterns.contains(from);
     let at = pattern.char_indices().filter(|(_, char)| *char == '.');
     let mut ends = at.filter_map(|(at, _)| pattern.get(at..));
@@ -237,7 +237,7 @@ pub(super) fn host_under(pattern: &str, patterns: &BTreeSet<String>) -> bool {
 /// Whether all addresses of `few` are in `many`, several of which may share a network.
 fn networks_in(few: &BTreeSet<Cidr>, many: &BTreeSet<Cidr>) -> bool {
     work::comparisons(few.len() + many.len());
-    // In the order of their first addresses, all of IPv4 first; neighbours are joined.
+    // The networks are in the order of their first addresses, IPv4 first; neighbours are joined.
     let mut joined: Vec<(u8, u128, u128)> = Vec::new();
     let mut ranges: Vec<_> = many.iter().map(|network| wide(*network)).collect();
     ranges.sort_unstable();
@@ -270,7 +270,7 @@ fn url_in(few: &UrlPattern, many: &UrlPattern) -> bool {
     fn part<T>(few: Option<&T>, many: Option<&T>, inside: impl Fn(&T, &T) -> bool) -> bool {
         many.is_none_or(|many| few.is_some_and(|few| inside(few, many)))
     }
-    // What is not constrained is one of all schemes, and a path under the root.
+    // A part that is not constrained is one of all schemes, or a path under the root.
     let (schemes, root) = (UrlPattern::every_scheme(), BTreeSet::from(["/".to_owned()]));
     part(
         few.schemes.as_ref().or(Some(&schemes)),

@@ -1,4 +1,4 @@
-//! What two constraints on one argument both allow.
+//! The intersection of two constraints on one argument.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,12 @@ use crate::capability::narrow::cover::{Cover, cover, host_under, satisfies};
 use crate::capability::scope::{Constraint, strip_slash};
 use crate::capability::value::{Atom, UrlPattern};
 
-/// No single constraint expresses it.
+/// No single constraint expresses the intersection.
 #[derive(Debug)]
 pub(super) struct Inexpressible;
 
-/// What both allow of an argument that is given; `None` when that is nothing.
+/// The constraint that allows what both allow of an argument that is given; `None` if they have no value in
+/// common.
 pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>, Inexpressible> {
     use Constraint as C;
     if a == b {
@@ -60,7 +61,7 @@ pub(super) fn meet(a: &Constraint, b: &Constraint) -> Result<Option<Constraint>,
             (_, Cover::Yes) => Ok(Some(b.clone())),
             _ => Err(Inexpressible),
         },
-        // One reads numbers and the other text, or lists: no value is both.
+        // One reads numbers and the other text or lists, so they have no value in common.
         _ => Ok(None),
     }
 }
@@ -69,7 +70,7 @@ fn some<T>(set: BTreeSet<T>, constraint: impl Fn(BTreeSet<T>) -> Constraint) -> 
     (!set.is_empty()).then(|| constraint(set))
 }
 
-/// The values that the other constraint allows.
+/// The values of a list that the other constraint allows.
 fn filtered<'a>(
     atoms: impl IntoIterator<Item = &'a Atom>,
     other: &Constraint,
@@ -85,7 +86,7 @@ fn filtered<'a>(
     Ok(allowed)
 }
 
-/// Of sets whose elements nest or are disjoint, the inner ones of each pair.
+/// For two sets whose elements are nested or disjoint, the inner element of each nested pair.
 fn nested<T: Ord + Clone>(
     a: &BTreeSet<T>,
     b: &BTreeSet<T>,
@@ -112,7 +113,7 @@ fn hosts(a: &BTreeSet<String>, b: &BTreeSet<String>) -> BTreeSet<String> {
     nested(a, b, |x, y| host_under(x, &BTreeSet::from([y.clone()])))
 }
 
-/// A part that both say is what both allow; `None` when that is nothing.
+/// The intersection of a part of both; `None` if it is empty.
 fn part<T: Ord + Clone>(
     a: &Option<BTreeSet<T>>,
     b: &Option<BTreeSet<T>>,
@@ -133,7 +134,7 @@ fn urls(a: &UrlPattern, b: &UrlPattern) -> Option<UrlPattern> {
     })
 }
 
-/// The roots all of whose paths start with a prefix, where the others have none that do.
+/// The roots all of whose paths start with a prefix, provided that no path of the other roots does.
 fn roots_with_prefix(
     roots: &BTreeSet<String>,
     prefixes: &BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What two bounds both allow, as bounds.
+//! The intersection of two bounds, as bounds.
 
 mod constraints;
 
@@ -30,17 +30,17 @@ impl MeetError {
         }
     }
 
-    /// What the two differ about, such as `fs.read.path`.
+    /// The place where the two differ, such as `fs.read.path`.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 }
 
-/// What both `a` and `b` allow: exactly, never less and never more.
+/// The bounds that allow what both `a` and `b` allow: exactly that, never less and never more.
 ///
-/// Where [`narrow`](crate::capability::narrow()) refuses, this is how to ask for the part of a
-/// scope that a token allows. The bounds may allow nothing.
+/// If [`narrow`](crate::capability::narrow()) refuses a scope, `meet` gives the part of the scope that a
+/// token allows. The result may allow no call.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub fn meet(a: &Bounds, b: &Bounds) -> Result<Bounds, MeetError> {
         budgets: budgets(&a.caveats.budgets, &b.caveats.budgets),
         quorums: quorums(&a.caveats.quorums, &b.caveats.quorums)?,
     };
-    // A list of no names is not written: what allows nothing says so in its grants.
+    // An empty list of names is not written: bounds that allow no call say so in their grants.
     let mut nothing = false;
     for label in Label::ALL {
         let one = a.caveats.labels.get(label);
@@ -78,7 +78,7 @@ pub fn meet(a: &Bounds, b: &Bounds) -> Result<Bounds, MeetError> {
 }
 
 impl Bounds {
-    /// What a chain of blocks allows together, for display: their [`meet`].
+    /// The bounds that the blocks of a chain allow together, for display: their [`meet`].
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Bounds {
             .try_fold(Self::unlimited(), |all, block| meet(&all, block))
     }
 
-    /// The bounds that meet any others in those others.
+    /// The bounds whose intersection with any bounds is those bounds.
     const fn unlimited() -> Self {
         Self {
             grants: Grants::Inherit,
@@ -139,10 +139,10 @@ fn pairs(a: &[Grant], b: &[Grant]) -> Result<Vec<Grant>, MeetError> {
     Ok(grants)
 }
 
-/// What two grants of one capability both allow; `None` when that is nothing.
+/// The intersection of two grants of one capability; `None` if it is empty.
 fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
     let mut both = Grant::closed(a.capability.as_str());
-    // A pair that no call can satisfy is dropped, whatever else could not be expressed of it.
+    // A pair that no call can satisfy is dropped, even if another part of it cannot be expressed.
     let mut fault = None;
     for name in a.args.keys().chain(b.args.keys()).collect::<BTreeSet<_>>() {
         let may = |grant: &Grant| match grant.args.get(name) {
@@ -189,7 +189,7 @@ fn pair(a: &Grant, b: &Grant) -> Result<Option<Grant>, MeetError> {
     fault.map_or(Ok(Some(both)), Err)
 }
 
-/// The common elements of two sets, of which `None` is the set of everything.
+/// The common elements of two sets; `None` is the set of all elements.
 fn common<T: Ord + Clone>(a: Option<&BTreeSet<T>>, b: Option<&BTreeSet<T>>) -> Option<BTreeSet<T>> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a & b),
@@ -204,10 +204,10 @@ fn least<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     }
 }
 
-/// All budgets, the lower limit where both name one.
+/// All budgets of both, with the lower limit if both name one.
 fn budgets(a: &[Budget], b: &[Budget]) -> Vec<Budget> {
     let mut all: Vec<Budget> = a.iter().chain(b).cloned().collect();
-    // The limit is last in the order, so the lower of two comes first and stays.
+    // The limit comes last in the order, so the lower of two is first and is kept.
     all.sort();
     all.dedup_by(|next, kept| {
         (&next.kind, next.signer, &next.label) == (&kept.kind, kept.signer, &kept.label)
@@ -215,7 +215,7 @@ fn budgets(a: &[Budget], b: &[Budget]) -> Vec<Budget> {
     all
 }
 
-/// All demands, the stronger where both are about the same capabilities.
+/// All demands of both, with the stronger one if both are about the same capabilities.
 fn quorums(a: &[Quorum], b: &[Quorum]) -> Result<Vec<Quorum>, MeetError> {
     let mut all = a.to_vec();
     for quorum in b {

@@ -19,7 +19,7 @@ fn networks<const N: usize>(texts: [&str; N]) -> Constraint {
     crate::capability::scope::cidr(texts.map(|text| text.parse().unwrap()))
 }
 
-/// What both allow: `Ok(None)` is nothing, an error is that no constraint says it.
+/// The intersection: `Ok(None)` means that it is empty, an error that no constraint expresses it.
 fn both(a: Constraint, b: Constraint) -> Result<Option<Constraint>, ()> {
     let met = meet(&one(a), &one(b)).map_err(|_| ())?;
     let Grants::Only(grants) = met.grants else {
@@ -234,7 +234,7 @@ fn a_meet_has_64_grants_and_16_patterns_at_most() {
             })
             .map_err(|error| error.to_string())
     };
-    // Each of one side with each of the other.
+    // Each grant of one side meets each grant of the other.
     let sides = |xs: i32, ys: i32| {
         let grant = |x, y| Grant::new("t").arg("x", x).arg("y", y);
         (

@@ -1,4 +1,4 @@
-//! One grant as one alternative of a check, and back.
+//! Conversion of one grant to one alternative of a check, and back.
 
 mod constraint;
 

@@ -176,8 +176,8 @@ impl Automaton {
         match hir.kind() {
             HirKind::Empty => Ok(nothing()),
             HirKind::Literal(literal) => {
-                let text =
-                    std::str::from_utf8(&literal.0).map_err(|_| "it matches what is no text")?;
+                let text = std::str::from_utf8(&literal.0)
+                    .map_err(|_| "it matches bytes that are not UTF-8")?;
                 text.chars().try_fold(nothing(), |before, char| {
                     let part = self.class(&[(char, char)])?;
                     Ok(self.then(before, part))
@@ -187,7 +187,7 @@ impl Automaton {
             HirKind::Class(Class::Bytes(class)) => {
                 let class = class
                     .to_unicode_class()
-                    .ok_or("it matches what is no text")?;
+                    .ok_or("it matches bytes that are not UTF-8")?;
                 self.class(&ranges(&class))
             }
             HirKind::Look(look) => {

@@ -1,11 +1,11 @@
 //! The patterns of [`matches`](crate::capability::matches): counted, compiled, and matched against a text.
 //!
 //! A pattern has the syntax of the `regex` crate without its costly parts: no flags, no operations on
-//! classes, no Unicode classes, no repetition inside a repetition. The result is an automaton of
-//! at most [`MAX_POSITIONS`] positions, one for each character or class once the repetitions are
-//! written out, and a set of positions fits four words. So for every pattern the cost of a text is its length times a
-//! small number, and no state is kept between texts. The syntax is read by the same crate as in the
-//! Datalog engine, which gives the same answers.
+//! classes, no Unicode classes, no repetition inside a repetition. The result is an automaton of at
+//! most [`MAX_POSITIONS`] positions, one for each character or class once the repetitions are written
+//! out, and a set of positions fits four words. So for every pattern the cost of a text is its length
+//! times a small number, and no state is kept between texts. The syntax is read by the same crate as in
+//! the Datalog engine, which gives the same answers.
 
 mod automaton;
 mod measure;

@@ -96,7 +96,7 @@ impl Constraint {
         }
     }
 
-    /// Its lists, for what is done alike whatever they mean.
+    /// The lists of the constraint, for work that is the same for every kind of list.
     pub(crate) const fn lists(&self) -> Lists<'_> {
         match self {
             Self::Eq(atom) => Lists::One(atom),

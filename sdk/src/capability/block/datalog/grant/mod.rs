@@ -17,7 +17,7 @@ use crate::capability::scope::{Constraint, Grant};
 
 /// Reads the grant that an alternative of the grants check stands for.
 ///
-/// `compared` is room for its comparisons, whatever it holds.
+/// `compared` is a buffer for its comparisons; its contents are overwritten.
 pub(super) fn read<'a>(
     rule: &Rule<'a>,
     table: &Table,

@@ -173,7 +173,7 @@ fn depths() -> Vec<Vector> {
         .deny("depth", Some(0)),
         held(
             "delegated_without_spawn",
-            "Whoever was not granted `agent.spawn` cannot delegate.",
+            "A holder that was not granted `agent.spawn` cannot delegate.",
             &widen(chain, &alone),
         )
         .deny("depth", Some(0)),

@@ -1,4 +1,4 @@
-//! Keys that are none, and the approvers' signatures.
+//! Keys that are not valid, and the approvers' signatures.
 
 use bailiwick::capability::{Grant, path_under};
 use biscuit_auth::format::schema;

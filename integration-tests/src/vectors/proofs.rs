@@ -7,7 +7,7 @@ use super::draft::{bytes, held, sent};
 use super::format::Vector;
 use crate::forge;
 
-const BEARER: &str = "to a stock library whoever has a token with a secret or a seal may use it";
+const BEARER: &str = "to a stock library any holder of a token with a secret or a seal may use it";
 
 pub(super) fn vectors() -> Vec<Vector> {
     let chain = delegate(mint(&reader()), &reads("/srv/docs"));
@@ -29,7 +29,7 @@ pub(super) fn vectors() -> Vec<Vector> {
     vec![
         bytes(
             "secret_in_proof",
-            "The token carries the holder's private key, so that it is good for whoever has it.",
+            "The token carries the holder's private key, so that it is good for any reader of it.",
             &forge::bytes(&bearer),
             &chain.holder,
         )
@@ -47,7 +47,7 @@ pub(super) fn vectors() -> Vec<Vector> {
         ),
         not_holder(
             "sealed_without_call",
-            "A chain that its holder sealed is no call: whoever saw it could send it again.",
+            "A chain that its holder sealed is no call: any reader of it could send it again.",
             &chain.sealed(),
         ),
         bytes(

@@ -115,7 +115,7 @@ fn chain() -> Vec<Vector> {
         .deny("not_holder", None),
         untrusted(
             "root_is_a_stranger",
-            "The authority block is signed by nobody known.",
+            "The authority block is signed by no known key.",
             &[own],
         ),
         untrusted(

@@ -10,12 +10,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where a phrase without paths of its own is searched for.
-const SEARCHED: [&str; 5] = [
+const SEARCHED: [&str; 11] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "sdk/README.md",
+    "cli",
     "docs",
+    "examples/src",
+    "integration-tests/src",
+    "integration-tests/benches",
+    "integration-tests/compile-fail",
+    "macros",
+    "sdk",
 ];
 
 /// Where no phrase is searched for: the history, the list itself, and this test.

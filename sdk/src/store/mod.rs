@@ -5,8 +5,8 @@
 //! audit, or none of it is. Values, counters and logs are three spaces of names; the same name in
 //! two of them is two things.
 //!
-//! The store is trusted: whoever can write it can reset budgets. What shows that is the signed
-//! checkpoints over its logs, kept elsewhere.
+//! The store is trusted: a program that can write it can reset budgets. Signed checkpoints over its
+//! logs, which are kept elsewhere, show that.
 //!
 //! # A store of your own
 //!
@@ -59,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where an expectation does not hold: whoever had the run has it no more;
+    /// [`StoreError::Conflict`] where an expectation does not hold: another process has the run now;
     /// [`StoreError::Exceeded`] where a counter would pass its maximum: a budget is used up;
     /// [`StoreError::Short`] where more would be taken from a counter than there is. The key is that of
     /// the first such operation. Anything else is a store that cannot be written, and stops calls.

@@ -53,7 +53,7 @@ impl Denials {
         }
     }
 
-    /// Writes the waiting counts each second, until there are none. Without a runtime they are written
+    /// Writes the waiting counts each second, until no count waits. Without a runtime they are written
     /// with a later denial, or when the guard is dropped.
     fn write_each_second(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {

@@ -52,7 +52,7 @@ impl Files {
         match (self.log, found) {
             _ if self.lost => {}
             (Some(known), Some(found)) if known == found => return Ok(()),
-            // There is none before the first transaction.
+            // There is no such file before the first transaction.
             (None, found) => {
                 self.log = found;
                 return Ok(());

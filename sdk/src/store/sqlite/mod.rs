@@ -29,7 +29,7 @@ use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Vers
 /// answered is on the disk (write-ahead log, `synchronous = FULL`). Two threads read beside it.
 ///
 /// Several processes may have one file open: each commit takes SQLite's lock to write, so a unit is
-/// spent once and a log is one chain, whoever writes. The file must be on a local disk.
+/// spent once and a log is one chain, whichever process writes. The file must be on a local disk.
 ///
 /// Values are canonical JSON, and the views `audit`, `logs`, `budgets`, `spent_calls`, `revocations`,
 /// `clock`, `runs`, `agents`, `conversations` and `calls_of_runs` show them to any tool that reads
@@ -59,8 +59,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in the file at `path`, and makes it, readable to its owner alone, if there
-    /// is none.
+    /// Opens the store in the file at `path`, and makes it, readable to its owner alone, if it
+    /// does not exist.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ enum Is {
 
 /// The connection that writes, to a file that is of this version.
 pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreError> {
-    // Closing any handle of a file drops the locks that this process has on it, so nobody else
+    // Closing any handle of a file drops the locks that this process has on it, so no other code
     // opens while the file is made.
     static OPENING: Mutex<()> = Mutex::new(());
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::fault::Place;
 use crate::store::StoreError;
 
-/// How many reads may wait; whoever reads when so many do waits for a place.
+/// How many reads may wait; a further reader waits for a place.
 const QUEUE: usize = 1024;
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -52,7 +52,7 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let (answer, found) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
-            // Nobody may wait any more.
+            // No reader may wait any more.
             let _ = answer.send(read(connection));
         });
         let gone = |()| {

@@ -9,14 +9,14 @@ use super::rows::Open;
 use crate::store::apply::apply;
 use crate::store::{Batch, Committed, StoreError};
 
-/// How many batches may wait; whoever commits when so many do waits for a place.
+/// How many batches may wait; a further committer waits for a place.
 pub(super) const QUEUE: usize = 1024;
 /// How many batches share a transaction at most, and so one wait for the disk.
 const GROUP: usize = 256;
 
 pub(super) type Answer = Result<Committed, StoreError>;
 
-/// A batch, and whoever waits for what became of it.
+/// A batch, and the caller that waits for its outcome.
 pub(super) struct Job {
     pub(super) batch: Batch,
     pub(super) answer: oneshot::Sender<Answer>,
@@ -37,7 +37,7 @@ pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job
         }
         let answers = commit(conn, place, &mut files, batches.drain(..));
         for (waiting, answer) in waiting.drain(..).zip(answers) {
-            // Nobody waits any more: the batch is written, or refused, all the same.
+            // No caller waits any more: the batch is written, or refused, all the same.
             let _ = waiting.send(answer);
         }
     }
@@ -76,7 +76,7 @@ fn transaction(
 ) -> Result<Vec<Answer>, StoreError> {
     files.unmoved(open)?;
     // The lock to write is taken before anything is read, so that what was read stays true until
-    // the commit, whoever else has the file open.
+    // the commit, whichever other process has the file open.
     open.run("BEGIN IMMEDIATE", [])?;
     let before = open.version()?;
     let mut version = before;

@@ -52,7 +52,7 @@ impl KeyRing {
         let Proof::Seal(seal) = &parts.proof else {
             return Err(Refusal::new(
                 Kind::NotHolder,
-                "the token is not a sealed call: whoever sent it did not show its key",
+                "the token is not a sealed call: the sender did not show its key",
             ));
         };
         let (chain, holder) = self.verify(&parts)?;

@@ -142,7 +142,7 @@ async fn what_was_queued_is_written_though_the_store_is_dropped() {
     for number in 0..100 {
         let batch = Batch::new().append(log("l"), number.to_string());
         let mut commit = Box::pin(store.commit(batch));
-        // Polled once it is in the queue, and then nobody waits for it.
+        // Polled once it is in the queue, and then no caller waits for it.
         let mut context = Context::from_waker(Waker::noop());
         let _ = commit.as_mut().poll(&mut context);
     }

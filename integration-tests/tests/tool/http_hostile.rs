@@ -505,7 +505,7 @@ async fn proxies_of_the_environment_are_not_asked() {
     };
     let server = Hostile::start(answer("the server")).await;
     let proxy = Hostile::start(answer("the proxy")).await;
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    let mut child = bailiwick_integration_tests::child::this();
     child.args([
         "--exact",
         "http_hostile::proxies_of_the_environment_are_not_asked",

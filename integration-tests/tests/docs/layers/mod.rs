@@ -152,7 +152,7 @@ fn floors_stand_on_one_another_without_a_circle_that_is_not_named() {
             assert_eq!(
                 circle(&within(&arrows, &meant)),
                 meant,
-                "a circle of {room} is named that is none"
+                "the table names a circle of {room} that does not exist"
             );
             for (_, to) in arrows.iter_mut().filter(|(from, _)| meant.contains(*from)) {
                 to.retain(|to| !meant.contains(to));

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bailiwick::capability::{Held, path_under};
@@ -28,30 +28,53 @@ use serde_json::json;
 /// How often names change, at least, and how many calls are made meanwhile, at least.
 const SWAPS: usize = 4_000;
 const CALLS: usize = 250;
+/// One round of calls in this many is made while no name changes. On a machine whose disk is slow, a
+/// name changes during every other write, which refuses each of them.
+const STILL: usize = 8;
 
 /// Someone who does the same thing over and over until told to stop.
 struct Attacker {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
+    /// Held by a turn of the attacker, which begins none while `still` is set.
+    turn: Arc<Mutex<()>>,
+    still: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl Attacker {
-    fn start(mut turn: impl FnMut() + Send + 'static) -> Self {
+    /// The turn is told whether it is an even one.
+    fn start(mut turn: impl FnMut(bool) + Send + 'static) -> Self {
         let (stop, done) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (lock, still) = (Arc::<Mutex<()>>::default(), Arc::<AtomicBool>::default());
         let (over, count) = (stop.clone(), done.clone());
+        let (held, wait) = (lock.clone(), still.clone());
         let thread = std::thread::spawn(move || {
+            let mut even = true;
             while !over.load(Ordering::Relaxed) {
-                turn();
+                if wait.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                    continue;
+                }
+                let guard = held.lock().unwrap();
+                turn(even);
+                drop(guard);
+                even = !even;
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { stop, done, thread }
+        Self {
+            stop,
+            done,
+            turn: lock,
+            still,
+            thread,
+        }
     }
 
     /// Two names trade places, so that one of them is always there.
     fn exchanging(one: PathBuf, other: PathBuf) -> Self {
-        Self::start(move || {
+        Self::start(move |_| {
             renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
         })
     }
@@ -59,25 +82,37 @@ impl Attacker {
     /// A name is a new file, then a link, then a new file: a write replaces either.
     fn replacing(name: PathBuf, target: PathBuf) -> Self {
         let fresh = name.with_extension("fresh");
-        Self::start(move || {
-            fs::write(&fresh, "mine").unwrap();
-            fs::rename(&fresh, &name).unwrap();
-            symlink(&target, &fresh).unwrap();
+        Self::start(move |even| {
+            if even {
+                fs::write(&fresh, "mine").unwrap();
+            } else {
+                symlink(&target, &fresh).unwrap();
+            }
             fs::rename(&fresh, &name).unwrap();
         })
     }
 
     /// A name goes away and comes back.
-    fn moving(from: PathBuf, to: PathBuf) -> Self {
-        Self::start(move || {
-            fs::rename(&from, &to).unwrap();
-            fs::rename(&to, &from).unwrap();
+    fn moving(away: PathBuf, back: PathBuf) -> Self {
+        Self::start(move |even| {
+            let (from, to) = if even { (&away, &back) } else { (&back, &away) };
+            fs::rename(from, to).unwrap();
         })
     }
 
     fn is_busy(&self, calls: usize) -> bool {
         assert!(!self.thread.is_finished(), "the attacker failed");
         calls < CALLS || self.done.load(Ordering::Relaxed) < SWAPS
+    }
+
+    /// Keeps the attacker from its next turn until [`Attacker::release`].
+    fn hold(&self) {
+        self.still.store(true, Ordering::Relaxed);
+        drop(self.turn.lock().unwrap());
+    }
+
+    fn release(&self) {
+        self.still.store(false, Ordering::Relaxed);
     }
 
     fn stop(self) -> usize {
@@ -133,6 +168,9 @@ async fn besiege(
     let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
     let mut made = 0;
     while attacker.is_busy(made) {
+        if made % STILL == 0 {
+            attacker.hold();
+        }
         for (how, path) in calls {
             let raw = match *how {
                 "fs.write" | "fs.append" => json!({ "path": path, "text": "mine" }),
@@ -141,6 +179,7 @@ async fn besiege(
             let outcome = call(&files.gate, held, how, &raw.to_string()).await;
             counts.entry(how).or_default().note(path, &outcome);
         }
+        attacker.release();
         made += 1;
     }
     let swaps = attacker.stop();

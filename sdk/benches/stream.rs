@@ -4,7 +4,8 @@
 //!
 //! Pieces of four bytes are of two kinds: what the network cuts, and events, each of which is a JSON object of
 //! its own. Events are 30 times as many bytes as what is in them, so they are compared in time and a byte that
-//! was sent. Events that differ in one text alone are one case, and events with a number of their own another.
+//! was sent. Events that differ in one text alone are one case, events with a number of their own another, and
+//! events with a number within what is read, which are read in full, the last.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
@@ -15,8 +16,16 @@ use common::table::{self, median, time};
 
 const ARGUMENTS: usize = 1024 * 1024;
 
-/// A stream in which a call has so many bytes of arguments, in events of so many, which are counted if asked.
-fn stream(bytes: usize, event: usize, is_counted: bool) -> String {
+/// Where an event has a number of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Nowhere,
+    Outside,
+    Within,
+}
+
+/// A stream in which a call has so many bytes of arguments, in events of so many.
+fn stream(bytes: usize, event: usize, numbered: Number) -> String {
     let line = "a line of a file, with a \\\"quoted\\\" word\\n";
     let text: String = line.chars().cycle().take(bytes - 12).collect();
     // No escape is cut in two by the end of the text.
@@ -26,12 +35,13 @@ fn stream(bytes: usize, event: usize, is_counted: bool) -> String {
     );
     for (number, piece) in arguments.as_bytes().chunks(event).enumerate() {
         let piece = serde_json::to_string(std::str::from_utf8(piece).unwrap()).unwrap();
-        let id = match is_counted {
+        let number = |place| match numbered == place {
             true => format!("\"id\":{number},"),
             false => String::new(),
         };
+        let (outside, within) = (number(Number::Outside), number(Number::Within));
         body.push_str(&format!(
-            "data: {{{id}\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":{piece}}}}}]}},\"finish_reason\":null}}]}}\n\n"
+            "data: {{{outside}\"choices\":[{{{within}\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":{piece}}}}}]}},\"finish_reason\":null}}]}}\n\n"
         ));
     }
     body.push_str("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n");
@@ -39,15 +49,17 @@ fn stream(bytes: usize, event: usize, is_counted: bool) -> String {
 }
 
 fn main() {
-    let whole = stream(ARGUMENTS, usize::MAX, false);
-    let events = stream(ARGUMENTS, 4, false);
-    let counted = stream(ARGUMENTS, 4, true);
-    let fewer = stream(ARGUMENTS / 4, 4, false);
-    let cases: [(&str, &str, usize); 5] = [
+    let whole = stream(ARGUMENTS, usize::MAX, Number::Nowhere);
+    let events = stream(ARGUMENTS, 4, Number::Nowhere);
+    let counted = stream(ARGUMENTS, 4, Number::Outside);
+    let unlike = stream(ARGUMENTS, 4, Number::Within);
+    let fewer = stream(ARGUMENTS / 4, 4, Number::Nowhere);
+    let cases: [(&str, &str, usize); 6] = [
         ("one piece", &whole, usize::MAX),
         ("cut by the network", &whole, 4),
         ("events", &events, 1460),
         ("counted events", &counted, 1460),
+        ("unlike events", &unlike, 1460),
         ("a quarter of the events", &fewer, 1460),
     ];
     let mut criterion = table::criterion("stream");
@@ -66,7 +78,7 @@ fn main() {
         .map(|(name, ..)| median("stream", "read", name))
         .collect();
     let Some(all) = all else { return };
-    let [one, cut, many, unlike, quarter] = all[..] else {
+    let [one, cut, many, by_number, by_full, quarter] = all[..] else {
         return;
     };
     table::head(&["1 MiB of arguments", "time", "ratio", "of"]);
@@ -88,7 +100,8 @@ fn main() {
     );
     for (name, at, body) in [
         ("events of 4 bytes", many, &events),
-        ("events of 4 bytes, each with a number", unlike, &counted),
+        ("events of 4 bytes, each with a number", by_number, &counted),
+        ("events of 4 bytes, each read in full", by_full, &unlike),
     ] {
         row(name, at, at / one, "one piece");
         row(name, at, by_byte(at, body), "one piece, for each byte sent");

@@ -95,7 +95,7 @@ impl Reader {
                     _ => Some(What::Words(index)),
                 };
                 if let (Some(text), Some(what)) = (only, what) {
-                    self.alike.learn(data, text, what);
+                    self.alike.learn(data, text, what, &Event::READ);
                 }
             }
             "content_block_stop" => {

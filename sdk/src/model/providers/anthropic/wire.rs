@@ -23,6 +23,19 @@ pub(super) struct Event<'a> {
     pub(super) error: Raw<'a>,
 }
 
+impl Event<'_> {
+    /// The members of an event.
+    pub(super) const READ: [&'static str; 7] = [
+        "type",
+        "index",
+        "message",
+        "content_block",
+        "delta",
+        "usage",
+        "error",
+    ];
+}
+
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
     #[serde(borrow, default)]
@@ -39,4 +52,15 @@ pub(super) struct Message<'a> {
 pub(super) struct End<'a> {
     #[serde(borrow, default)]
     pub(super) stop_reason: Raw<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::providers::alike::fields::fields;
+
+    #[test]
+    fn every_member_that_is_read_is_in_the_list() {
+        assert_eq!(fields::<Event<'static>>(), Event::READ);
+    }
 }

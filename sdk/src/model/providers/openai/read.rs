@@ -145,11 +145,12 @@ impl Reader {
                 .and_then(|cost| spent(&cost));
         }
         match only {
-            Some(Only::Words(text)) => self.alike.learn(data, text, What::Words(0)),
+            Some(Only::Words(text)) => self.alike.learn(data, text, What::Words(0), &Chunk::READ),
             Some(Only::Arguments(index, text)) => {
                 let index = count(index, "tool_calls.index")?;
                 if let Some(at) = index.and_then(|index| self.answer.place_of(index)) {
-                    self.alike.learn(data, text, What::Arguments(at));
+                    self.alike
+                        .learn(data, text, What::Arguments(at), &Chunk::READ);
                 }
             }
             None => {}

@@ -120,6 +120,9 @@ pub(super) enum Only<'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// The members of a chunk.
+    pub(super) const READ: [&'static str; 5] = ["choices", "usage", "error", "x_groq", "object"];
+
     /// The text that is all that the chunk says. `None` where it says more, or where what it says depends on
     /// more than the call that has its index.
     pub(super) fn only(&self) -> Option<Only<'a>> {
@@ -191,4 +194,15 @@ pub(super) fn spent(cost: &Cost<'_>) -> Option<Usage> {
         cached.or(Count::read(cost.prompt_cache_hit_tokens)),
         Count::read(cost.completion_tokens),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::providers::alike::fields::fields;
+
+    #[test]
+    fn every_member_that_is_read_is_in_the_list() {
+        assert_eq!(fields::<Chunk<'static>>(), Chunk::READ);
+    }
 }

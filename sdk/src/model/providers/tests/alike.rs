@@ -205,3 +205,72 @@ fn a_piece_after_a_long_envelope_is_bounded_too() {
     let (made, full) = made(Provider::OpenAi, &events, false);
     assert_eq!((made.unwrap().text.as_deref(), full), (Some("aaa"), 4));
 }
+
+/// An event with further members of the event itself, before and behind the others.
+fn with(event: &str, before: &str, behind: &str) -> String {
+    let inner = event.strip_prefix('{').unwrap().strip_suffix('}').unwrap();
+    format!("{{{before}{inner}{behind}}}")
+}
+
+#[test]
+fn members_that_nothing_reads_may_differ_in_each_event() {
+    for provider in [Provider::OpenAi, Provider::Anthropic] {
+        let mut events = begin(provider);
+        let around = events.len() + end(provider).len();
+        for number in 0..1000 {
+            let padding = "x".repeat(number % 16);
+            events.push(with(
+                &arguments(provider, 1, r#""[\"\"""#),
+                &format!(r#""id":"chunk-{number}","created":{number},"#),
+                &format!(r#","p":"{padding}","obfuscation":"{padding}{number}""#),
+            ));
+        }
+        events.extend(end(provider));
+        let (made, full) = made(provider, &events, false);
+        assert_eq!(made.unwrap().calls[0].arguments, "[\"\"".repeat(1000));
+        assert!(full <= around + 1, "{full}");
+    }
+}
+
+/// Pairs of members, the second of which takes the place of the first.
+const MEMBERS: [[&str; 2]; 16] = [
+    [r#""p":"a""#, r#""p":"b""#],
+    [r#""p":"a""#, r#""p":17"#],
+    [r#""p":"a""#, r#""p":"b","error":{"message":"no"}"#],
+    [r#""p":"a""#, r#""p":"b\"""#],
+    [r#""p":"a""#, "\"p\":\"\u{1}\""],
+    [r#""p":"a""#, r#""p":"\x""#],
+    [r#""p":1"#, r#""p":01"#],
+    [r#""p":1"#, r#""p":-1"#],
+    [r#""p":1"#, r#""p":1.5e9"#],
+    [r#""p":1"#, r#""p":"#],
+    [r#""p":"a""#, r#""p":null"#],
+    [r#""error":"""#, r#""error":"no""#],
+    [r#""\u0065rror":"""#, r#""\u0065rror":"no""#],
+    [r#""object":"chunk""#, r#""object":"error""#],
+    [r#""p":1,"p":2"#, r#""p":3,"p":4"#],
+    [r#""usage":"a""#, r#""usage":"b""#],
+];
+
+#[test]
+fn a_member_in_the_place_of_another_is_read_as_if_it_were_read_in_full() {
+    for provider in [Provider::OpenAi, Provider::Anthropic] {
+        for members in MEMBERS {
+            for is_behind in [false, true] {
+                let piece = |member: &str| {
+                    let piece = arguments(provider, 1, r#""[""#);
+                    match is_behind {
+                        true => with(&piece, "", &format!(",{member}")),
+                        false => with(&piece, &format!("{member},"), ""),
+                    }
+                };
+                let mut events = begin(provider);
+                events.extend([members[0], members[0], members[1], members[0]].map(piece));
+                events.extend(end(provider));
+                let (alike, _) = made(provider, &events, false);
+                let (apart, _) = made(provider, &events, true);
+                assert_eq!(alike, apart, "{provider:?} {members:?}");
+            }
+        }
+    }
+}

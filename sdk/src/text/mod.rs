@@ -15,8 +15,12 @@ pub use name::plain_name;
 /// Whether a character has to be made visible in a text on one line: a control character, or a hidden
 /// one ([`is_hidden`]).
 #[must_use]
+#[inline]
 pub fn is_misleading(letter: char) -> bool {
-    letter.is_control() || is_hidden(letter)
+    match letter.is_ascii() {
+        true => letter.is_ascii_control(),
+        false => letter.is_control() || is_hidden(letter),
+    }
 }
 
 /// `text` on one line, with every control and hidden character as an escape, for logs, terminals and

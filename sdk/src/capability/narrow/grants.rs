@@ -66,19 +66,29 @@ pub(super) fn excesses(
 /// The grants of one block. Those of a capability are collected when they are first needed.
 pub(super) struct Allowed<'a> {
     grants: &'a [Grant],
-    known: BTreeMap<String, Same<'a>>,
+    known: BTreeMap<&'a str, Same<'a>>,
+    none: Same<'a>,
 }
 
 impl<'a> Allowed<'a> {
     pub(super) const fn new(grants: &'a [Grant]) -> Self {
-        let known = BTreeMap::new();
-        Self { grants, known }
+        Self {
+            grants,
+            known: BTreeMap::new(),
+            none: Same::none(),
+        }
     }
 
     /// The grants of the capability.
     fn of(&mut self, capability: &str) -> &Same<'a> {
         let grants = self.grants;
-        let known = self.known.entry(capability.to_owned());
-        known.or_insert_with(|| Same::of(capability, grants))
+        let of = |grant: &&Grant| grant.capability == capability;
+        if !self.known.contains_key(capability)
+            && let Some(first) = grants.iter().find(of)
+        {
+            let same = Same::of(capability, grants);
+            self.known.insert(&first.capability, same);
+        }
+        self.known.get(capability).unwrap_or(&self.none)
     }
 }

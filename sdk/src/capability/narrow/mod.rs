@@ -17,7 +17,7 @@ mod widens;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use crate::capability::scope::{Bounds, Grants};
+use crate::capability::scope::{Bounds, Caveats, Grants};
 use caveats::meets;
 use difference::covers;
 pub use meet::{MeetError, meet};
@@ -39,9 +39,18 @@ pub use widens::{Excess, Widens};
 /// that cannot be decided (a pattern against another pattern, or a grant whose parts would have to be
 /// searched for in too many grants) is refused, and the error says so.
 pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
+    narrow_parts(parents, &child.grants, &child.caveats)
+}
+
+/// As [`narrow`], of bounds whose grants and caveats are not in one place.
+pub(crate) fn narrow_parts(
+    parents: &[&Bounds],
+    grants: &Grants,
+    caveats: &Caveats,
+) -> Result<(), Widens> {
     let mut excesses = Vec::new();
     let left = Cell::new(grants::MAX_SEARCH);
-    if let Grants::Only(grants) = &child.grants {
+    if let Grants::Only(grants) = grants {
         let blocks = parents.iter().filter_map(|parent| match &parent.grants {
             Grants::Only(allowed) => Some(allowed.as_slice()),
             Grants::Inherit => None,
@@ -59,15 +68,14 @@ pub fn narrow(parents: &[&Bounds], child: &Bounds) -> Result<(), Widens> {
     }
     let is_cut = excesses.len() >= grants::MAX_WAYS;
     for parent in parents {
-        caveats::excesses(&child.caveats, &parent.caveats, &mut excesses);
+        caveats::excesses(caveats, &parent.caveats, &mut excesses);
     }
     // Several blocks refuse one place for the same reason. Blocks that give another reason are listed
     // too, since an author who fixes the first meets the next.
     let mut seen = BTreeSet::new();
     excesses.retain(|excess| seen.insert(excess.clone()));
     excesses.extend(
-        child
-            .caveats
+        caveats
             .budgets
             .iter()
             .filter_map(|budget| caveats::budget_excess(budget, parents)),

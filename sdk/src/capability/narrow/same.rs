@@ -24,8 +24,8 @@ pub(super) struct Same<'a> {
 pub(super) struct Argument<'a> {
     /// The different constraints, in the order of their first use.
     pub(super) different: Vec<Theirs<'a>>,
-    /// The index in `different` of the constraint of each grant that lists the argument.
-    places: BTreeMap<usize, usize>,
+    /// Each grant that lists the argument, in order, and the index in `different` of its constraint.
+    places: Vec<(usize, usize)>,
     /// The grants that list it.
     pub(super) listing: Set,
     /// The grants under which the argument may not be left out.
@@ -42,6 +42,15 @@ pub(super) struct Theirs<'a> {
 }
 
 impl<'a> Same<'a> {
+    /// No grants.
+    pub(super) const fn none() -> Self {
+        Self {
+            grants: Vec::new(),
+            beyond: Vec::new(),
+            arguments: BTreeMap::new(),
+        }
+    }
+
     /// The grants in `allowed` that are of the capability.
     pub(super) fn of(capability: &str, allowed: &'a [Grant]) -> Self {
         let of = |grant: &&Grant| grant.capability == capability;
@@ -79,7 +88,7 @@ impl<'a> Same<'a> {
 
 impl Argument<'_> {
     fn listed_by(&mut self, grant: usize, place: usize) {
-        self.places.insert(grant, place);
+        self.places.push((grant, place));
         self.listing |= 1 << grant;
         if let Some(theirs) = self.different.get_mut(place) {
             theirs.whose |= 1 << grant;
@@ -91,7 +100,11 @@ impl Argument<'_> {
 
     /// The index in `different` of the constraint of a grant.
     pub(super) fn place(&self, grant: usize) -> Option<usize> {
-        self.places.get(&grant).copied()
+        let found = self
+            .places
+            .binary_search_by_key(&grant, |(grant, _)| *grant);
+        let (_, place) = self.places.get(found.ok()?)?;
+        Some(*place)
     }
 }
 

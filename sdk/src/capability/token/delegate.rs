@@ -10,7 +10,7 @@ use super::mint::{finish, fits, later, size};
 use super::position::{PositionError, role_fits};
 use crate::capability::block::{Block, HopBlock};
 use crate::capability::keys::PublicKey;
-use crate::capability::narrow::{Widens, narrow};
+use crate::capability::narrow::{Widens, narrow_parts};
 use crate::capability::scope::{Bounds, Scope};
 use crate::id::Timestamp;
 
@@ -43,9 +43,12 @@ impl Held {
         let depths = parents.iter().filter_map(|parent| parent.caveats.depth);
         let most = depths.min().filter(|most| *most < hop);
         let deeper = most.map(|most| Widens::depth(most, hop));
-        let placed = bounds.clone().placed(hop, self.key.public(), to);
+        // The caveats as they are before they are placed; the grants stay the same.
+        let caveats = bounds.caveats.clone();
+        let placed = bounds.placed(hop, self.key.public(), to);
         let draft = self.draft(role, None, placed)?;
-        match (narrow(&parents, &bounds), deeper) {
+        let narrowed = narrow_parts(&parents, draft.grants(), &caveats);
+        match (narrowed, deeper) {
             (Ok(()), None) => {}
             (Ok(()), Some(widens)) | (Err(widens), None) => return Err(widens.into()),
             (Err(widens), Some(deeper)) => return Err(widens.and(deeper).into()),
@@ -124,13 +127,13 @@ impl Held {
         to: PublicKey,
     ) -> Result<Chain, MintError> {
         let parents: Vec<&Bounds> = self.chain.bounds().collect();
-        let mut written = bounds.clone();
-        for budget in &mut written.caveats.budgets {
+        let mut caveats = bounds.caveats.clone();
+        for budget in &mut caveats.budgets {
             // A budget of its own cannot be wider; `narrow` recognises it by the missing signer.
             budget.signer = budget.signer.filter(|signer| *signer != self.key.public());
         }
         let draft = self.draft(role, decision, bounds)?;
-        narrow(&parents, &written)?;
+        narrow_parts(&parents, draft.grants(), &caveats)?;
         self.append(draft, to)
     }
 

@@ -9,7 +9,7 @@ use crate::capability::block::wire::SignedBlock;
 use crate::capability::block::{Block, Table, encode};
 use crate::capability::check::CompiledBounds;
 use crate::capability::keys::{AgentKey, PublicKey};
-use crate::capability::scope::Bounds;
+use crate::capability::scope::{Bounds, Grants};
 use crate::capability::value::Patterns;
 
 /// One verified block, and all before it.
@@ -83,6 +83,13 @@ impl Draft {
             block,
             table,
         }
+    }
+
+    /// The grants of the block; a block without bounds inherits all.
+    pub(super) fn grants(&self) -> &Grants {
+        self.block
+            .bounds()
+            .map_or(&Grants::Inherit, |bounds| &bounds.grants)
     }
 
     /// How many bytes the block has.

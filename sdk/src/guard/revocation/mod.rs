@@ -166,6 +166,7 @@ impl Revocations {
 
     /// Whether a token may have been revoked and its revocation forgotten: the token had ended by a time that
     /// was seen, and has not ended now. This is possible only if the clock was ahead.
+    #[inline]
     pub(super) fn may_have_forgotten(&self, chain: &Chain, now: Timestamp) -> bool {
         let lapsed = self.inner.lapsed.load(Ordering::Acquire);
         if lapsed <= now.secs() || chain.expires().secs() > lapsed {
@@ -208,6 +209,7 @@ impl Revocations {
 
     /// The part of a chain that is revoked: the hop, and the entry that revokes it. The answer is remembered
     /// in the chain until the set changes.
+    #[inline]
     pub(super) fn of_chain(&self, chain: &Chain) -> Option<u32> {
         let generation = self.inner.generation.load(Ordering::Acquire);
         let mut found = None;

@@ -1,5 +1,6 @@
 //! Biscuit's interning: the strings and keys that a chain has named so far.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::raw::RawBlock;
@@ -54,7 +55,8 @@ pub(crate) struct Table {
     out_of_turn: bool,
 }
 
-/// The strings: their concatenated text, the end of each, and their numbers in the order of their texts.
+/// The strings: their concatenated text, the end of each, and their numbers, the shorter strings first and
+/// those of one length in the order of their bytes.
 #[derive(Clone, Debug, Default)]
 struct Inner {
     text: String,
@@ -68,19 +70,29 @@ impl Inner {
         self.ends.len()
     }
 
-    fn string(&self, own: usize) -> Option<&str> {
+    fn range(&self, own: usize) -> Option<Range<usize>> {
         let end = *self.ends.get(own)? as usize;
         let start = match own.checked_sub(1) {
             Some(before) => *self.ends.get(before)? as usize,
             None => 0,
         };
-        self.text.get(start..end)
+        Some(start..end)
     }
 
-    /// The position of a string in the order of their texts, or the position where it would be inserted.
+    fn string(&self, own: usize) -> Option<&str> {
+        self.text.get(self.range(own)?)
+    }
+
+    /// The position of a string among the sorted ones, or the position where it would be inserted.
     fn place(&self, text: &str) -> Result<usize, usize> {
-        self.sorted
-            .binary_search_by(|own| self.string(*own as usize).unwrap_or_default().cmp(text))
+        self.sorted.binary_search_by(|own| {
+            let range = self.range(*own as usize).unwrap_or_default();
+            // Most strings differ in their length, which is compared without a look at their text.
+            range.len().cmp(&text.len()).then_with(|| {
+                let bytes = self.text.as_bytes().get(range).unwrap_or_default();
+                bytes.cmp(text.as_bytes())
+            })
+        })
     }
 
     fn find(&self, text: &str) -> Option<usize> {

@@ -212,6 +212,7 @@ impl Chain {
 
     /// Whether some call may pass at `now`: the chain has not expired and is not too deep. The grants of the
     /// blocks are not checked.
+    #[inline]
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         now.secs() < self.inner.expires.secs()
             && self
@@ -221,6 +222,7 @@ impl Chain {
     }
 
     /// Whether the chain was not yet kept at `epoch`; marks it as kept.
+    #[inline]
     pub(super) fn is_new_at(&self, epoch: u64) -> bool {
         self.inner.kept_at.load(Ordering::Acquire) != epoch
             && self.inner.kept_at.swap(epoch, Ordering::AcqRel) != epoch
@@ -279,12 +281,14 @@ impl Chain {
     }
 
     /// Asks once whether the root is trusted at `epoch`, and remembers the answer until the epoch changes.
+    #[inline]
     pub(super) fn trusted_at(&self, epoch: u64, trusts: impl FnOnce(&PublicKey) -> bool) -> bool {
         once(&self.inner.trusted_at, epoch, || trusts(&self.inner.root))
     }
 
     /// Asks once whether no part of the chain is revoked at `generation`, and remembers the answer until the
     /// generation changes. Generations are never zero and never the same for two sets.
+    #[inline]
     pub(crate) fn clean_at(&self, generation: u64, clean: impl FnOnce(&Self) -> bool) -> bool {
         once(&self.inner.clean_at, generation, || clean(self))
     }
@@ -330,6 +334,7 @@ impl Chain {
     }
 }
 
+#[inline]
 fn once(seen: &AtomicU64, now: u64, ask: impl FnOnce() -> bool) -> bool {
     if seen.load(Ordering::Acquire) == now {
         return true;

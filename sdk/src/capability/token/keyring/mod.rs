@@ -145,6 +145,7 @@ impl KeyRing {
     /// # Errors
     ///
     /// [`Kind::UntrustedRoot`] when it is not.
+    #[inline]
     pub fn admit(&self, chain: &Chain) -> Result<(), Refusal> {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         let key_id = chain.key_id();

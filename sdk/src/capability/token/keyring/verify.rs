@@ -122,11 +122,15 @@ impl KeyRing {
     /// neither too deep nor too long-lived for it. A verifier without a guard decides by itself, and should
     /// not keep chains that it would not admit. Only authority blocks and hops are kept, within
     /// the bytes of [`KeyRing::cache_at_most`], and no block of a root that was removed.
+    #[inline]
     pub fn keep(&self, chain: &Chain) {
         let epoch = self.inner.epoch.load(Ordering::Acquire);
-        if !chain.is_new_at(epoch) || self.admit(chain).is_err() {
-            return;
+        if chain.is_new_at(epoch) && self.admit(chain).is_ok() {
+            self.insert(chain, epoch);
         }
+    }
+
+    fn insert(&self, chain: &Chain, epoch: u64) {
         let mut cache = self
             .inner
             .cache

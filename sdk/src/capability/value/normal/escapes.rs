@@ -140,6 +140,7 @@ fn leads_up(name: &str) -> bool {
         match char {
             ';' | '?' | '#' | ':' => break,
             '+' => {}
+            '!'..='-' | '/'..='~' => return false,
             _ if char.is_whitespace() || invisible(char) => {}
             _ => match dots(char) {
                 Some(more) => count += more,

@@ -46,14 +46,22 @@ pub(crate) fn path(text: &str) -> Option<String> {
 }
 
 /// Whether a character changes how a path is read, or may be folded by a reader into one that does.
+#[inline]
 fn misleading(char: char) -> bool {
+    match char.is_ascii() {
+        true => char == '\\' || char.is_ascii_control(),
+        false => misleading_beyond_ascii(char),
+    }
+}
+
+fn misleading_beyond_ascii(char: char) -> bool {
     matches!(
         char,
         // Dots: leaders, ellipses, small and full width.
         '\u{2024}'
             ..='\u{2026}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}' | '\u{ff0e}'
         // Slashes and backslashes, and letters that compatibility forms spell with a slash.
-        | '\\' | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2571}' | '\u{2572}' | '\u{27cb}' | '\u{27cd}'
+        | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2571}' | '\u{2572}' | '\u{27cb}' | '\u{27cd}'
         | '\u{29f5}' | '\u{29f8}' | '\u{29f9}' | '\u{fe68}' | '\u{ff0f}' | '\u{ff3c}'
         | '\u{2100}' | '\u{2101}' | '\u{2105}' | '\u{2106}'
     ) || crate::text::is_misleading(char)

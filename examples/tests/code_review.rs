@@ -57,7 +57,7 @@ fn another_repository_can_be_given() {
     let ran = run(PROGRAM, &[env!("CARGO_MANIFEST_DIR")], &[]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.text, ran.errors);
     assert!(
-        ran.text.contains("/repo/src/quickstart/main.rs"),
+        ran.text.contains("/repo/src/bin/quickstart/main.rs"),
         "{}",
         ran.text
     );

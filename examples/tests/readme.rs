@@ -8,8 +8,8 @@ const README: &str = include_str!("../../README.md");
 
 /// Each with the most lines that it may have, `use` and empty ones among them.
 const PROGRAMS: [(&str, usize); 2] = [
-    (include_str!("../src/readme/two_tools.rs"), 30),
-    (include_str!("../src/readme/two_children.rs"), 50),
+    (include_str!("../src/bin/readme_two_tools.rs"), 30),
+    (include_str!("../src/bin/readme_two_children.rs"), 50),
 ];
 
 #[test]

@@ -227,7 +227,7 @@ async fn a_role_that_is_none_is_refused() {
         assert!(
             matches!(
                 lead.spawn(role).scope(docs()).await,
-                Err(SpawnError::Profile(_))
+                Err(SpawnError::Role { role: named }) if named == role
             ),
             "{role:?}"
         );
@@ -800,9 +800,10 @@ async fn no_agent_begins_whose_calls_would_all_be_refused_for_its_long_life() {
     let builder = || Orchestrator::builder(&authority).tool(read());
     let days = |days: u64| docs().expires_in(minutes(days * 24 * 60));
     let usual = builder().build().unwrap();
-    let Err(SpawnError::Profile(why)) = usual.agent("lead", days(2)).await else {
+    let Err(error @ SpawnError::TooLong { .. }) = usual.agent("lead", days(2)).await else {
         panic!()
     };
+    let why = error.to_string();
     assert!(
         why.contains("86400 s") && why.contains("max_lifetime"),
         "{why}"

@@ -77,12 +77,8 @@ impl Orchestrator {
         )?;
         let longest = self.guard().max_lifetime();
         if chain.expires() > now.saturating_add(longest) {
-            let (expires, longest) = (chain.expires(), longest.as_secs());
-            return Err(SpawnError::Profile(format!(
-                "the scope lives until {expires}, and the guard accepts {longest} s at most; set an \
-                 earlier end with `Scope::expires_in`, or a longer life with \
-                 `OrchestratorBuilder::max_lifetime`"
-            )));
+            let expires = chain.expires();
+            return Err(SpawnError::TooLong { expires, longest });
         }
         let held = chain.held_by(key).map_err(SpawnError::unavailable)?;
         let mut core = AgentCore::first(&self.runtime, role, held, slot, mandate.intent);

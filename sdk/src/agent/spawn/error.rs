@@ -1,7 +1,10 @@
 //! Why there is no child.
 
+use std::time::Duration;
+
 use crate::capability::{MintError, Refusal, SPAWN, ScopeError, Widens};
 use crate::guard::{Denial, Pending};
+use crate::id::Timestamp;
 use crate::store::StoreError;
 
 /// Why there is no child.
@@ -20,9 +23,30 @@ pub enum SpawnError {
     /// The scope itself is at fault.
     #[error("the scope cannot be used: {0}")]
     Scope(ScopeError),
-    /// The token would not be in profile, so it cannot be made.
+    /// The role has another length or other characters than a role has.
+    #[error(
+        "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`; choose another name for the role",
+        crate::text::printable(.role)
+    )]
+    Role {
+        /// The role as it was given.
+        role: String,
+    },
+    /// The scope of a first agent lives longer than the guard accepts, so that every call of it would be refused.
+    #[error(
+        "the scope lives until {expires}, and the guard accepts {} s at most; set an earlier end with \
+         `Scope::expires_in`, or a longer life with `OrchestratorBuilder::max_lifetime`",
+        .longest.as_secs()
+    )]
+    TooLong {
+        /// The end of the scope.
+        expires: Timestamp,
+        /// The longest life that the guard accepts, from now on.
+        longest: Duration,
+    },
+    /// The token cannot be made for another reason than its scope.
     #[error("{0}")]
-    Profile(String),
+    Token(Box<MintError>),
     /// The clock, the keyring or the record cannot be used, so nothing begins.
     #[error("the agent does not begin: {0}")]
     Unavailable(String),
@@ -35,10 +59,9 @@ impl SpawnError {
     }
 
     pub(in crate::agent) fn role(role: &str) -> Self {
-        Self::Profile(format!(
-            "the role `{}` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`",
-            crate::text::printable(role)
-        ))
+        Self::Role {
+            role: role.to_owned(),
+        }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
@@ -57,7 +80,54 @@ impl From<MintError> for SpawnError {
         match error {
             MintError::Scope(error) => Self::Scope(error),
             MintError::Widens(widens) => Self::Widens(widens),
-            other => Self::Profile(other.to_string()),
+            other => Self::Token(Box::new(other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::{PositionError, Scope};
+
+    #[test]
+    fn each_text_says_what_was_wrong_and_what_to_do() {
+        let role = SpawnError::role("a\nb");
+        assert_eq!(
+            role.to_string(),
+            "the role `a\\nb` is not 1 to 32 of `a-z`, `0-9`, `_`, `-`; choose another name for the role"
+        );
+        let long = SpawnError::TooLong {
+            expires: "2026-03-01T12:00:00Z".parse().unwrap(),
+            longest: Duration::from_secs(86_400),
+        };
+        assert_eq!(
+            long.to_string(),
+            "the scope lives until 2026-03-01T12:00:00Z, and the guard accepts 86400 s at most; set an earlier \
+             end with `Scope::expires_in`, or a longer life with `OrchestratorBuilder::max_lifetime`"
+        );
+    }
+
+    #[test]
+    fn a_reason_not_to_make_a_token_keeps_its_fields() {
+        let bytes = MintError::TooLarge {
+            bytes: 70_000,
+            max: 65_536,
+        };
+        let SpawnError::Token(kept) = SpawnError::from(bytes.clone()) else {
+            panic!("the token is at fault, and not the scope")
+        };
+        assert_eq!(*kept, bytes);
+        assert_eq!(
+            SpawnError::from(bytes.clone()).to_string(),
+            bytes.to_string()
+        );
+        let position = MintError::Position(PositionError::HolderIsRoot);
+        assert!(matches!(SpawnError::from(position), SpawnError::Token(_)));
+        let scope = Scope::from_json("[]").unwrap_err();
+        assert!(matches!(
+            SpawnError::from(MintError::Scope(scope)),
+            SpawnError::Scope(_)
+        ));
     }
 }

@@ -3,4 +3,5 @@
 mod interop;
 mod layers;
 mod pages;
+mod snippets;
 mod words;

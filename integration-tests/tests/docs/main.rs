@@ -3,5 +3,6 @@
 mod interop;
 mod layers;
 mod pages;
+mod sizes;
 mod snippets;
 mod words;

@@ -6,15 +6,31 @@
     reason = "helpers of tests say in their names what they are"
 )]
 
+pub mod at_once;
+pub mod bad_luck;
+pub mod budgets;
 pub mod calls;
+pub mod children;
 pub mod crash;
+pub mod decisions;
 pub mod faulty;
 pub mod files;
+pub mod fs_hostile;
+pub mod gate;
+pub mod handoffs;
+pub mod hidden_text;
 pub mod hostile;
 pub mod names;
 pub mod places;
+pub mod prune;
+pub mod restart;
+pub mod runs;
 pub mod schedule;
+pub mod stopped_helpers;
 pub mod stores;
+pub mod trees;
+pub mod turns;
+pub mod weak_model;
 pub mod web;
 
 use std::sync::Arc;

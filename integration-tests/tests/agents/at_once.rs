@@ -1,33 +1,21 @@
 //! Budgets of agents that are alive at once: a place is taken with the spawn and given back with the end.
 
-#![expect(
-    clippy::panic,
-    reason = "the functions that tests share are test code too"
-)]
-
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick::agent::{Agent, Ended, SpawnError};
+use bailiwick::agent::Ended;
 use bailiwick::capability::{Budget, Kind, Scope};
 use bailiwick::guard::AGENTS;
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Completion, Message, Model, ModelError, Request};
 use bailiwick::store::{MemoryStore, StoreError};
 use bailiwick::tool::Outcome;
+use bailiwick_integration_tests::support::at_once::denied;
 use bailiwick_integration_tests::support::places;
 use bailiwick_integration_tests::support::places::{
     at_most, build, lead, left, scope, spawn, used,
 };
 use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
 use serde_json::json;
-
-fn denied(spawned: Result<Agent, SpawnError>) -> bailiwick::guard::Denial {
-    match spawned {
-        Err(SpawnError::Denied(denial)) => *denial,
-        other => panic!("expected a denial, got {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn a_place_is_taken_from_every_ancestor_and_given_back() {
@@ -85,41 +73,6 @@ async fn a_place_is_taken_from_every_ancestor_and_given_back() {
         (2, 1)
     );
     one.run("go").await.unwrap();
-    assert_eq!(used(&orchestrator, &lead).await, 0);
-}
-
-#[tokio::test]
-async fn attack_21_none_at_once_is_none_and_no_budget_is_no_limit() {
-    let (_, none) = lead(at_most(0)).await;
-    assert_eq!(denied(spawn(&none, scope()).await).kind(), Kind::Budget);
-    let (_, free) = lead(scope()).await;
-    let mut all = Vec::new();
-    for _ in 0..20 {
-        all.push(spawn(&free, scope()).await.unwrap());
-    }
-}
-
-#[tokio::test]
-async fn attack_21_a_spawn_that_comes_to_nothing_takes_no_place() {
-    let (orchestrator, lead) = lead(at_most(1)).await;
-    // Too wide: found after the guard has allowed the call.
-    let wide = scope().max_depth(9);
-    let widens = spawn(&lead, wide).await;
-    assert!(matches!(widens, Err(SpawnError::Widens(_))), "{widens:?}");
-    assert_eq!(used(&orchestrator, &lead).await, 0);
-    // Refused by the token.
-    let stranger = lead.spawn("stranger").scope(scope()).await;
-    assert_eq!(denied(stranger).kind(), Kind::Argument);
-    assert_eq!(used(&orchestrator, &lead).await, 0);
-    // More agents than the orchestrator has places for: the lead has the only one.
-    let (orchestrator, lead) = build(at_most(1), |builder| builder.max_agents(1)).await;
-    let denial = denied(spawn(&lead, scope()).await);
-    assert_eq!(
-        (denial.kind(), denial.hop()),
-        (Kind::Budget, None),
-        "{denial}"
-    );
-    assert!(denial.for_model().contains("wait for helpers to end"));
     assert_eq!(used(&orchestrator, &lead).await, 0);
 }
 
@@ -264,43 +217,4 @@ async fn a_counter_that_is_shared_counts_the_agents_of_all_that_name_it() {
     let other = spawn(&first, scope()).await.unwrap();
     drop((child, other));
     assert_eq!(left(&orchestrator, &first).await, 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn attack_21_never_more_are_alive_than_may_be_whoever_asks_at_once() {
-    const MOST: u64 = 5;
-    let (orchestrator, lead) = lead(at_most(MOST)).await;
-    let lead = Arc::new(lead);
-    let (alive, most, refused) = <(Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
-    let mut running = tokio::task::JoinSet::new();
-    for _ in 0..40 {
-        let (lead, alive, most, refused) =
-            (lead.clone(), alive.clone(), most.clone(), refused.clone());
-        running.spawn(async move {
-            for _ in 0..10 {
-                match spawn(&lead, scope()).await {
-                    Ok(child) => {
-                        most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        tokio::task::yield_now().await;
-                        alive.fetch_sub(1, Ordering::SeqCst);
-                        drop(child);
-                    }
-                    Err(error) => {
-                        assert_eq!(denied(Err(error)).kind(), Kind::Budget);
-                        refused.fetch_add(1, Ordering::SeqCst);
-                    }
-                }
-            }
-        });
-    }
-    running.join_all().await;
-    assert!(
-        (1..=MOST).contains(&most.load(Ordering::SeqCst)),
-        "{most:?}"
-    );
-    assert!(
-        refused.load(Ordering::SeqCst) > 0,
-        "no spawn was ever refused"
-    );
-    assert_eq!(used(&orchestrator, &lead).await, 0);
 }

@@ -4,45 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bailiwick::agent::{
-    Agent, ChildFailed, Children, Ended, Orchestrator, OrchestratorBuilder, Spawn, SpawnError,
-};
-use bailiwick::capability::{
-    AgentKey, Authority, Chain, Grant, KeyRing, Mandate, MintError, Risk, Scope,
-};
+use bailiwick::agent::{ChildFailed, Children, Ended, SpawnError};
+use bailiwick::capability::{AgentKey, Authority, Chain, KeyRing, Mandate, MintError, Risk, Scope};
 use bailiwick::clock::ManualClock;
-use bailiwick::guard::{Effect, Revocable};
+use bailiwick::guard::Effect;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::model::{Completion, Model, ModelError, Request};
 use bailiwick::record::EventKind;
 use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::support::children::{Panics, lead, scope, work, worker};
 use serde_json::json;
 use tokio::sync::Barrier;
-
-fn scope() -> Scope {
-    Scope::new()
-        .grant(Grant::new("work"))
-        .grant(Grant::spawn(["worker"]))
-        .max_depth(3)
-}
-
-fn work() -> Scope {
-    Scope::new().grant(Grant::new("work"))
-}
-
-#[expect(clippy::unwrap_used, reason = "for tests")]
-async fn lead(
-    with: impl FnOnce(OrchestratorBuilder) -> OrchestratorBuilder,
-) -> (Orchestrator, Agent) {
-    let authority = Authority::generate();
-    let orchestrator = with(Orchestrator::builder(&authority)).build().unwrap();
-    let lead = orchestrator.agent("lead", scope()).await.unwrap();
-    (orchestrator, lead)
-}
-
-fn worker(lead: &Agent, model: impl Model) -> Spawn {
-    lead.spawn("worker").scope(work()).model(model)
-}
 
 /// A tool that waits until so many of its bodies run at once, and counts how many do.
 fn together(many: usize, now: &Arc<AtomicUsize>, most: &Arc<AtomicUsize>) -> RuntimeTool {
@@ -116,21 +88,6 @@ async fn levels_do_not_wait_for_each_other() {
     assert_eq!(outer.join_all().await, [4; 4]);
 }
 
-/// Panics when it is asked.
-struct Panics;
-
-#[async_trait::async_trait]
-impl Model for Panics {
-    #[expect(clippy::panic, reason = "that is what it is for")]
-    async fn generate(&self, _: &Request) -> Result<Completion, ModelError> {
-        panic!("a fault of the model")
-    }
-
-    fn name(&self) -> &str {
-        "panics"
-    }
-}
-
 /// Thinks until it is cancelled.
 struct Thinks;
 
@@ -143,23 +100,6 @@ impl Model for Thinks {
     fn name(&self) -> &str {
         "thinks"
     }
-}
-
-#[tokio::test]
-async fn attack_32_a_child_that_panics_is_a_child_that_failed() {
-    let (orchestrator, lead) = lead(|builder| builder).await;
-    let mut children = Children::at_most(2);
-    children.run(worker(&lead, Panics), "one");
-    children.run(worker(&lead, ScriptedModel::new([say("fine")])), "two");
-    let stranger = lead.spawn("stranger").scope(work());
-    children.run(stranger, "three");
-    let ended = children.join().await;
-    assert!(matches!(ended[0], Err(ChildFailed::Panicked)), "{ended:?}");
-    assert_eq!(ended[1].as_ref().unwrap().text(), "fine");
-    assert!(matches!(ended[2], Err(ChildFailed::Spawn(_))), "{ended:?}");
-    // Its task has ended with it: nothing is left of its authority.
-    let revoked = orchestrator.guard().revocations();
-    assert!(revoked.contains(&Revocable::Agent("lead/worker".to_owned())));
 }
 
 #[tokio::test]

@@ -1,88 +1,17 @@
 //! Agents as tools, and tasks that are handed over: the agent that takes one has a token of its own, narrower
 //! than its parent's, and the agent that handed it over does nothing more.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the functions that tests share are test code too"
-)]
+use std::sync::atomic::Ordering;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bailiwick::agent::{Agent, BuildError, Ended, Helper, Orchestrator, OrchestratorBuilder};
-use bailiwick::capability::{Authority, Grant, Kind, Risk, Scope, minutes, path_under};
+use bailiwick::agent::{BuildError, Ended, Helper, Orchestrator, OrchestratorBuilder};
+use bailiwick::capability::{Authority, Kind, Risk};
 use bailiwick::guard::Effect;
 use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
-use bailiwick::model::{Completion, Model, ModelError, Request};
 use bailiwick::record::{Body, EventKind};
 use bailiwick::tool::{Declaration, RuntimeTool};
 use bailiwick_integration_tests::support::audit;
-use serde_json::{Value, json};
-
-/// What the first agent of every test may do.
-fn lead_scope() -> Scope {
-    Scope::new()
-        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
-        .grant(Grant::spawn(["reader", "writer"]))
-        .expires_in(minutes(10))
-        .max_depth(2)
-}
-
-fn under(directory: &str) -> Scope {
-    Scope::new().grant(Grant::new("fs.read").arg("path", path_under(directory)))
-}
-
-fn path(path: &str) -> Value {
-    json!({ "path": path })
-}
-
-/// An orchestrator whose one tool counts its calls.
-fn built(
-    with: impl FnOnce(OrchestratorBuilder) -> OrchestratorBuilder,
-) -> (Orchestrator, Arc<AtomicUsize>) {
-    let read = Arc::new(AtomicUsize::new(0));
-    let count = read.clone();
-    let tool = RuntimeTool::new(
-        Declaration::new("fs.read", Effect::Read, Risk::Low).taints(["file"]),
-        json!({"type": "object"}),
-        move |_, _| {
-            count.fetch_add(1, Ordering::SeqCst);
-            async { Ok(json!("contents")) }
-        },
-    );
-    let builder = Orchestrator::builder(&Authority::generate()).tool(tool);
-    (with(builder).build().unwrap(), read)
-}
-
-/// A script, and how often it was asked.
-#[derive(Clone)]
-struct Counted(ScriptedModel, Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(turns: impl IntoIterator<Item = Turn>) -> Self {
-        Self(ScriptedModel::new(turns), Arc::default())
-    }
-
-    fn asked(&self) -> usize {
-        self.1.load(Ordering::SeqCst)
-    }
-}
-
-#[async_trait::async_trait]
-impl Model for Counted {
-    async fn generate(&self, request: &Request) -> Result<Completion, ModelError> {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        self.0.generate(request).await
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-}
-
-async fn lead(orchestrator: &Orchestrator) -> Agent {
-    orchestrator.agent("lead", lead_scope()).await.unwrap()
-}
+use bailiwick_integration_tests::support::handoffs::{Counted, built, lead, path, under};
+use serde_json::json;
 
 /// The two scripts of a lead and a reader.
 fn models<const N: usize, const M: usize>(
@@ -196,57 +125,6 @@ fn a_helpers_name_is_a_role_and_its_own() {
 }
 
 #[tokio::test]
-async fn attack_06_whoever_takes_a_task_over_has_its_own_authority_and_the_giver_none_left() {
-    // The lead would read on after it handed over; its model is not asked again.
-    let lead_script = [
-        call("reader", json!({"task": "answer in my place"})),
-        call("fs_read", path("/srv/secret")),
-        say("the lead's answer"),
-    ];
-    let reader_script = [
-        call("fs_read", path("/srv/secret")),
-        call("fs_read", path("/srv/docs/a.md")),
-        say("the reader's answer"),
-    ];
-    let lead_model = Counted::new(lead_script);
-    let (orchestrator, read) = built(|builder| {
-        let helper = Helper::new("reader", "Takes over.")
-            .scope(under("/srv/docs"))
-            .takes_over();
-        builder
-            .model_for("lead", lead_model.clone())
-            .model_for("reader", ScriptedModel::new(reader_script))
-            .helper(helper)
-    });
-    let mut events = orchestrator.events().watch();
-    let report = lead(&orchestrator).await.run("go").await.unwrap();
-    assert_eq!(
-        (report.agent(), report.text()),
-        ("lead", "the reader's answer")
-    );
-    assert_eq!(report.finished().ended, Ended::Answer);
-    assert_eq!(lead_model.asked(), 1);
-    // `/srv/secret` is the lead's to read, and was denied to the reader.
-    assert_eq!(read.load(Ordering::SeqCst), 1);
-    let mut seen = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        match event.kind {
-            EventKind::HandedOver { to } => seen.push(format!("{} to {to}", event.agent)),
-            EventKind::Denied { kind, .. } => seen.push(format!("{} {}", event.agent, kind.name())),
-            EventKind::Ended { how } => seen.push(format!("{} {how}", event.agent)),
-            _ => {}
-        }
-    }
-    let expected = [
-        "lead to lead/reader",
-        "lead/reader argument",
-        "lead/reader answer",
-        "lead answer",
-    ];
-    assert_eq!(seen, expected);
-}
-
-#[tokio::test]
 async fn a_task_is_handed_over_by_the_only_call_of_a_turn() {
     let both = calls([
         call("fs_read", path("/srv/docs/a.md")),
@@ -344,27 +222,6 @@ async fn code_hands_over_to_a_child_and_both_end_together() {
         .map(|(a, h)| (a.as_str(), h.as_str()))
         .collect();
     assert_eq!(ended, [("lead/reader", "answer"), ("lead", "handed over")]);
-}
-
-#[tokio::test]
-async fn attack_06_a_task_is_handed_to_no_stranger() {
-    let (orchestrator, _) = built(|builder| builder.model(ScriptedModel::new([say("mine")])));
-    let (lead, other) = (lead(&orchestrator).await, lead(&orchestrator).await);
-    let refused = lead.hand_over(other).unwrap_err();
-    assert!(
-        refused.to_string().contains("is not a child of"),
-        "{refused}"
-    );
-    let (lead, other) = refused.into_agents();
-    let reader = lead
-        .spawn("reader")
-        .scope(under("/srv/docs"))
-        .await
-        .unwrap();
-    // Nor by a grandparent, whose task it is not.
-    let refused = other.hand_over(reader).unwrap_err();
-    drop(refused);
-    assert_eq!(lead.run("go").await.unwrap().text(), "mine");
 }
 
 #[tokio::test]

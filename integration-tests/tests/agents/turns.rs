@@ -11,99 +11,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bailiwick::agent::{Agent, Ended, Helper, Limits, Orchestrator, OrchestratorBuilder, SealKey};
-use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes, path_under};
+use bailiwick::agent::{Ended, Helper, Orchestrator, SealKey};
+use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, path_under};
 use bailiwick::guard::{Effect, TOKENS, TURNS};
 use bailiwick::model::scripted::{ScriptedModel, Turn, call, call_raw, calls, say};
 use bailiwick::model::{Completion, Message, Request, StopReason, ToolCall};
 use bailiwick::record::EventKind;
 use bailiwick::store::SqliteStore;
 use bailiwick::tool::{Declaration, RuntimeTool, ToolError};
+use bailiwick_integration_tests::support::turns::{File, lead, read, scope};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-/// A file that tools write and read, and who is at work on it.
-#[derive(Default)]
-struct File {
-    text: Mutex<String>,
-    made: Mutex<Vec<&'static str>>,
-    at_work: AtomicUsize,
-    most_at_work: AtomicUsize,
-}
-
-impl File {
-    fn made(&self) -> Vec<&'static str> {
-        self.made.lock().unwrap().clone()
-    }
-
-    fn tool(self: &Arc<Self>, name: &'static str, effect: Effect, waits: u64) -> RuntimeTool {
-        let file = self.clone();
-        let declaration = Declaration::new(name, effect, Risk::Low);
-        RuntimeTool::new(declaration, json!({"type": "object"}), move |args, _| {
-            let file = file.clone();
-            async move {
-                let at_work = file.at_work.fetch_add(1, Ordering::SeqCst) + 1;
-                file.most_at_work.fetch_max(at_work, Ordering::SeqCst);
-                if effect != Effect::Read {
-                    assert_eq!(at_work, 1, "`{name}` is not alone");
-                }
-                // Those that come first take longest, so that at once they would overtake each other.
-                tokio::time::sleep(Duration::from_millis(waits)).await;
-                file.made.lock().unwrap().push(name);
-                let text = args.get("text").and_then(Value::as_str).unwrap_or_default();
-                let read = {
-                    let mut file = file.text.lock().unwrap();
-                    match name {
-                        "write" => text.clone_into(&mut file),
-                        "append" => file.push_str(text),
-                        _ => {}
-                    }
-                    file.clone()
-                };
-                file.at_work.fetch_sub(1, Ordering::SeqCst);
-                Ok(json!(read))
-            }
-        })
-    }
-
-    fn tools(self: &Arc<Self>, builder: OrchestratorBuilder) -> OrchestratorBuilder {
-        builder
-            .tool(self.tool("write", Effect::Write, 20))
-            .tool(self.tool("append", Effect::Write, 10))
-            .tool(self.tool("remove", Effect::Delete, 5))
-            .tool(self.tool("post", Effect::Send, 5))
-            .tool(self.tool("read", Effect::Read, 1))
-    }
-}
-
-fn scope() -> Scope {
-    ["write", "append", "remove", "post"]
-        .into_iter()
-        .fold(Scope::new(), |scope, name| {
-            scope.grant(Grant::new(name).arg("text", any()))
-        })
-        .grant(Grant::new("read").arg("path", path_under("/srv")))
-        .grant(Grant::spawn(["left", "right"]))
-        .max_depth(1)
-        .expires_in(minutes(10))
-}
-
-fn read() -> Turn {
-    call("read", json!({"path": "/srv/a"}))
-}
-
 fn put(how: &str, text: &str) -> Turn {
     call(how, json!({"text": text}))
-}
-
-async fn lead(
-    with: impl FnOnce(OrchestratorBuilder) -> OrchestratorBuilder,
-) -> (Orchestrator, Agent, Arc<File>) {
-    let file = Arc::new(File::default());
-    let builder = file.tools(Orchestrator::builder(&Authority::generate()));
-    let orchestrator = with(builder).build().unwrap();
-    let agent = orchestrator.agent("lead", scope()).await.unwrap();
-    (orchestrator, agent, file)
 }
 
 /// A model that keeps the last request.
@@ -322,62 +243,6 @@ async fn a_run_whose_model_said_nothing_is_no_answer_and_goes_on_later() {
         let report = second.resume(run).await.unwrap().run().await.unwrap();
         assert_eq!((report.text(), report.finished().turns), ("here it is", 4));
     }
-}
-
-#[tokio::test]
-async fn attack_32_four_hundred_different_denied_calls_are_not_made() {
-    let mut n = 0;
-    let model = ScriptedModel::from_fn(move |_: &Request| {
-        n += 16;
-        calls((0..16).map(|k| call("read", json!({"path": format!("/etc/{}", n + k)}))))
-    });
-    let (_, lead, file) = lead(|builder| builder.model(model)).await;
-    let failed = lead.run("read").await.unwrap_err();
-    let finished = failed.report().finished();
-    assert_eq!((finished.ended, finished.turns), (Ended::Denied, 2));
-    assert_eq!(failed.report().denials().len(), 32);
-    assert!(file.made().is_empty());
-    assert!(
-        failed
-            .to_string()
-            .contains("one refused call after another"),
-        "{failed}"
-    );
-}
-
-#[tokio::test]
-async fn attack_32_a_thousand_identical_calls_are_not_made() {
-    let model = ScriptedModel::from_fn(|_: &Request| read());
-    let (_, lead, file) = lead(|builder| {
-        builder.model(model).limits(Limits {
-            max_turns: 1000,
-            ..Limits::default()
-        })
-    })
-    .await;
-    let failed = lead.run("read").await.unwrap_err();
-    let finished = failed.report().finished();
-    assert_eq!((finished.ended, finished.turns), (Ended::Looping, 11));
-    assert_eq!(file.made().len(), 11);
-}
-
-#[tokio::test]
-async fn attack_32_arguments_that_cannot_be_read_end_the_run() {
-    // Each is another call, and each is malformed: no JSON, a key that is there twice, no object.
-    let mut n = 0;
-    let model = ScriptedModel::from_fn(move |_: &Request| {
-        n += 1;
-        match n % 3 {
-            0 => call_raw("read", format!("{{\"path\": \"/srv/{n}")),
-            1 => call_raw("read", format!("{{\"path\": \"/srv/{n}\", \"path\": 1}}")),
-            _ => call_raw("read", format!("[{n}]")),
-        }
-    });
-    let (_, lead, file) = lead(|builder| builder.model(model)).await;
-    let failed = lead.run("read").await.unwrap_err();
-    let finished = failed.report().finished();
-    assert_eq!((finished.ended, finished.turns), (Ended::Malformed, 9));
-    assert!(file.made().is_empty());
 }
 
 #[tokio::test]

@@ -1,57 +1,8 @@
 //! What a weak model writes for a call, read from its words and taken to the gate.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "the functions that tests share are test code too"
-)]
-
-use std::sync::{Arc, Mutex};
-
-use bailiwick::agent::{Agent, Ended, Orchestrator};
-use bailiwick::capability::{Authority, Grant, Kind, Risk, Scope, minutes, path_under};
-use bailiwick::guard::Effect;
-use bailiwick::model::scripted::{ScriptedModel, say};
-use bailiwick::model::{Fenced, Message, Request};
-use bailiwick::tool::{Declaration, RuntimeTool};
-use serde_json::json;
-
-/// Paths that were really read, in order.
-type Reads = Arc<Mutex<Vec<String>>>;
-
-/// A clerk whose model gives these answers, one a turn, and what it is asked.
-async fn clerk(answers: &[&str]) -> (Agent, Reads, Arc<Mutex<Vec<Request>>>) {
-    let reads = Reads::default();
-    let body = reads.clone();
-    let declaration = Declaration::new("fs.read", Effect::Read, Risk::Low);
-    let schema = json!({ "type": "object", "properties": { "path": { "type": "string" } } });
-    let read = RuntimeTool::new(declaration, schema, move |args, _| {
-        let path = args["path"].as_str().unwrap_or_default().to_owned();
-        body.lock().unwrap().push(path.clone());
-        async move { Ok(json!(format!("contents of {path}"))) }
-    });
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let seen = asked.clone();
-    let mut answers = answers
-        .iter()
-        .map(|text| say(*text))
-        .collect::<Vec<_>>()
-        .into_iter();
-    let model = ScriptedModel::from_fn(move |request| {
-        seen.lock().unwrap().push(request.clone());
-        answers.next().unwrap_or_else(|| say("done"))
-    });
-    let orchestrator = Orchestrator::builder(&Authority::generate())
-        .tool(read)
-        .model(Fenced::new(model))
-        .build()
-        .unwrap();
-    let scope = Scope::new()
-        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
-        .expires_in(minutes(10));
-    let agent = orchestrator.agent("clerk", scope).await.unwrap();
-    (agent, reads, asked)
-}
+use bailiwick::agent::Ended;
+use bailiwick::model::{Message, Request};
+use bailiwick_integration_tests::support::weak_model::clerk;
 
 fn last_words(request: &Request) -> &str {
     match request.messages.last() {
@@ -73,20 +24,6 @@ async fn a_call_in_a_fence_runs_and_its_result_is_told() {
     let asked = asked.lock().unwrap();
     assert!(asked[0].tools.is_empty() && asked[0].system.as_deref().unwrap().contains("fs_read"));
     assert!(last_words(&asked[1]).contains("contents of /srv/a"));
-}
-
-#[tokio::test]
-async fn attack_14_a_key_that_is_there_twice_is_refused_and_nothing_runs() {
-    for arguments in [
-        r#"{"path": "/srv/a", "path": "/etc/passwd"}"#,
-        r#"{"path": "/etc/passwd", "path": "/srv/a"}"#,
-    ] {
-        let call = format!("{{\"name\": \"fs_read\", \"arguments\": {arguments}}}");
-        let (agent, reads, _) = clerk(&[&call]).await;
-        let report = agent.run("read").await.unwrap();
-        assert_eq!(report.denials()[0].kind(), Kind::Argument);
-        assert!(reads.lock().unwrap().is_empty());
-    }
 }
 
 #[tokio::test]
@@ -122,37 +59,6 @@ async fn an_invented_tool_is_told_to_be_none_and_ends_the_run_when_it_goes_on() 
     assert_eq!(asked.len(), 4);
     let told = last_words(&asked[1]);
     assert!(told.contains("there is no tool `open_door`"), "{told}");
-}
-
-#[tokio::test]
-async fn attack_32_an_invented_tool_in_ever_new_clothes_ends_the_run() {
-    let (agent, _, asked) = clerk(&[
-        r#"{"name": "open_door", "arguments": {"door": 1, "wide": true}}"#,
-        r#"{"name": "open_door", "arguments": {"wide":true,"door":1}}"#,
-        r#"{"name": "open_door", "arguments": { "door" : 1, "wide" : true }}"#,
-        "```json\n{\"name\": \"open_door\", \"parameters\": {\"door\": 1,\n\"wide\": true}}\n```",
-        "never asked",
-    ])
-    .await;
-    let failed = agent.run("open").await.unwrap_err();
-    assert_eq!(failed.report().finished().ended, Ended::Repeated);
-    assert_eq!(asked.lock().unwrap().len(), 4);
-}
-
-#[tokio::test]
-async fn attack_32_the_same_refused_call_in_ever_new_clothes_ends_the_run() {
-    let (agent, reads, _) = clerk(&[
-        r#"{"name": "fs_read", "arguments": {"path": "/etc/passwd"}}"#,
-        "```json\n{\"name\": \"fs_read\", \"parameters\": { \"path\" : \"/etc/passwd\" }}\n```",
-        r#"<tool_call>{"tool": "fs_read", "input": "{\"path\": \"/etc/passwd\"}"}</tool_call>"#,
-        r#"[{"name": "fs_read", "args": {"path": "/etc/pass\u0077d"}}]"#,
-        "never asked",
-    ])
-    .await;
-    let failed = agent.run("read").await.unwrap_err();
-    let finished = failed.report().finished();
-    assert_eq!((finished.ended, finished.turns), (Ended::Repeated, 4));
-    assert!(reads.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

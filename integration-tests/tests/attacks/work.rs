@@ -11,169 +11,14 @@ use std::sync::Arc;
 
 use bailiwick::capability::{
     AgentKey, Call, Constraint, Facts, Grant, Held, KeyRing, Kind, MAX_ARGUMENTS,
-    MAX_MATCHED_BYTES, Mandate, MintError, Risk, Scope, Skip, UrlPattern, Work, any, cidr, eq,
-    matches, one_of, prefix, range, url, work,
+    MAX_MATCHED_BYTES, MintError, Risk, Scope, Skip, UrlPattern, any, cidr, eq, matches, one_of,
+    prefix, range, url,
 };
 use bailiwick::guard::{Context, Effect, Presented, Revocable};
-use bailiwick_integration_tests::forge::{self, Forge};
 use bailiwick_integration_tests::support::{Home, public, secs, start};
-use prost::Message as _;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-fn counted<T>(what: impl FnOnce() -> T) -> (T, Work) {
-    let before = work();
-    let done = what();
-    (done, work() - before)
-}
-
-fn spawning(constraint: Constraint) -> Scope {
-    Scope::new()
-        .grant(Grant::new("x").arg("a", constraint))
-        .grant(Grant::spawn(["child"]))
-}
-
-/// Sixteen different patterns of sixteen positions each.
-fn sixteen() -> Constraint {
-    let all: Vec<String> = (0..16_u8)
-        .map(|n| format!("{}[ab]{{15}}", char::from(b'a' + n)))
-        .collect();
-    matches(all)
-}
-
-/// A token and the key that it names.
-fn minted(home: &Home, scope: &Scope) -> (Held, Arc<AgentKey>) {
-    let key = Arc::new(AgentKey::generate());
-    let chain = home
-        .authority
-        .mint(scope, &Mandate::default(), key.public(), start())
-        .unwrap();
-    (chain.held_by(key.clone()).unwrap(), key)
-}
-
-/// A chain of so many hops that all say the same.
-fn repeated(home: &Home, scope: &Scope, hops: usize) -> Held {
-    (0..hops).fold(home.held(scope), |parent, _| {
-        let key = AgentKey::generate();
-        let chain = parent
-            .danger_append("child", scope, key.public(), start())
-            .unwrap();
-        chain.held_by(key).unwrap()
-    })
-}
-
-fn asked(value: &str) -> Call {
-    let arguments = Map::from_iter([("a".to_owned(), Value::from(value))]);
-    Call::new("x", arguments).unwrap()
-}
-
-#[test]
-fn attack_12_patterns_that_every_hop_repeats_are_compiled_once() {
-    let home = Home::new();
-    let held = repeated(&home, &spawning(sixteen()), 16);
-    let bytes = held.chain().to_bytes();
-    let ring = KeyRing::new([home.authority.root()]);
-    let (chain, done) = counted(|| ring.chain(&bytes).unwrap());
-    assert_eq!((done.patterns, done.signatures), (16, 17));
-    // And asked once, however many blocks ask them.
-    let value = "b".repeat(MAX_MATCHED_BYTES);
-    let (verdict, done) =
-        counted(|| chain.explain(&asked(&value), &Facts::at(start()), Skip::default()));
-    assert_eq!(verdict.unwrap_err().kind(), Kind::Argument);
-    assert!(done.steps <= 256 * value.len() as u64, "{done:?}");
-    assert_eq!(done.patterns, 0);
-}
-
-#[test]
-fn attack_12_a_pattern_that_is_dear_is_refused_before_anything_is_compiled() {
-    let home = Home::new();
-    let dear = [
-        format!("(?i)[{}&&a]", [r"\D"; 60].join("&&")),
-        "(?-u)[ab]*a[ab]{904}c".to_owned(),
-        "(?:[a-z]{1,20}[0-9]{1,20}/?){1,12}".to_owned(),
-        r"\p{Greek}{200}".to_owned(),
-        "(a+)+".to_owned(),
-        "a{257}".to_owned(),
-        "a)|(?:.*".to_owned(),
-    ];
-    for pattern in dear {
-        let scope = spawning(matches(pattern.as_str()));
-        let mint = counted(|| {
-            home.authority
-                .mint(&scope, &Mandate::default(), public(), start())
-        });
-        assert!(matches!(mint.0, Err(MintError::Scope(_))), "{pattern}");
-        assert_eq!(mint.1.patterns, 0, "{pattern}");
-        let (parent, key) = minted(&home, &spawning(any()));
-        let child = counted(|| parent.delegate("child", &scope, public(), start()));
-        assert!(child.0.is_err() && child.1.patterns == 0, "{pattern}");
-        // As foreign software writes it, in a hop and in the first block.
-        let plain = spawning(matches("aaaa"));
-        let hop = parent
-            .danger_append("child", &plain, public(), start())
-            .unwrap();
-        let parts = forge::parts(&hop.to_bytes());
-        let block = forge::block(forge::blocks(&parts).last().unwrap());
-        let forged = Forge::after(&parent.chain().to_bytes(), &key).edited(&block, |block| {
-            for text in &mut block.symbols {
-                if text.contains("aaaa") {
-                    *text = format!(r"\A(?:{pattern})\z");
-                }
-            }
-        });
-        let ring = KeyRing::new([home.authority.root()]);
-        let (read, done) = counted(|| ring.chain(&forged.token()));
-        assert_eq!(read.unwrap_err().kind(), Kind::Malformed, "{pattern}");
-        assert_eq!((done.patterns, done.signatures), (0, 2), "{pattern}");
-        let first = in_the_first_block(&pattern);
-        let (read, done) = counted(|| ring.chain(&first));
-        assert_eq!(read.unwrap_err().kind(), Kind::UntrustedRoot, "{pattern}");
-        assert_eq!((done.patterns, done.signatures), (0, 1), "{pattern}");
-        let known = KeyRing::new([forge::authority(&forge::key(201)).root()]);
-        let (read, done) = counted(|| known.chain(&first));
-        assert_eq!(read.unwrap_err().kind(), Kind::Malformed, "{pattern}");
-        assert_eq!((done.patterns, done.signatures), (0, 1), "{pattern}");
-    }
-}
-
-/// A token whose root wrote the pattern itself.
-fn in_the_first_block(pattern: &str) -> Vec<u8> {
-    let root = forge::key(201);
-    let (plain, holder) = (spawning(matches("aaaa")), forge::key(1));
-    let to = forge::agent(&holder).public();
-    let minted = forge::authority(&root).mint(&plain, &Mandate::default(), to, start());
-    let mut block = forge::block(&forge::blocks(&forge::parts(&minted.unwrap().to_bytes()))[0]);
-    for text in &mut block.symbols {
-        if text.contains("aaaa") {
-            *text = format!(r"\A(?:{pattern})\z");
-        }
-    }
-    let signed = forge::sign(&[], block.encode_to_vec(), &root, &holder);
-    forge::bytes(&forge::token(&[signed]))
-}
-
-#[test]
-fn attack_12_patterns_of_a_token_that_is_over_are_counted_like_any_others() {
-    let home = Home::new();
-    let scope = spawning(sixteen()).expires_in(secs(60));
-    let parent = repeated(&home, &scope, 11);
-    let key = Arc::new(AgentKey::generate());
-    let last = parent
-        .danger_append("child", &scope, key.public(), start())
-        .unwrap();
-    let guard = home.guard().build();
-    let mut late = Context::new("lead", Effect::Read, Risk::Low, start());
-    late.facts.time = start().saturating_add(secs(120));
-    for _ in 0..3 {
-        let (denied, done) = counted(|| {
-            let chain = guard.ring().chain(&last.to_bytes()).unwrap();
-            let read = chain.held_by(key.clone()).unwrap();
-            guard.check(Presented::from(&read), &asked("abababababababab"), &late)
-        });
-        assert_eq!(denied.unwrap_err().kind(), Kind::Expired);
-        // Nothing is kept of it, and each time costs the same.
-        assert_eq!((done.patterns, done.signatures), (16, 13), "{done:?}");
-    }
-}
+use crate::common::work::{asked, counted, each, minted, spawning};
 
 #[test]
 fn a_hop_may_add_a_pattern_and_all_are_counted_together() {
@@ -259,13 +104,6 @@ fn urls(count: usize, last: &str) -> Scope {
     };
     let all = (0..count).map(|n| format!("https://a.org/{}/{n:03}", under(n)));
     Scope::new().grant(Grant::new("web").arg("url", one_of(all)))
-}
-
-/// One grant of an argument for each of the constraints.
-fn each(constraints: impl IntoIterator<Item = Constraint>) -> Scope {
-    let grant = |one| Grant::new("x").arg("a", one).arg("b", any());
-    let all = constraints.into_iter().map(grant);
-    all.fold(Scope::new(), Scope::grant)
 }
 
 /// A parent's scope, a child's that is inside, and one of the same size that is not.

@@ -5,7 +5,7 @@
     reason = "a page that cannot be read fails the test"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -167,6 +167,30 @@ fn the_security_model_names_tests_that_are_there() {
             );
         }
     }
+    // The tests of one attack are in one file of `attacks`, or elsewhere for a reason that the page gives.
+    let reasons: Vec<&str> = page
+        .split("| where | why |")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| line.split('|').nth(1).unwrap().split(", "))
+        .map(|place| place.trim().trim_matches('`'))
+        .collect();
+    let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in page.lines().filter(|line| line.contains("| `attack_")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let (number, file) = (cells[1], cells[3].trim_matches('`'));
+        if file.starts_with(&format!("attacks/a{number:0>2}_")) {
+            files.entry(number).or_default().insert(file);
+        } else {
+            let has_reason = reasons.iter().any(|place| file.starts_with(place));
+            assert!(has_reason, "attack {number}: no reason for {file}");
+        }
+    }
+    let several: Vec<_> = files.iter().filter(|(_, files)| files.len() > 1).collect();
+    assert!(several.is_empty(), "of one attack, one file: {several:?}");
     // A row for each attack, and none that says open of what a test carries out.
     for number in 1..=32 {
         let start = format!("| {number} |");

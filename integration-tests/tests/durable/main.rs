@@ -4,8 +4,6 @@ mod at_once_crash;
 mod changed_build;
 mod crash;
 mod files;
-mod handoff;
-mod new_keys_budgets;
 mod prune;
 mod runs;
 mod scale;

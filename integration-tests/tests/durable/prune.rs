@@ -8,68 +8,17 @@
 use std::sync::Arc;
 
 use bailiwick::agent::{Orchestrator, ResumeError, prune};
-use bailiwick::capability::{Authority, Budget, Kind, MAX_CALL_LIFE, minutes};
+use bailiwick::capability::{Authority, Budget, minutes};
 use bailiwick::clock::ManualClock;
-use bailiwick::guard::{AGENTS, Revocable, SKEW};
+use bailiwick::guard::{AGENTS, Revocable};
 use bailiwick::id::Timestamp;
 use bailiwick::model::scripted::{ScriptedModel, say};
 use bailiwick::record::verify_links;
-use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
-use bailiwick_integration_tests::support::calls::{BANK, read, sent, verdict};
-use bailiwick_integration_tests::support::places;
+use bailiwick::store::{Head, Key, LogName, Store};
 use bailiwick_integration_tests::support::places::{scope, spawn};
-use bailiwick_integration_tests::support::{Home, secs, start};
+use bailiwick_integration_tests::support::prune::{count, store};
+use bailiwick_integration_tests::support::{places, secs, start};
 use tempfile::TempDir;
-
-fn store(directory: &TempDir) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::open(directory.path().join("store")).unwrap())
-}
-
-async fn count(store: &dyn Store, kind: &str) -> usize {
-    let all = store.scan(&Key::of([kind]), None, usize::MAX).await;
-    all.unwrap().len()
-}
-
-#[tokio::test]
-async fn attack_13_no_call_that_could_be_made_again_is_forgotten() {
-    let (home, directory) = (Home::new(), tempfile::tempdir().unwrap());
-    let guard = || home.guard().audience(BANK).store(store(&directory)).build();
-    let first = guard();
-    first.resume().await.unwrap();
-    home.clock.advance(MAX_CALL_LIFE + SKEW);
-    let held = home.held(&read());
-    let (wire, made) = sent(&home, &first, &held);
-    assert_eq!(verdict(&first, &wire, made.clone()).await, None);
-    // The operator's time does not matter here: by the time that the store has seen, the call could be made again.
-    let store = store(&directory);
-    for before in [start(), start().saturating_add(secs(3600)), Timestamp::MAX] {
-        assert_eq!(prune(&*store, before).await.unwrap().calls, 0);
-        assert_eq!(
-            verdict(&guard(), &wire, made.clone()).await,
-            Some(Kind::Replay)
-        );
-    }
-    home.clock.advance(MAX_CALL_LIFE + SKEW);
-    // It is kept to the end of its last second, by what the store has seen and not by who prunes.
-    assert_eq!(
-        verdict(&guard(), &wire, made.clone()).await,
-        Some(Kind::Expired)
-    );
-    assert_eq!(prune(&*store, Timestamp::MAX).await.unwrap().calls, 0);
-    home.clock.advance(secs(1));
-    assert_eq!(
-        verdict(&guard(), &wire, made.clone()).await,
-        Some(Kind::Expired)
-    );
-    assert_eq!(
-        prune(&*store, start()).await.unwrap().calls,
-        0,
-        "it ended later"
-    );
-    assert_eq!(prune(&*store, Timestamp::MAX).await.unwrap().calls, 1);
-    assert_eq!(count(&*store, "replay").await, 0);
-    assert_eq!(verdict(&guard(), &wire, made).await, Some(Kind::Expired));
-}
 
 /// One process on the store of a directory, an hour after the start.
 fn process(directory: &TempDir, authority: &Authority, clock: &ManualClock) -> Orchestrator {

@@ -7,126 +7,21 @@
     clippy::indexing_slicing
 )]
 
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use bailiwick::agent::{
-    Ended, Limits, Orchestrator, OrchestratorBuilder, ResumeError, SealKey, stored_agents,
-};
-use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes, path_under};
-use bailiwick::clock::ManualClock;
-use bailiwick::guard::{Effect, Revocable};
-use bailiwick::id::Timestamp;
-use bailiwick::model::scripted::{ScriptedModel, Turn, call, calls, say};
+use bailiwick::agent::{Ended, Limits, Orchestrator, ResumeError, stored_agents};
+use bailiwick::capability::{Authority, Budget, Grant, Scope, any, minutes, path_under};
+use bailiwick::guard::Revocable;
+use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request};
 use bailiwick::record::EventKind;
 use bailiwick::store::{Batch, Key, SqliteStore, Store};
-use bailiwick::tool::{Declaration, RuntimeTool};
+use bailiwick_integration_tests::support::runs::{
+    Home, in_flight, listening, read, scope, slow, told,
+};
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::sync::Notify;
-
-/// A store, an authority and a sealing key, which processes share.
-struct Home {
-    directory: TempDir,
-    authority: Authority,
-    seal: [u8; 32],
-    clock: ManualClock,
-    made: Arc<Mutex<Vec<String>>>,
-}
-
-fn start() -> Timestamp {
-    Timestamp::from_secs(1_800_000_000).unwrap()
-}
-
-impl Home {
-    fn new() -> Self {
-        Self {
-            directory: TempDir::new().unwrap(),
-            authority: Authority::generate(),
-            seal: [7; 32],
-            clock: ManualClock::at(start()),
-            made: Arc::default(),
-        }
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.directory.path().join("store")
-    }
-
-    /// Another process, as far as anything in it can tell.
-    fn process(&self, model: ScriptedModel) -> OrchestratorBuilder {
-        self.process_of(&self.authority, model)
-    }
-
-    fn process_of(&self, authority: &Authority, model: ScriptedModel) -> OrchestratorBuilder {
-        let store = SqliteStore::open(self.path()).unwrap();
-        Orchestrator::builder(authority)
-            .store(Arc::new(store))
-            .clock(Arc::new(self.clock.clone()))
-            .seal_keys(SealKey::from_bytes(self.seal))
-            .tool(self.tool("fs.read", None))
-            .model(model)
-    }
-
-    /// A tool that notes its argument, and then waits, if there is something to wait for.
-    fn tool(&self, capability: &str, wait: Option<Arc<Notify>>) -> RuntimeTool {
-        let made = self.made.clone();
-        let declaration = Declaration::new(capability, Effect::Read, Risk::Low);
-        let declaration = declaration.taints(["file"]);
-        RuntimeTool::new(declaration, json!({ "type": "object" }), move |args, _| {
-            let (made, wait) = (made.clone(), wait.clone());
-            async move {
-                let path = args["path"].as_str().unwrap().to_owned();
-                made.lock().unwrap().push(path);
-                if let Some(wait) = wait {
-                    wait.notified().await;
-                }
-                Ok(json!("read"))
-            }
-        })
-    }
-
-    fn made(&self) -> Vec<String> {
-        self.made.lock().unwrap().clone()
-    }
-}
-
-fn scope() -> Scope {
-    Scope::new()
-        .grant(Grant::new("fs.read").arg("path", path_under("/srv")))
-        .grant(Grant::new("slow").arg("path", any()))
-        .grant(Grant::spawn(["reader"]))
-        .max_depth(2)
-        .expires_in(minutes(10))
-}
-
-fn read(path: &str) -> Turn {
-    call("fs_read", json!({ "path": path }))
-}
-
-/// A model that keeps what it was asked.
-fn listening(turns: impl IntoIterator<Item = Turn>) -> (ScriptedModel, Arc<Mutex<Vec<Request>>>) {
-    let asked: Arc<Mutex<Vec<Request>>> = Arc::default();
-    let (heard, mut turns) = (
-        asked.clone(),
-        turns.into_iter().collect::<Vec<_>>().into_iter(),
-    );
-    let model = ScriptedModel::from_fn(move |request: &Request| {
-        heard.lock().unwrap().push(request.clone());
-        turns.next().unwrap_or_else(|| say("there is no more"))
-    });
-    (model, asked)
-}
-
-/// What the model was told last of a call.
-fn told(request: &Request) -> String {
-    match request.messages.last() {
-        Some(Message::Tool { outcome, .. }) => outcome.clone(),
-        other => panic!("{other:?}"),
-    }
-}
 
 /// A process that lists the agents of a run reads them one by one while another process writes.
 #[tokio::test(flavor = "multi_thread")]
@@ -251,40 +146,6 @@ async fn a_model_that_fails_and_a_last_turn_stop_a_run_and_do_not_end_it() {
     assert_eq!(home.made(), ["/srv/a", "/srv/b"]);
 }
 
-/// Begins a run whose call of a slow tool is in flight; gives its id, and what lets the call end.
-async fn in_flight(
-    home: &Home,
-    turns: Vec<Turn>,
-) -> (
-    Orchestrator,
-    bailiwick::id::RunId,
-    Arc<Notify>,
-    tokio::task::JoinHandle<String>,
-) {
-    let wait = Arc::new(Notify::new());
-    let first = home.process(ScriptedModel::new(turns));
-    let first = first
-        .tool(home.tool("slow", Some(wait.clone())))
-        .build()
-        .unwrap();
-    let lead = first.agent("lead", scope()).await.unwrap();
-    let run = lead.run_id().unwrap();
-    let running = tokio::spawn(async move {
-        match lead.run("read").await {
-            Ok(report) => report.text().to_owned(),
-            Err(failed) => failed.to_string(),
-        }
-    });
-    while home.made().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    (first, run, wait, running)
-}
-
-fn slow(path: &str) -> Turn {
-    call("slow", json!({ "path": path }))
-}
-
 #[tokio::test]
 async fn a_call_in_flight_is_of_unknown_outcome_to_the_model_and_to_the_operator() {
     let home = Home::new();
@@ -315,136 +176,6 @@ async fn a_call_in_flight_is_of_unknown_outcome_to_the_model_and_to_the_operator
     wait.notify_one();
     assert!(running.await.unwrap().contains("another process"));
     drop(first);
-}
-
-/// Changes what the store keeps beneath a run.
-async fn edit(path: &Path, kind: &str, change: impl Fn(&str) -> String) -> usize {
-    let store = SqliteStore::open(path).unwrap();
-    let all = store
-        .scan(&Key::of(["run"]), None, usize::MAX)
-        .await
-        .unwrap();
-    let mut changed = 0;
-    for (key, kept) in all {
-        let new = change(&kept.value);
-        if key.parts()[2] == kind && new != kept.value {
-            store.commit(Batch::new().put(key, new)).await.unwrap();
-            changed += 1;
-        }
-    }
-    changed
-}
-
-#[tokio::test]
-async fn attack_26_a_call_in_flight_that_was_edited_in_the_store_is_not_made() {
-    for (kind, from, to) in [
-        ("messages", "/srv/mine", "/srv/theirs"),
-        ("messages", "slow", "fs_read"),
-        ("calls", "\"digest\":\"", "\"digest\":\"00"),
-    ] {
-        let home = Home::new();
-        let wait = Arc::new(Notify::new());
-        let slow_one = home.tool("slow", Some(wait.clone()));
-        let (_first, run, _wait, running) = in_flight(&home, vec![slow("/srv/mine")]).await;
-        drop(slow_one);
-        assert_eq!(
-            edit(&home.path(), kind, |text| text.replace(from, to)).await,
-            1
-        );
-        let (model, asked) = listening([say("stopped")]);
-        let slow = Declaration::new("slow", Effect::Read, Risk::Low).idempotent();
-        let made = home.made.clone();
-        let slow = RuntimeTool::new(slow, json!({ "type": "object" }), move |args, _| {
-            made.lock().unwrap().push(args["path"].to_string());
-            async { Ok(json!("made again")) }
-        });
-        let second = home.process(model).tool(slow).build().unwrap();
-        let resumed = second.resume(run).await.unwrap();
-        assert_eq!(resumed.unknown().len(), 1, "{kind} {from}");
-        assert_eq!(resumed.run().await.unwrap().text(), "stopped");
-        assert!(
-            told(&asked.lock().unwrap()[0]).contains("altered"),
-            "{kind} {from}"
-        );
-        assert_eq!(home.made(), ["/srv/mine"], "{kind} {from}");
-        running.abort();
-    }
-}
-
-#[tokio::test]
-async fn attack_26_a_call_that_was_not_begun_is_decided_for_what_it_says_now() {
-    let home = Home::new();
-    let both = calls([slow("/srv/mine"), read("/srv/mine")]);
-    // Killed before either was begun: only the completion is kept.
-    let first = home.process(ScriptedModel::new([both])).build().unwrap();
-    let lead = first
-        .agent("lead", scope().budget(Budget::new("turns", 1)))
-        .await
-        .unwrap();
-    let run = lead.run_id().unwrap();
-    lead.run("read").await.unwrap_err();
-    home.made.lock().unwrap().clear();
-    let path = home.path();
-    edit(&path, "messages", |text| {
-        match text.contains("\"role\":\"tool\"") {
-            true => text.to_owned(),
-            false => text.replace("/srv/mine", "/etc/passwd"),
-        }
-    })
-    .await;
-    // As it was before the calls: no results, and the turn open.
-    let store = SqliteStore::open(&path).unwrap();
-    let all = store
-        .scan(&Key::of(["run"]), None, usize::MAX)
-        .await
-        .unwrap();
-    for (key, kept) in all {
-        let batch = match &*key.parts()[2] {
-            "messages" if kept.value.contains("\"role\":\"tool\"") => Batch::new().delete(key),
-            "states" => Batch::new().put(
-                key,
-                kept.value
-                    .replace("\"messages\":4", "\"messages\":2")
-                    .replace(r#"{"is":"asking"}"#, r#"{"is":"calling","outcomes":{}}"#),
-            ),
-            _ => continue,
-        };
-        store.commit(batch).await.unwrap();
-    }
-    drop(store);
-    let second = home
-        .process(ScriptedModel::new([say("done")]))
-        .build()
-        .unwrap();
-    let resumed = second.extend(run, [Budget::new("turns", 9)]).await.unwrap();
-    let report = resumed.run().await.unwrap();
-    assert_eq!(report.denials().len(), 1, "{:?}", report.denials());
-    assert!(home.made().is_empty(), "{:?}", home.made());
-}
-
-#[tokio::test]
-async fn attack_06_a_resumed_run_has_its_own_authority_and_not_the_resumers() {
-    let home = Home::new();
-    let (_first, run, _, running) = in_flight(&home, vec![slow("/x")]).await;
-    // Another root resumes nothing, with any key.
-    let other = Authority::generate();
-    let stranger = home
-        .process_of(&other, ScriptedModel::new([]))
-        .build()
-        .unwrap();
-    for refused in [
-        stranger.resume(run).await,
-        stranger.resume_with_new_keys(run).await,
-    ] {
-        let error = refused.unwrap_err();
-        assert!(matches!(error, ResumeError::Token { .. }), "{error}");
-    }
-    // And under its own it may do what it might before, and no more.
-    let (model, _) = listening([read("/etc/passwd"), say("done")]);
-    let second = home.process(model).build().unwrap();
-    let report = second.resume(run).await.unwrap().run().await.unwrap();
-    assert_eq!(report.denials().len(), 1);
-    running.abort();
 }
 
 #[tokio::test]
@@ -656,31 +387,4 @@ async fn a_store_in_memory_keeps_no_runs() {
     assert_eq!(lead.run_id(), None);
     let error = orchestrator.resume(bailiwick::id::RunId::fresh()).await;
     assert!(matches!(error.unwrap_err(), ResumeError::NotDurable));
-}
-
-#[tokio::test]
-async fn attack_21_new_keys_leave_a_child_what_is_left_of_what_its_parent_gave_it() {
-    let home = Home::new();
-    let first = home.process(ScriptedModel::new([])).build().unwrap();
-    let lead = first.agent("lead", scope()).await.unwrap();
-    let run = lead.run_id().unwrap();
-    let leaf = Scope::new()
-        .grant(Grant::new("fs.read").arg("path", path_under("/srv/docs")))
-        .budget(Budget::new("turns", 3));
-    let reader = lead.spawn("reader").scope(leaf).await.unwrap();
-    let (guard, old) = (first.guard(), reader.held());
-    // What is not settled stays taken.
-    drop(
-        guard
-            .charge(&old, "lead/reader", &[("turns", 2)])
-            .await
-            .unwrap(),
-    );
-    let second = home.process(ScriptedModel::new([])).build().unwrap();
-    let mut resumed = second.resume_with_new_keys(run).await.unwrap();
-    let child = resumed.children().remove(0).into_agent();
-    assert_ne!(child.held().chain().holder(), old.chain().holder());
-    let left = second.guard().left(&child.held(), "turns").await.unwrap();
-    assert_eq!(left, Some(1));
-    drop((reader, lead));
 }

@@ -5,8 +5,6 @@ mod biscuit_samples;
 mod decisions;
 mod denials;
 mod differential;
-mod interleavings;
 mod revoked_paths;
 mod shown;
-mod under_load;
 mod vectors;

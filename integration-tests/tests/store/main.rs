@@ -5,4 +5,3 @@ mod faults;
 mod outage;
 mod outside;
 mod restart;
-mod sqlite;

@@ -12,176 +12,24 @@
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
 
 use bailiwick::capability::{Held, Kind, path_under};
 use bailiwick::tool::Outcome;
 use bailiwick::tool::fs::{Dir, Mount};
 use bailiwick_integration_tests::support::files::{Files, files, over, refused};
+use bailiwick_integration_tests::support::fs_hostile::{all, all_refused, skipped};
 use bailiwick_integration_tests::support::{call, secs};
 use bailiwick_integration_tests::{denied, value};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use serde_json::{Value, json};
 
-/// Every operation of the door on a path.
-async fn all(files: &Files, held: &Held, path: &str) -> Vec<(&'static str, Outcome)> {
-    let mut outcomes = Vec::new();
-    for how in ["fs.read", "fs.list", "fs.append", "fs.write"] {
-        let raw = match how {
-            "fs.append" | "fs.write" => json!({ "path": path, "text": "x" }),
-            _ => json!({ "path": path }),
-        };
-        outcomes.push((how, call(&files.gate, held, how, &raw.to_string()).await));
-    }
-    outcomes
-}
-
-/// Every operation on a path is refused by the door.
-async fn all_refused(files: &Files, held: &Held, path: &str) {
-    for (how, outcome) in all(files, held, path).await {
-        assert!(
-            matches!(outcome, Outcome::Failed { .. }),
-            "{how} {path}: {outcome:?}"
-        );
-        refused(&outcome);
-    }
-}
-
 /// Nothing of the door waits for the other end of anything.
 async fn at_once<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(secs(60), work).await.unwrap()
-}
-
-/// What this machine does not allow is not tested in silence, and not at all in a CI run.
-fn skipped(test: &str, why: impl std::fmt::Display) {
-    println!("skipped: {test}: {why}");
-    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
-    assert!(!ci, "{test} must run in CI: {why}");
-}
-
-#[tokio::test]
-async fn attack_17_links_of_proc_lead_nowhere() {
-    let files = files();
-    let outside = fs::canonicalize(files.real.path()).unwrap();
-    // Open in this process, so that its descriptor is a name for what was never granted.
-    let open = File::options()
-        .read(true)
-        .write(true)
-        .open(outside.join("outside.txt"))
-        .unwrap();
-    let dir = File::open(&outside).unwrap();
-    let (open, dir) = (open.as_raw_fd(), dir.as_raw_fd());
-    let pid = std::process::id();
-    let links = [
-        ("fd", format!("/proc/self/fd/{open}")),
-        ("pid-fd", format!("/proc/{pid}/fd/{open}")),
-        ("thread-fd", format!("/proc/thread-self/fd/{open}")),
-        ("dev-fd", format!("/dev/fd/{open}")),
-        ("fds", "/proc/self/fd".to_owned()),
-        (
-            "root",
-            format!("/proc/self/root{}/outside.txt", outside.display()),
-        ),
-        ("slash", "/proc/self/root".to_owned()),
-        ("cwd", "/proc/self/cwd".to_owned()),
-        ("environ", "/proc/self/environ".to_owned()),
-        ("exe", "/proc/self/exe".to_owned()),
-        ("dir", format!("/proc/self/fd/{dir}")),
-    ];
-    let held = files.held(path_under("/srv/docs"));
-    for (name, target) in links {
-        symlink(&target, files.srv("docs").join(name)).unwrap();
-        all_refused(&files, &held, &format!("/srv/docs/{name}")).await;
-        for beneath in ["outside.txt", "Cargo.toml", "tests"] {
-            all_refused(&files, &held, &format!("/srv/docs/{name}/{beneath}")).await;
-        }
-        all_refused(&files, &held, &format!("/srv/docs/{name}/{open}")).await;
-    }
-    assert_eq!(
-        fs::read_to_string(outside.join("outside.txt")).unwrap(),
-        "OUTSIDE"
-    );
-}
-
-#[tokio::test]
-async fn attack_17_magic_links_are_refused_where_proc_is_inside_the_mount() {
-    let mut files = files();
-    let outside = fs::canonicalize(files.real.path()).unwrap();
-    let open = File::open(outside.join("outside.txt")).unwrap();
-    // All of this machine, its /proc with it.
-    let mount = Mount::open("/host", "/").unwrap().read_only();
-    files.gate = files.home.gate(over(&Dir::from(mount)));
-    let (pid, fd) = (std::process::id(), open.as_raw_fd());
-    for (granted, inside) in [("/host/proc", true), ("/host", true), ("/host/etc", false)] {
-        let held = files.held(path_under(granted));
-        let status = files.read(&held, "/host/proc/self/status").await;
-        assert_eq!(
-            matches!(status, Outcome::Value { .. }),
-            inside,
-            "{status:?}"
-        );
-        for path in [
-            format!("/host/proc/self/root{}/outside.txt", outside.display()),
-            format!("/host/proc/{pid}/root{}/outside.txt", outside.display()),
-            format!("/host/proc/self/fd/{fd}"),
-            format!("/host/proc/{pid}/fd/{fd}"),
-            format!("/host/proc/{pid}/task/{pid}/fd/{fd}"),
-            "/host/proc/self/cwd/Cargo.toml".to_owned(),
-            "/host/proc/self/exe".to_owned(),
-            "/host/proc/self/root".to_owned(),
-            "/host/proc/self/cwd".to_owned(),
-        ] {
-            for (how, outcome) in all(&files, &held, &path).await {
-                assert!(
-                    matches!(outcome, Outcome::Failed { .. } | Outcome::Denied(_)),
-                    "{how} {path}: {outcome:?}"
-                );
-                assert!(!format!("{outcome:?}").contains("OUTSIDE"));
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn attack_17_links_are_refused_in_a_proc_that_is_bound_into_the_mount() {
-    let test = "attack_17_links_are_refused_in_a_proc_that_is_bound_into_the_mount";
-    let files = files();
-    let bound = files.srv("docs/proc");
-    fs::create_dir(&bound).unwrap();
-    // Containers, CI runners among them, may seldom mount; the test above needs no leave.
-    let mounted = Command::new("mount")
-        .args(["--bind", "/proc"])
-        .arg(&bound)
-        .output();
-    match mounted {
-        Ok(output) if output.status.success() => {}
-        other => return println!("skipped: {test}: {other:?}"),
-    }
-    let held = files.held(path_under("/srv/docs"));
-    let status = files.read(&held, "/srv/docs/proc/self/status").await;
-    let mut outcomes = Vec::new();
-    for path in ["root", "cwd", "exe", "root/etc/passwd", "cwd/Cargo.toml"] {
-        outcomes.extend(all(&files, &held, &format!("/srv/docs/proc/self/{path}")).await);
-    }
-    // Taken away before anything can fail, or the directory could not be removed.
-    let gone = Command::new("umount")
-        .arg("-l")
-        .arg(&bound)
-        .status()
-        .unwrap();
-    assert!(gone.success());
-    assert!(matches!(status, Outcome::Value { .. }), "{status:?}");
-    for (how, outcome) in outcomes {
-        assert!(
-            matches!(outcome, Outcome::Failed { .. }),
-            "{how}: {outcome:?}"
-        );
-    }
 }
 
 #[tokio::test]
@@ -312,49 +160,6 @@ async fn sockets_are_refused_and_not_connected_to() {
         kinds(&files, &held, "/srv/docs").await["socket"],
         json!("other")
     );
-}
-
-#[tokio::test]
-async fn attack_17_names_that_look_alike_are_other_names() {
-    let files = files();
-    // Each pair looks the same, or folds to the same, and is two directories to the kernel.
-    for (granted, other) in [
-        ("caf\u{e9}", "cafe\u{301}"),
-        ("cafe\u{301}", "caf\u{e9}"),
-        ("K", "\u{212a}"),
-        ("private", "PRIVATE"),
-        ("stra\u{df}e", "strasse"),
-        ("fi", "\u{fb01}"),
-        ("a", "\u{430}"),
-        ("i", "\u{131}"),
-        ("A", "\u{ff21}"),
-    ] {
-        for dir in [granted, other] {
-            fs::create_dir_all(files.srv(dir)).unwrap();
-            let text = if dir == granted { "mine" } else { "SECRET" };
-            fs::write(files.srv(dir).join("f.txt"), text).unwrap();
-        }
-        let held = files.held(path_under(format!("/srv/{granted}")));
-        let own = format!("/srv/{granted}/f.txt");
-        assert_eq!(value!(files.read(&held, &own).await), "mine");
-        for (_, outcome) in all(&files, &held, &format!("/srv/{other}/f.txt")).await {
-            denied!(outcome, Kind::Argument);
-        }
-        fs::remove_dir_all(files.srv(granted)).unwrap();
-        fs::remove_dir_all(files.srv(other)).unwrap();
-    }
-    // What is not seen at all is in no path.
-    let held = files.held(path_under("/srv/docs"));
-    for name in [
-        "a\u{200b}.txt",
-        "\u{202e}txt.a",
-        "a.txt\u{feff}",
-        "a\u{ad}.txt",
-    ] {
-        for (_, outcome) in all(&files, &held, &format!("/srv/docs/{name}")).await {
-            denied!(outcome, Kind::Argument);
-        }
-    }
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 mod fs;
 mod fs_hostile;
-mod fs_race;
 mod gate;
 mod hidden_text;
 mod http;

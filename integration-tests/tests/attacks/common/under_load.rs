@@ -1,0 +1,3 @@
+//! How many threads ask at the same time.
+
+pub(crate) const THREADS: usize = 4;

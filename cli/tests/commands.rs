@@ -25,12 +25,12 @@ const CHILD_SCOPE: &str =
     r#"{"grants":[{"tool":"fs.read","args":{"path":{"path_under":"/srv/docs"}}}]}"#;
 
 /// A directory with a root, a lead's token and a reader's.
-struct Place {
+struct Workdir {
     directory: TempDir,
     root: String,
 }
 
-impl Place {
+impl Workdir {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut place = Self {
@@ -96,7 +96,7 @@ impl Place {
 
 #[test]
 fn keygen_writes_a_key_for_its_owner_alone_and_never_over_a_file() {
-    let place = Place::new();
+    let place = Workdir::new();
     assert!(place.root.parse::<PublicKey>().is_ok());
     let pem = place.read("root.pem");
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
@@ -133,7 +133,7 @@ fn keygen_writes_a_key_for_its_owner_alone_and_never_over_a_file() {
 
 #[test]
 fn a_new_key_is_never_written_over_a_file_and_no_token_is_printed_then() {
-    let place = Place::new();
+    let place = Workdir::new();
     let before = place.read("lead.pem");
     let ran = place.run("mint --root root.pem --scope root.json --new-key lead.pem");
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
@@ -151,7 +151,7 @@ fn a_new_key_is_never_written_over_a_file_and_no_token_is_printed_then() {
 
 #[test]
 fn mint_takes_json_toml_and_standard_input() {
-    let place = Place::new();
+    let place = Workdir::new();
     let to = AgentKey::generate().public();
     place.write("scope.toml", "expires_in = \"5m\"\n[[grants]]\ntool = \"fs.read\"\nargs = { path = { path_under = \"/srv\" } }\n");
     place.write("scope.txt", ROOT_SCOPE);
@@ -223,7 +223,7 @@ fn mint_takes_json_toml_and_standard_input() {
 
 #[test]
 fn a_misspelt_scope_names_its_place() {
-    let place = Place::new();
+    let place = Workdir::new();
     let to = AgentKey::generate().public();
     for (scope, what) in [
         (
@@ -242,7 +242,7 @@ fn a_misspelt_scope_names_its_place() {
 
 #[test]
 fn a_refused_delegation_lists_each_way_it_is_wider() {
-    let place = Place::new();
+    let place = Workdir::new();
     place.write("wide.json", r#"{"grants":[{"tool":"fs.read","args":{"path":{"path_under":"/"}}},{"tool":"pay"}],"expires_in":"2h","audience":["files","web"]}"#);
     let line = format!(
         "attenuate lead.token --root ROOT --key lead.pem --role r --scope wide.json --new-key wide.pem --now {NOW}"
@@ -294,7 +294,7 @@ fn a_refused_delegation_lists_each_way_it_is_wider() {
 
 #[test]
 fn inspect_shows_each_hop_and_what_they_allow_together() {
-    let place = Place::new();
+    let place = Workdir::new();
     let ran = place.run("inspect reader.token --root ROOT --datalog --disclose");
     assert_eq!(ran.code, 0, "{}", ran.err);
     for what in [
@@ -334,7 +334,7 @@ fn inspect_shows_each_hop_and_what_they_allow_together() {
 
 #[test]
 fn a_token_is_read_from_a_file_standard_input_or_its_text() {
-    let place = Place::new();
+    let place = Workdir::new();
     let text = place.read("reader.token");
     assert_eq!(place.run_with("inspect - --root ROOT", &text).code, 0);
     assert_eq!(
@@ -386,7 +386,7 @@ fn a_token_is_read_from_a_file_standard_input_or_its_text() {
 
 #[test]
 fn a_changed_bit_is_a_denial() {
-    let place = Place::new();
+    let place = Workdir::new();
     let bytes = from_text(place.read("reader.token").trim_end()).unwrap();
     for index in (0..bytes.len()).step_by(97) {
         let mut changed = bytes.clone();
@@ -401,7 +401,7 @@ fn a_changed_bit_is_a_denial() {
 
 #[test]
 fn verify_says_why_not() {
-    let place = Place::new();
+    let place = Workdir::new();
     let base =
         format!("verify reader.token --root ROOT --now {NOW} --audience files --used calls=3");
     for (rest, code, what) in [
@@ -502,7 +502,7 @@ fn verify_says_why_not() {
 
 #[test]
 fn facts_are_what_a_stock_library_is_given() {
-    let place = Place::new();
+    let place = Workdir::new();
     let line = format!(
         "verify reader.token --root ROOT --now {NOW} --audience files --used calls=1 --tool fs.read --arg path=/srv/docs/a --dataset= --taint=web,mail --risk low --facts"
     );
@@ -544,7 +544,7 @@ fn facts_are_what_a_stock_library_is_given() {
 
 #[test]
 fn a_wire_call_is_good_for_its_call_alone() {
-    let place = Place::new();
+    let place = Workdir::new();
     let ring = KeyRing::new([place.root.parse::<PublicKey>().unwrap()]);
     let chain = ring
         .chain(&from_text(place.read("reader.token").trim_end()).unwrap())
@@ -590,7 +590,7 @@ fn a_wire_call_is_good_for_its_call_alone() {
 
 #[test]
 fn nothing_in_a_token_or_an_argument_moves_the_terminal() {
-    let place = Place::new();
+    let place = Workdir::new();
     let evil = "x\u{1b}[2J\u{202e}\u{9b}31m\u{200f}\u{2066}\u{feff}\u{7f}y";
     let to = AgentKey::generate().public().to_string();
     let root = place.file("root.pem").to_str().unwrap().to_owned();
@@ -690,7 +690,7 @@ fn help_and_bad_usage_have_their_exit_codes() {
 #[test]
 fn a_closed_pipe_is_no_panic() {
     use std::process::{Command, Stdio};
-    let place = Place::new();
+    let place = Workdir::new();
     let token = place.file("reader.token");
     for (args, code) in [
         (

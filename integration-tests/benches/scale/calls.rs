@@ -7,8 +7,8 @@ use bailiwick::tool::Outcome;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::place::{ARGUMENTS, Place, child, directory, lead};
 use crate::raw::Raw;
+use crate::setup::{ARGUMENTS, Setup, child, directory, lead};
 use crate::table::{head, row, time};
 use crate::{Effort, median, nanoseconds, timed};
 
@@ -45,7 +45,7 @@ fn rows(raw: &mut Raw, count: usize, at_once: usize) -> f64 {
 }
 
 pub(crate) async fn measure(effort: &Effort) {
-    let place = Place::new(true);
+    let place = Setup::new(true);
     let process = place.process(place.store(), 2).build().unwrap();
     let parent = process.agent("lead", lead()).await.unwrap();
     let agent = Arc::new(parent.spawn("child").scope(child()).await.unwrap());

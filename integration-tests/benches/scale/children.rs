@@ -6,14 +6,14 @@ use bailiwick::model::scripted::ScriptedModel;
 use bailiwick::model::{Message, Model, Request};
 use tokio::task::JoinSet;
 
-use crate::place::{Place, body, child, lead, script};
+use crate::setup::{Setup, body, child, lead, script};
 use crate::table::{head, row, time};
 use crate::{Effort, median, timed};
 
 /// So many children of one agent, all alive at once: each is spawned, asks its model, makes its
 /// call, asks again and ends. Nanoseconds for each.
 pub(crate) async fn guarded(count: usize, in_file: bool) -> f64 {
-    let place = Place::new(in_file);
+    let place = Setup::new(in_file);
     let process = place.process(place.store(), count + 1).build().unwrap();
     let parent = Arc::new(process.agent("lead", lead()).await.unwrap());
     let all = async {

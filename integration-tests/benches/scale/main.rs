@@ -7,10 +7,10 @@
 
 mod calls;
 mod children;
-mod place;
 #[path = "../../../sdk/benches/common/raw.rs"]
 mod raw;
 mod resume;
+mod setup;
 #[path = "../../../sdk/benches/common/table.rs"]
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod table;

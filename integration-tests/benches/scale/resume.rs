@@ -6,12 +6,12 @@ use bailiwick::model::scripted::{ScriptedModel, Turn, call};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::place::{Place, child, lead};
+use crate::setup::{Setup, child, lead};
 use crate::table::{head, row, time};
 use crate::{Effort, median, nanoseconds, timed};
 
 /// A process on the place, with a model for the first agents that gives these turns and then fails.
-fn process(place: &Place, agents: usize, turns: impl IntoIterator<Item = Turn>) -> Orchestrator {
+fn process(place: &Setup, agents: usize, turns: impl IntoIterator<Item = Turn>) -> Orchestrator {
     let builder = place.process(place.store(), agents);
     let builder = builder.model_for("lead", ScriptedModel::new(turns));
     builder.build().unwrap()
@@ -19,7 +19,7 @@ fn process(place: &Place, agents: usize, turns: impl IntoIterator<Item = Turn>) 
 
 /// A run that can go on, whose first agent has so many children that have ended, beside so many runs
 /// that are over.
-async fn history(place: &Place, finished: usize) -> RunId {
+async fn history(place: &Setup, finished: usize) -> RunId {
     let begun = call("note", json!({ "text": "begun" }));
     let process = process(place, 2 * finished + 2, [begun]);
     let live = process.agent("lead", lead()).await.unwrap();
@@ -47,7 +47,7 @@ pub(crate) async fn measure(effort: &Effort) {
     ]);
     let mut places = Vec::new();
     for &finished in effort.finished {
-        let place = Place::new(true);
+        let place = Setup::new(true);
         let run = history(&place, finished).await;
         places.push((place, run, [const { Vec::new() }; 3]));
     }

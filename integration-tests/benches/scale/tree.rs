@@ -8,12 +8,12 @@ use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request};
 use serde_json::json;
 
-use crate::place::{Place, child, lead};
+use crate::setup::{Setup, child, lead};
 use crate::timed;
 
 /// Nanoseconds for each of so many helpers.
 pub(crate) async fn measure(count: usize, in_file: bool) -> f64 {
-    let place = Place::new(in_file);
+    let place = Setup::new(in_file);
     let answered = Arc::new(AtomicUsize::new(0));
     let heard = answered.clone();
     let model = ScriptedModel::from_fn(move |request: &Request| {

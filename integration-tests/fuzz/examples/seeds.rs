@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bailiwick::capability::to_text;
 use bailiwick_fuzz::hostile::{PATTERNS, holds, with};
-use bailiwick_fuzz::place::{Place, honest, keys, root};
+use bailiwick_fuzz::block_kind::{BlockKind, honest, keys, root};
 use bailiwick_fuzz::program::Program;
 use bailiwick_integration_tests::forge;
 use bailiwick_integration_tests::random::Rng;
@@ -73,22 +73,22 @@ fn main() -> std::io::Result<()> {
         let bytes = block.encode_to_vec();
         let (blocks, holder) = place.signed(bytes.clone());
         let mut token = forge::token(&blocks);
-        if *place == Place::Call {
+        if *place == BlockKind::Call {
             forge::seal(&mut token, &holder);
         }
         let token = forge::bytes(&token);
         let name = format!("{index:02}-{place:?}").to_lowercase();
         let text = to_text(&token);
         // A few are enough: what is inside a block is the matter of another target.
-        if !matches!(place, Place::Authority | Place::Hop) || index < 2 {
+        if !matches!(place, BlockKind::Authority | BlockKind::Hop) || index < 2 {
             write("chain_decode", name.clone(), &token)?;
             write("chain_decode", format!("{name}-text"), text.as_bytes())?;
         }
         let number = match place {
-            Place::Authority => 0,
-            Place::Hop => 1,
-            Place::Approval => 2,
-            Place::Call => 3,
+            BlockKind::Authority => 0,
+            BlockKind::Hop => 1,
+            BlockKind::Approval => 2,
+            BlockKind::Call => 3,
         };
         let mut seed = vec![number];
         seed.extend(bytes);
@@ -152,9 +152,9 @@ fn hostile(write: &impl Fn(&str, String, &[u8]) -> std::io::Result<()>) -> std::
         // In the first block and in a hop.
         for (place, block) in honest() {
             let number = match place {
-                Place::Authority => 0,
-                Place::Hop => 1,
-                Place::Approval | Place::Call => continue,
+                BlockKind::Authority => 0,
+                BlockKind::Hop => 1,
+                BlockKind::Approval | BlockKind::Call => continue,
             };
             let Some(block) = with(block, pattern) else {
                 continue;

@@ -6,7 +6,7 @@
 
 use bailiwick::capability::canonical::{MAX_DEPTH, check, hash, read, read_object, write};
 use bailiwick::capability::{Atom, Call, Decimal, Facts, stock_facts};
-use bailiwick_fuzz::place::now;
+use bailiwick_fuzz::block_kind::now;
 use bailiwick_fuzz::worst::within;
 use bailiwick_fuzz::{meter, strict};
 use libfuzzer_sys::fuzz_target;

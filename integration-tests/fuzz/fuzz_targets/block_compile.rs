@@ -12,7 +12,7 @@ use bailiwick::capability::{Call, CallNonce, Facts, KeyRing};
 use bailiwick_fuzz::edit::edit;
 use bailiwick_fuzz::intern::least_version;
 use bailiwick_fuzz::oracle;
-use bailiwick_fuzz::place::{Place, honest, now, root};
+use bailiwick_fuzz::block_kind::{BlockKind, honest, now, root};
 use bailiwick_fuzz::probe::probe;
 use bailiwick_integration_tests::random::Rng;
 use bailiwick_integration_tests::{forge, stock};
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((first, rest)) = data.split_first() else {
         return;
     };
-    let place = Place::of(*first);
+    let place = BlockKind::of(*first);
     let bytes = if first & PROGRAM == 0 {
         rest.to_vec()
     } else {
@@ -73,7 +73,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let Some(block) = block.filter(|_| rng.chance(75)) else {
         return fuzzer_mutate(data, size, max_size);
     };
-    let place = Place::of(*first);
+    let place = BlockKind::of(*first);
     let mut block = place.table().apart(&block);
     for _ in 0..=rng.below(3) {
         edit(&mut rng, &mut block, pieces());
@@ -87,7 +87,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
 });
 
 /// The block that a program builds: an honest one or none, edited.
-fn built(place: Place, program: &[u8]) -> Vec<u8> {
+fn built(place: BlockKind, program: &[u8]) -> Vec<u8> {
     let mut rng = Rng::given(program.to_vec());
     let pieces = pieces();
     let mut block = match rng.below(pieces.len() as u64 + 4) as usize {
@@ -100,9 +100,9 @@ fn built(place: Place, program: &[u8]) -> Vec<u8> {
     written(place, &block)
 }
 
-fn written(place: Place, block: &Block) -> Vec<u8> {
+fn written(place: BlockKind, block: &Block) -> Vec<u8> {
     let mut block = place.table().after(block);
-    least_version(&mut block, place == Place::Approval);
+    least_version(&mut block, place == BlockKind::Approval);
     block.encode_to_vec()
 }
 

@@ -12,7 +12,7 @@ use bailiwick::capability::{
     Call, Cidr, Constraint, Facts, Grant, KeyRing, Mandate, Scope, cidr, host, path_under,
     stock_facts,
 };
-use bailiwick_fuzz::place::{keys, now, root};
+use bailiwick_fuzz::block_kind::{keys, now, root};
 use bailiwick_fuzz::worst::within;
 use bailiwick_integration_tests::forge;
 use biscuit_auth::builder::{Fact, Term};

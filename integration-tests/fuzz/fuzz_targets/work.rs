@@ -11,7 +11,7 @@ use bailiwick::capability::{
 };
 use bailiwick_fuzz::draft::{change, drafts, sign};
 use bailiwick_fuzz::oracle::MOST;
-use bailiwick_fuzz::place::{now, root};
+use bailiwick_fuzz::block_kind::{now, root};
 use bailiwick_fuzz::worst::{DELEGATION, MINT, of_call, within};
 use bailiwick_fuzz::{meter, probe};
 use bailiwick_integration_tests::forge;

@@ -6,7 +6,7 @@ pub mod hostile;
 pub mod intern;
 pub mod meter;
 pub mod oracle;
-pub mod place;
+pub mod block_kind;
 pub mod probe;
 pub mod program;
 pub mod strict;

@@ -11,12 +11,12 @@ use crate::support::Home;
 use crate::support::calls::BANK;
 
 /// A process on one file: each look at it is a process of its own, with new stores and guards.
-pub struct Place {
+pub struct FileHome {
     pub home: Home,
     pub directory: TempDir,
 }
 
-impl Place {
+impl FileHome {
     pub fn new() -> Self {
         Self {
             home: Home::new(),

@@ -17,7 +17,7 @@ mod honest;
 mod judge;
 mod keys;
 mod limits;
-mod place;
+mod positions;
 mod proofs;
 mod signatures;
 mod values;
@@ -39,7 +39,7 @@ pub fn all() -> Vec<Vector> {
         keys::vectors(),
         proofs::vectors(),
         content::vectors(),
-        place::vectors(),
+        positions::vectors(),
         limits::vectors(),
         values::vectors(),
         bombs::vectors(),

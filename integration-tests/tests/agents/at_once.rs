@@ -10,10 +10,8 @@ use bailiwick::model::{Completion, Message, Model, ModelError, Request};
 use bailiwick::store::{MemoryStore, StoreError};
 use bailiwick::tool::Outcome;
 use bailiwick_integration_tests::support::at_once::denied;
-use bailiwick_integration_tests::support::places;
-use bailiwick_integration_tests::support::places::{
-    at_most, build, lead, left, scope, spawn, used,
-};
+use bailiwick_integration_tests::support::slots;
+use bailiwick_integration_tests::support::slots::{at_most, build, lead, left, scope, spawn, used};
 use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
 use serde_json::json;
 
@@ -129,7 +127,7 @@ async fn a_spawn_that_nobody_waits_for_any_more_gives_its_place_back() {
 
 #[tokio::test]
 async fn a_cancelled_child_gives_its_place_back_when_its_run_has_ended() {
-    let (orchestrator, lead) = build(at_most(1), |builder| builder.model(places::Thinks)).await;
+    let (orchestrator, lead) = build(at_most(1), |builder| builder.model(slots::Thinks)).await;
     let child = spawn(&lead, scope()).await.unwrap();
     let handle = child.handle();
     let running = tokio::spawn(child.run("think"));

@@ -16,7 +16,7 @@ use bailiwick::capability::{Authority, Budget, Held, Scope};
 use bailiwick::guard::AGENTS;
 use bailiwick::model::scripted::{ScriptedModel, say};
 use bailiwick::store::{Batch, Key, SqliteStore};
-use bailiwick_integration_tests::support::places::{at_most, lead, scope, spawn};
+use bailiwick_integration_tests::support::slots::{at_most, lead, scope, spawn};
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 

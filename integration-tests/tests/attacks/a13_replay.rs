@@ -544,12 +544,12 @@ mod restart {
     use bailiwick_integration_tests::support::calls::{
         BANK, asked, once_by_wire, read, sent, verdict,
     };
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
     use bailiwick_integration_tests::support::secs;
 
     #[tokio::test]
     async fn attack_13_a_call_is_not_made_again_after_a_restart() {
-        let place = Place::new();
+        let place = FileHome::new();
         let guard = place.settled().await;
         let held = place.home.held(&read());
         let call = asked("/a");
@@ -574,7 +574,7 @@ mod restart {
 
     #[tokio::test]
     async fn attack_13_a_store_that_is_new_knows_nothing_of_calls_before_it() {
-        let place = Place::new();
+        let place = FileHome::new();
         let held = place.home.held(&read());
         let (wire, made) = sent(
             &place.home,

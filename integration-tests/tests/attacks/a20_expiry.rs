@@ -327,12 +327,12 @@ mod restart {
     use bailiwick::capability::Kind;
     use bailiwick::guard::SKEW;
     use bailiwick_integration_tests::support::calls::{once, once_by_wire, read};
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
     use bailiwick_integration_tests::support::{secs, start};
 
     #[tokio::test]
     async fn attack_20_a_clock_that_was_set_back_before_a_restart_revives_nothing() {
-        let place = Place::new();
+        let place = FileHome::new();
         let held = place.home.held(&read().expires_in(secs(900)));
         let long = place.home.held(&read().expires_in(secs(7200)));
         place.home.clock.advance(secs(1000));
@@ -359,7 +359,7 @@ mod restart {
 
     #[tokio::test]
     async fn attack_20_a_clock_that_was_ahead_at_the_first_start_shuts_nothing_out_for_ever() {
-        let place = Place::new();
+        let place = FileHome::new();
         let held = place.home.held(&read());
         place
             .home

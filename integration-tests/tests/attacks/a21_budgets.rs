@@ -9,7 +9,7 @@ mod at_once {
 
     use bailiwick_integration_tests::support::at_once::denied;
 
-    use bailiwick_integration_tests::support::places::{at_most, build, lead, scope, spawn, used};
+    use bailiwick_integration_tests::support::slots::{at_most, build, lead, scope, spawn, used};
 
     #[tokio::test]
     async fn attack_21_none_at_once_is_none_and_no_budget_is_no_limit() {
@@ -788,11 +788,11 @@ mod new_keys_budgets {
 mod restart {
     use bailiwick::capability::{Budget, Kind};
     use bailiwick_integration_tests::support::calls::{once, read};
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
 
     #[tokio::test]
     async fn attack_21_a_budget_is_not_reset_by_a_restart() {
-        let place = Place::new();
+        let place = FileHome::new();
         let held = place
             .home
             .held(&read().budget(Budget::new("calls", 3).shared("all")));

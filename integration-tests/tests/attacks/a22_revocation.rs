@@ -211,7 +211,7 @@ mod restart {
     use bailiwick::guard::{Guard, Revocable};
     use bailiwick::store::{Batch, Key, StoreError};
     use bailiwick_integration_tests::support::calls::{asked, context, once, parent, read};
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
 
     #[tokio::test]
     async fn attack_22_what_was_revoked_stays_so_after_a_restart() {
@@ -220,7 +220,7 @@ mod restart {
             ..Mandate::default()
         };
         for number in 0..7 {
-            let place = Place::new();
+            let place = FileHome::new();
             let above = place.home.minted(&parent(), &mandate);
             let held = place.home.child(&above, &read());
             let what = [
@@ -258,7 +258,7 @@ mod restart {
 
     #[tokio::test]
     async fn attack_22_many_revocations_and_what_is_none() {
-        let place = Place::new();
+        let place = FileHome::new();
         let name = |number: usize| Revocable::Principal(format!("p/{number}"));
         place.guard().revoke((0..2500).map(name)).await.unwrap();
         let guard = place.guard();

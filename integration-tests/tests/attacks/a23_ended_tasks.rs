@@ -83,12 +83,12 @@ mod restart {
     use bailiwick_integration_tests::support::calls::{
         asked, context, once, once_by_wire, parent, read,
     };
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
     use bailiwick_integration_tests::support::start;
 
     #[tokio::test]
     async fn attack_23_an_agent_that_ended_stays_so_after_a_restart() {
-        let place = Place::new();
+        let place = FileHome::new();
         let orchestrator = Orchestrator::builder(&place.home.authority)
             .clock(Arc::new(place.home.clock.clone()))
             .store(place.store());
@@ -115,7 +115,7 @@ mod restart {
 
     #[tokio::test]
     async fn attack_23_an_agent_that_ended_is_looked_up_when_something_of_it_is_asked() {
-        let place = Place::new();
+        let place = FileHome::new();
         let orchestrator = Orchestrator::builder(&place.home.authority)
             .clock(Arc::new(place.home.clock.clone()))
             .model(ScriptedModel::from_fn(|_| say("done")))
@@ -175,7 +175,7 @@ mod restart {
 
     #[tokio::test]
     async fn attack_23_where_it_cannot_be_looked_up_whether_an_agent_ended_nothing_is_decided() {
-        let place = Place::new();
+        let place = FileHome::new();
         let orchestrator = Orchestrator::builder(&place.home.authority)
             .clock(Arc::new(place.home.clock.clone()))
             .model(ScriptedModel::from_fn(|_| say("done")))

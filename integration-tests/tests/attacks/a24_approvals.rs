@@ -408,12 +408,12 @@ mod restart {
     use bailiwick::capability::{AgentKey, Facts, Grant, MAX_CALL_LIFE, Scope, any};
     use bailiwick::guard::SKEW;
     use bailiwick_integration_tests::support::calls::{BANK, asked, verdict};
-    use bailiwick_integration_tests::support::restart::Place;
+    use bailiwick_integration_tests::support::restart::FileHome;
     use bailiwick_integration_tests::support::{secs, start};
 
     #[tokio::test]
     async fn attack_24_an_approved_call_is_not_signed_again_after_a_restart() {
-        let place = Place::new();
+        let place = FileHome::new();
         let guard = place.settled().await;
         let approver = AgentKey::generate();
         let grant = Grant::new("fs.read")
@@ -421,7 +421,7 @@ mod restart {
             .approved_by([approver.public()]);
         let held = place.home.held(&Scope::new().grant(grant));
         let call = asked("/a");
-        let facts = |place: &Place| {
+        let facts = |place: &FileHome| {
             let mut facts = Facts::at(bailiwick::clock::Clock::now(&place.home.clock).unwrap());
             facts.audience = Some(BANK.to_owned());
             facts

@@ -17,7 +17,7 @@ use bailiwick::guard::AGENTS;
 use bailiwick::id::RunId;
 use bailiwick::model::scripted::{ScriptedModel, say};
 use bailiwick::store::{SqliteStore, StoreError};
-use bailiwick_integration_tests::support::places::{scope, spawn};
+use bailiwick_integration_tests::support::slots::{scope, spawn};
 use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
 use tokio::sync::{Notify, Semaphore};
 

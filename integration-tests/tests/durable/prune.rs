@@ -15,9 +15,9 @@ use bailiwick::id::Timestamp;
 use bailiwick::model::scripted::{ScriptedModel, say};
 use bailiwick::record::verify_links;
 use bailiwick::store::{Head, Key, LogName, Store};
-use bailiwick_integration_tests::support::places::{scope, spawn};
 use bailiwick_integration_tests::support::prune::{count, store};
-use bailiwick_integration_tests::support::{places, secs, start};
+use bailiwick_integration_tests::support::slots::{scope, spawn};
+use bailiwick_integration_tests::support::{secs, slots, start};
 use tempfile::TempDir;
 
 /// One process on the store of a directory, an hour after the start.
@@ -119,7 +119,7 @@ async fn a_run_goes_when_it_is_over_and_not_before() {
 
 #[tokio::test]
 async fn a_store_in_memory_has_nothing_to_prune() {
-    let (orchestrator, _lead) = places::lead(scope()).await;
+    let (orchestrator, _lead) = slots::lead(scope()).await;
     let error = orchestrator.prune(Timestamp::MAX).await.unwrap_err();
     let ResumeError::NotDurable = error else {
         panic!("{error}")

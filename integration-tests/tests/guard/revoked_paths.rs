@@ -23,12 +23,12 @@ use bailiwick_integration_tests::support::{Home, secs};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-struct Place {
+struct FileHome {
     home: Home,
     directory: TempDir,
 }
 
-impl Place {
+impl FileHome {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let home = Home::new();
@@ -156,7 +156,7 @@ impl Model for Silent {
 #[tokio::test]
 async fn a_turn_that_a_crash_interrupted_is_not_asked_again_where_its_task_is_revoked() {
     for revoked in ["sum up", "another"] {
-        let (place, asked) = (Place::new(), Arc::new(AtomicUsize::new(0)));
+        let (place, asked) = (FileHome::new(), Arc::new(AtomicUsize::new(0)));
         let build = || {
             Orchestrator::builder(&place.home.authority)
                 .clock(Arc::new(place.home.clock.clone()))
@@ -203,7 +203,7 @@ async fn a_turn_that_a_crash_interrupted_is_not_asked_again_where_its_task_is_re
 
 #[tokio::test]
 async fn guards_on_one_keyring_with_durable_stores_of_their_own_allow_each_others_calls() {
-    let places: Vec<_> = (0..3).map(|_| Place::new()).collect();
+    let places: Vec<_> = (0..3).map(|_| FileHome::new()).collect();
     let home = Home::new();
     let guards: Vec<_> = places
         .iter()
@@ -230,7 +230,7 @@ async fn guards_on_one_keyring_with_durable_stores_of_their_own_allow_each_other
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn guards_on_one_keyring_allow_calls_of_one_token_at_once() {
-    let places: Vec<_> = (0..2).map(|_| Place::new()).collect();
+    let places: Vec<_> = (0..2).map(|_| FileHome::new()).collect();
     let home = Home::new();
     let held = Arc::new(home.child(&home.held(&parent()), &read()));
     let mut tasks = tokio::task::JoinSet::new();
@@ -247,7 +247,7 @@ async fn guards_on_one_keyring_allow_calls_of_one_token_at_once() {
 #[tokio::test]
 async fn an_agent_revoked_by_path_refuses_no_other_agent_of_that_path_in_a_later_process() {
     for later in [0, 1, 3600] {
-        let place = Place::new();
+        let place = FileHome::new();
         let process = place.process();
         let scope = || parent().expires_in(minutes(600));
         let lead = process.agent("lead", scope()).await.unwrap();
@@ -295,7 +295,7 @@ async fn an_agent_revoked_by_path_refuses_no_other_agent_of_that_path_in_a_later
 
 #[tokio::test]
 async fn a_role_under_a_parent_is_suspended_for_that_parent_and_one_of_first_agents_for_all() {
-    let place = Place::new();
+    let place = FileHome::new();
     let role = |parent: &str, role: &str| Revocable::Role {
         parent: parent.to_owned(),
         role: role.to_owned(),
@@ -325,7 +325,7 @@ async fn a_role_under_a_parent_is_suspended_for_that_parent_and_one_of_first_age
 
 #[tokio::test]
 async fn a_path_is_forgotten_when_the_tokens_that_it_concerns_have_ended() {
-    let place = Place::new();
+    let place = FileHome::new();
     let guard = place.guard();
     guard.resume().await.unwrap();
     guard
@@ -358,7 +358,7 @@ async fn a_path_is_forgotten_when_the_tokens_that_it_concerns_have_ended() {
 async fn what_is_kept_of_ended_agents_is_forgotten_when_their_tokens_have_ended() {
     let home = Home::new();
     for durable in [false, true] {
-        let place = Place::new();
+        let place = FileHome::new();
         let builder = Orchestrator::builder(&home.authority)
             .clock(Arc::new(home.clock.clone()))
             .model(ScriptedModel::from_fn(|_| say("done")));

@@ -15,12 +15,12 @@ use bailiwick::store::MemoryStore;
 use bailiwick_integration_tests::support::calls::{
     asked, context, once, once_by_wire, read, sent, verdict,
 };
-use bailiwick_integration_tests::support::restart::Place;
+use bailiwick_integration_tests::support::restart::FileHome;
 use bailiwick_integration_tests::support::{secs, start};
 
 #[tokio::test]
 async fn a_clock_that_is_set_to_when_calls_were_kept_shuts_nothing_out_after_a_restart() {
-    let place = Place::new();
+    let place = FileHome::new();
     let held = place.home.held(&read());
     let guard = place.settled().await;
     let now = start().saturating_add(MAX_CALL_LIFE + SKEW);
@@ -39,7 +39,7 @@ async fn a_clock_that_is_set_to_when_calls_were_kept_shuts_nothing_out_after_a_r
 
 #[tokio::test]
 async fn nothing_is_decided_before_what_was_kept_is_read() {
-    let place = Place::new();
+    let place = FileHome::new();
     let held = place.home.held(&read());
     place.guard().resume().await.unwrap();
     let guard = place.guard();

@@ -9,7 +9,7 @@ use super::driver;
 use super::handle::Agent;
 use super::report::{Report, RunFailed};
 use super::resume::Resumed;
-use super::typed::{Wanted, read};
+use super::typed::{AnswerFormat, read};
 use crate::model::OutputSchema;
 
 /// An answer as a value, and the report of the run that gave it.
@@ -22,7 +22,7 @@ pub struct Answer<T> {
     pub report: Report,
 }
 
-impl Wanted {
+impl AnswerFormat {
     /// An answer of this type.
     fn of<T: JsonSchema + DeserializeOwned>() -> Self {
         let schema = SchemaGenerator::default().into_root_schema_for::<T>();
@@ -57,8 +57,8 @@ impl Agent {
         self,
         task: impl Into<String>,
     ) -> Result<Answer<T>, RunFailed> {
-        let wanted = Some(Wanted::of::<T>());
-        answer(driver::run(self, task.into(), wanted).await?)
+        let format = Some(AnswerFormat::of::<T>());
+        answer(driver::run(self, task.into(), format).await?)
     }
 }
 
@@ -70,7 +70,7 @@ impl Resumed {
     ///
     /// [`RunFailed`] when there is no answer of that type.
     pub async fn run_as<T: JsonSchema + DeserializeOwned>(self) -> Result<Answer<T>, RunFailed> {
-        let wanted = Some(Wanted::of::<T>());
-        answer(driver::go_on(self.0, "", wanted).await?)
+        let format = Some(AnswerFormat::of::<T>());
+        answer(driver::go_on(self.0, "", format).await?)
     }
 }

@@ -40,4 +40,4 @@ pub use resume::{
 };
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};
-pub use unknown::Unknown;
+pub use unknown::UnknownOutcome;

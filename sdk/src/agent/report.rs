@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::run::{CallOutcome, Ended, Finished};
-use super::unknown::Unknown;
+use super::unknown::UnknownOutcome;
 use crate::guard::Denial;
 
 /// The report of a run: its answer, what it cost, and every call that was refused.
@@ -15,7 +15,7 @@ pub struct Report {
     agent: String,
     finished: Finished,
     denials: Vec<Denial>,
-    unknown: Vec<Unknown>,
+    unknown: Vec<UnknownOutcome>,
 }
 
 /// A run that ended without an answer. What it did is in the report.
@@ -37,7 +37,7 @@ impl Report {
         agent: String,
         finished: Finished,
         denials: Vec<Denial>,
-        unknown: Vec<Unknown>,
+        unknown: Vec<UnknownOutcome>,
     ) -> Result<Self, RunFailed> {
         let report = Self {
             agent,
@@ -90,7 +90,7 @@ impl Report {
     ///
     /// [`Resumed::unknown`]: super::Resumed::unknown
     #[must_use]
-    pub fn unknown(&self) -> &[Unknown] {
+    pub fn unknown(&self) -> &[UnknownOutcome] {
         &self.unknown
     }
 

@@ -11,7 +11,7 @@ pub(super) type Check = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// What an answer must look like.
 #[derive(Clone)]
-pub(super) struct Wanted {
+pub(super) struct AnswerFormat {
     pub(super) schema: OutputSchema,
     pub(super) check: Check,
 }

@@ -5,7 +5,7 @@ use crate::id::CallId;
 /// A call that was in flight when the process ended: it is not known whether it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unknown {
+pub struct UnknownOutcome {
     /// The agent that made it.
     pub agent: String,
     /// Its id in the audit.
@@ -14,7 +14,7 @@ pub struct Unknown {
     pub capability: String,
 }
 
-impl Unknown {
+impl UnknownOutcome {
     pub(super) fn of(agent: &str, call: CallId, capability: String) -> Self {
         Self {
             agent: agent.to_owned(),

@@ -6,7 +6,7 @@ use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
 use super::policy::Decision;
-use super::replay::{Place, Whose};
+use super::replay::{ReplayEntry, Whose};
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
 use crate::capability::{Call, Kind, MAX_CALL_LIFE, Refusal};
@@ -107,23 +107,23 @@ impl Guard {
         self.is_unspent(&spent).await?;
         let (chain, now) = (presented.chain(), context.facts.time);
         let whose = Whose::of(chain, matches!(presented, Presented::Wire(_)));
-        // If the caller drops this future, the place is dropped with it and is given back.
-        let mut place = self
+        // If the caller drops this future, the entry of the replay set is dropped with it and is removed.
+        let mut entry = self
             .replay
-            .place((chain.id(), call.nonce().0), whose, spent.until, now)?;
+            .enter((chain.id(), call.nonce().0), whose, spent.until, now)?;
         let missing = self.ask_others(presented, call, context, gone).await;
         let decided = match missing {
             Ok(None) => {
-                self.reserve(id, presented, call, context, (also, spent), &mut place)
+                self.reserve(id, presented, call, context, (also, spent), &mut entry)
                     .await
             }
             Ok(Some(missing)) => Ok(Decided::Missing(missing)),
             Err(refusal) => Err(refusal),
         };
         match &decided {
-            Ok(Decided::Reserved(_)) => place.keep(),
-            Ok(Decided::Missing(missing)) => place.refused(missing.kind()),
-            Err(refusal) => place.refused(refusal.kind()),
+            Ok(Decided::Reserved(_)) => entry.keep(),
+            Ok(Decided::Missing(missing)) => entry.refused(missing.kind()),
+            Err(refusal) => entry.refused(refusal.kind()),
         }
         decided
     }
@@ -192,7 +192,7 @@ impl Guard {
         call: &Call,
         context: &mut Context,
         (also, spent): (Batch, Spent),
-        place: &mut Place<'_>,
+        entry: &mut ReplayEntry<'_>,
     ) -> Result<Decided, Refusal> {
         // Time has passed while the policy decided, so clock, revocation and token are checked once more.
         self.situate(context)?;
@@ -218,7 +218,7 @@ impl Guard {
             );
         }
         // If the caller goes away from here on, the store may still have written the batch.
-        place.keep();
+        entry.keep();
         match self.write(batch.and(also)).await {
             Ok(_) => Ok(Decided::Reserved(Reservation { id })),
             Err(error) => {

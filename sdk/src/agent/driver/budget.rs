@@ -1,7 +1,7 @@
 //! What a turn of the model may cost: taken from the budgets before it, settled after it.
 
 use super::super::core::AgentCore;
-use super::super::durable::Asking;
+use super::super::durable::OpenTurn;
 use super::super::prices::Prices;
 use crate::capability::{Kind, Refusal};
 use crate::guard::{COST, Charged, Denial, TOKENS, TURNS};
@@ -96,16 +96,16 @@ pub(super) async fn begin(
 pub(super) async fn again(
     core: &AgentCore,
     request: &mut Request,
-    asking: Asking,
+    open_turn: OpenTurn,
 ) -> Result<Turn, Denial> {
     let guard = core.runtime.gate.guard();
     let task = core.task();
     guard
         .may_think(&core.held, &core.path, task.as_deref())
         .await?;
-    request.max_output_tokens = asking.max_output_tokens;
+    request.max_output_tokens = open_turn.max_output_tokens;
     let prices = core.prices();
-    let charged = asking.charged().ok_or_else(|| {
+    let charged = open_turn.charged().ok_or_else(|| {
         let what = "what was kept of the budgets that a turn took from is damaged";
         let refusal = Refusal::new(Kind::Unavailable, what);
         Denial::new(&core.path, "a turn of the model", refusal)

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use super::super::core::AgentCore;
 use super::super::durable::{CallJournal, Seen, digest};
 use super::super::run::CallOutcome;
-use super::super::unknown::Unknown;
+use super::super::unknown::UnknownOutcome;
 use super::continuation::Continuation;
 use super::helper::{self, Around};
 use super::made::{MadeCall, refused};
@@ -80,7 +80,7 @@ impl Driver {
                 alone,
                 child: self.awaited.remove(&call.id),
                 before: self.before.remove(&call.id),
-                wanted: self.wanted.clone(),
+                format: self.format.clone(),
             };
             let core = self.core.clone();
             let span = spans::call(&core, &call);
@@ -149,7 +149,7 @@ fn together(core: &AgentCore, call: &ToolCall) -> Together {
 async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<MadeCall> {
     let made = match around.child {
         // It was begun as a helper, and goes on as a helper, even if this build has a tool of that name.
-        Some(child) => helper::go_on(call, child, around.wanted).await,
+        Some(child) => helper::go_on(call, child, around.format).await,
         None if core.runtime.is_spawn(&call.name) => {
             let helper = core.runtime.helpers.get(&call.name);
             helper::spawn(core, call, helper, around).await
@@ -174,7 +174,8 @@ async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) ->
                     call,
                     capability: capability.clone(),
                 });
-                made.unknown.push(Unknown::of(&core.path, call, capability));
+                made.unknown
+                    .push(UnknownOutcome::of(&core.path, call, capability));
             }
             made
         }

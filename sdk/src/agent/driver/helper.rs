@@ -10,7 +10,7 @@ use super::super::helper::Helper;
 use super::super::report::{Report, RunFailed};
 use super::super::run::CallOutcome;
 use super::super::spawn::{Spawn, SpawnError};
-use super::super::typed::Wanted;
+use super::super::typed::AnswerFormat;
 use super::continuation::Continuation;
 use super::made::{MadeCall, refused};
 use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
@@ -92,7 +92,7 @@ pub(super) struct Around {
     /// The state of what a tool was about to change, if the call was begun before a crash.
     pub(super) before: Option<String>,
     /// What the answer of the whole run must look like.
-    pub(super) wanted: Option<Wanted>,
+    pub(super) format: Option<AnswerFormat>,
 }
 
 /// Continues the helper that a call made before a crash; the helper's answer is the result.
@@ -102,14 +102,14 @@ pub(super) struct Around {
 pub(super) async fn go_on(
     call: &ToolCall,
     child: Continuation,
-    wanted: Option<Wanted>,
+    format: Option<AnswerFormat>,
 ) -> MadeCall {
     let takes_over = child.agent.core.takes_over;
     let task = Given::read(&call.arguments).and_then(|mut given| given.text("task"));
     let task = task.unwrap_or_default();
     // The agent that takes the task over must give the answer that was asked for.
-    let wanted = wanted.filter(|_| takes_over);
-    ended(&super::go_on(child, &task, wanted).await, takes_over)
+    let format = format.filter(|_| takes_over);
+    ended(&super::go_on(child, &task, format).await, takes_over)
 }
 
 /// Spawns and runs the helper like any child; its answer is the result.
@@ -136,7 +136,7 @@ pub(super) async fn spawn(
         return CallOutcome::Failed(text.to_owned()).into();
     }
     // The agent that takes the task over must give the answer that was asked for.
-    let wanted = around.wanted.filter(|_| takes_over);
+    let format = around.format.filter(|_| takes_over);
     let child = match asked.spawn(core, call).await {
         Ok(child) => child,
         Err(error) => return no_child(core, error, arguments),
@@ -146,7 +146,7 @@ pub(super) async fn spawn(
             to: child.path().to_owned(),
         });
     }
-    let report = super::run(child, asked.task, wanted).await;
+    let report = super::run(child, asked.task, format).await;
     ended(&report, takes_over)
 }
 

@@ -1,7 +1,7 @@
 //! The outcome of a call that was made.
 
 use super::super::run::{CallOutcome, fingerprint};
-use super::super::unknown::Unknown;
+use super::super::unknown::UnknownOutcome;
 use crate::capability::Kind;
 use crate::guard::Denial;
 
@@ -11,7 +11,7 @@ pub(super) struct MadeCall {
     /// Why it was refused, if it was refused.
     pub(super) denial: Option<Denial>,
     /// The calls whose outcome turned out not to be known.
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<UnknownOutcome>,
 }
 
 impl From<CallOutcome> for MadeCall {

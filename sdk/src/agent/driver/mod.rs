@@ -26,25 +26,25 @@ use super::durable::Keeper;
 use super::handle::Agent;
 use super::report::{Report, RunFailed};
 use super::run::Run;
-use super::typed::Wanted;
+use super::typed::AnswerFormat;
 use crate::id::RunId;
 
 pub(super) type Running = Pin<Box<dyn Future<Output = Result<Report, RunFailed>> + Send>>;
 
 /// Runs an agent until it ends. Boxed, since a run may contain the runs of its helpers.
-pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Running {
+pub(super) fn run(mut agent: Agent, task: String, format: Option<AnswerFormat>) -> Running {
     let previous_run = agent.previous_run.take();
     let core = agent.core.clone();
     let run_store = core.run_store.clone();
     let driver = Driver {
-        machine: begun(&core, &task, wanted.as_ref()),
+        machine: begun(&core, &task, format.as_ref()),
         denials: Vec::new(),
         keeper: run_store.map(|run_store| Keeper::new(run_store, core.id, 0).over(previous_run)),
-        asking: None,
+        open_turn: None,
         awaited: HashMap::new(),
         before: HashMap::new(),
         unknown: Vec::new(),
-        wanted,
+        format,
         core,
     };
     let span = spans::run(&agent.core);
@@ -52,13 +52,17 @@ pub(super) fn run(mut agent: Agent, task: String, wanted: Option<Wanted>) -> Run
 }
 
 /// Continues the run of an agent that was taken over; an agent that had no run yet begins with `task`.
-pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wanted>) -> Running {
+pub(super) fn go_on(
+    continuation: Continuation,
+    task: &str,
+    format: Option<AnswerFormat>,
+) -> Running {
     let unknown = continuation.all_unknown();
     let Continuation {
         agent,
         run,
         keeper,
-        asking,
+        open_turn,
         awaited,
         before,
         ..
@@ -66,25 +70,25 @@ pub(super) fn go_on(continuation: Continuation, task: &str, wanted: Option<Wante
     let core = agent.core.clone();
     let (machine, is_new) = match run {
         Some(run) => (equipped(&core, run.again()), false),
-        None => (begun(&core, task, wanted.as_ref()), true),
+        None => (begun(&core, task, format.as_ref()), true),
     };
     let driver = Driver {
         core,
         machine,
         denials: Vec::new(),
         keeper: Some(keeper),
-        asking,
+        open_turn,
         awaited,
         before,
         unknown,
-        wanted,
+        format,
     };
     let span = spans::run(&agent.core);
     Box::pin(driver.until_it_ends(agent, is_new).instrument(span))
 }
 
 /// A run that begins.
-fn begun(core: &AgentCore, task: &str, wanted: Option<&Wanted>) -> Run {
+fn begun(core: &AgentCore, task: &str, format: Option<&AnswerFormat>) -> Run {
     core.set_task(task);
     core.absorb_from_parents();
     let id = core
@@ -95,8 +99,8 @@ fn begun(core: &AgentCore, task: &str, wanted: Option<&Wanted>) -> Run {
     if let Some(system) = &core.system {
         run = run.with_system(system.clone());
     }
-    if let Some(wanted) = wanted {
-        run = run.with_output(wanted.schema.clone());
+    if let Some(format) = format {
+        run = run.with_output(format.schema.clone());
     }
     equipped(core, run)
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::core::AgentCore;
-use super::super::durable::{Asking, Keeper};
+use super::super::durable::{Keeper, OpenTurn};
 use super::super::run::Run;
-use super::super::typed::Wanted;
-use super::super::unknown::Unknown;
+use super::super::typed::AnswerFormat;
+use super::super::unknown::UnknownOutcome;
 use super::continuation::Continuation;
 use crate::guard::Denial;
 use crate::store::Batch;
@@ -20,15 +20,15 @@ pub(super) struct Driver {
     /// The keeper that stores its steps, if the run is stored.
     pub(super) keeper: Option<Keeper>,
     /// The amounts that were taken from budgets for the current turn before a crash.
-    pub(super) asking: Option<Asking>,
+    pub(super) open_turn: Option<OpenTurn>,
     /// Children that open calls wait for and that were taken over after a crash.
     pub(super) awaited: HashMap<String, Continuation>,
     /// The state of what calls that were begun before a crash were about to change.
     pub(super) before: HashMap<String, String>,
     /// The calls, of it and of those beneath it, whose outcome is not known.
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<UnknownOutcome>,
     /// What the answer must look like.
-    pub(super) wanted: Option<Wanted>,
+    pub(super) format: Option<AnswerFormat>,
 }
 
 impl Driver {
@@ -67,7 +67,7 @@ impl Driver {
     }
 
     /// Notes calls whose outcome is not known, each once.
-    pub(super) fn add_unknown(&mut self, unknown: Vec<Unknown>) {
+    pub(super) fn add_unknown(&mut self, unknown: Vec<UnknownOutcome>) {
         for unknown in unknown {
             if !self.unknown.contains(&unknown) {
                 self.unknown.push(unknown);

@@ -3,7 +3,7 @@
 use tracing::Instrument;
 
 use super::super::core::AgentCore;
-use super::super::durable::Asking;
+use super::super::durable::OpenTurn;
 use super::super::run::is_answer;
 use super::state::Driver;
 use super::{budget, spans};
@@ -37,13 +37,13 @@ impl Driver {
         if core.cancel.is_cancelled() {
             return Err(NoTurn::Cancelled);
         }
-        let turn = match self.asking.take() {
+        let turn = match self.open_turn.take() {
             // The amounts were taken before a crash, and not settled.
-            Some(asking) => budget::again(&core, &mut request, asking).await,
+            Some(open_turn) => budget::again(&core, &mut request, open_turn).await,
             None => {
                 let (keeper, machine) = (&mut self.keeper, &mut self.machine);
                 let extra = |charged: &_, most: Option<u32>| match keeper {
-                    Some(keeper) => keeper.state(machine, Some(Asking::of(charged, most))),
+                    Some(keeper) => keeper.state(machine, Some(OpenTurn::of(charged, most))),
                     None => Batch::new(),
                 };
                 budget::begin(&core, &mut request, extra).await
@@ -94,9 +94,9 @@ impl Driver {
         }
         let completed = completion.map(|completion| {
             let is_final = completion.calls.is_empty() && is_answer(&completion);
-            let wanted = self.wanted.as_ref().filter(|_| is_final);
+            let format = self.format.as_ref().filter(|_| is_final);
             let text = completion.text.as_deref().unwrap_or_default();
-            let why = wanted.and_then(|wanted| (wanted.check)(text).err());
+            let why = format.and_then(|format| (format.check)(text).err());
             // The machine asked for it.
             let _ = match why {
                 Some(why) => self.machine.unfit(completion, &why),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::asking::Asking;
+use super::open_turn::OpenTurn;
 use super::record::{StateRecord, VERSION};
 use super::run_store::{RunStore, canonical_line};
 use crate::agent::run::Run;
@@ -59,12 +59,12 @@ impl Keeper {
 
     /// The batch that stores the run as it stands: its state, and the messages that are new. If the batch is not
     /// committed, the run goes no further.
-    pub(in crate::agent) fn state(&mut self, run: &mut Run, asking: Option<Asking>) -> Batch {
+    pub(in crate::agent) fn state(&mut self, run: &mut Run, open_turn: Option<OpenTurn>) -> Batch {
         let record = StateRecord {
             version: VERSION,
             run: run.without_messages(),
             messages: run.messages().len(),
-            asking,
+            open_turn,
         };
         let new = run.messages().iter().enumerate().skip(self.written);
         let batch = new.fold(self.run_store.still_owner(), |batch, (index, message)| {

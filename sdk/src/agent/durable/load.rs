@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::asking::Asking;
 use super::call::CallRecord;
 use super::error::LoadError;
+use super::open_turn::OpenTurn;
 use super::record::{AgentRecord, Head, Over, Spawning, StateRecord, VERSION};
 use super::run_store::{beneath, head_key, over_key};
 use crate::agent::run::Run;
@@ -24,7 +24,7 @@ const PAGE: usize = 1000;
 pub(in crate::agent) struct StoredState {
     pub(in crate::agent) run: Run,
     pub(in crate::agent) messages: usize,
-    pub(in crate::agent) asking: Option<Asking>,
+    pub(in crate::agent) open_turn: Option<OpenTurn>,
 }
 
 /// The head of a run, with its version.
@@ -192,7 +192,7 @@ pub(in crate::agent) async fn read_state(
     Ok(Some(StoredState {
         run,
         messages: state.messages,
-        asking: state.asking,
+        open_turn: state.open_turn,
     }))
 }
 

@@ -6,17 +6,16 @@
 //! when it ended. Every batch expects the head as this process wrote it; a process that takes the run over
 //! writes the head anew, and from then on no call of the earlier process is allowed and none of its writes is stored.
 
-mod asking;
 mod call;
 mod error;
 mod journal;
 mod keeper;
 mod load;
+mod open_turn;
 mod record;
 mod run_store;
 mod seal;
 
-pub(super) use asking::Asking;
 pub(super) use call::{CallRecord, digest};
 pub(super) use error::LoadError;
 pub(super) use journal::{CallJournal, Seen};
@@ -25,6 +24,7 @@ pub(super) use load::{
     StoredState, read_agents, read_calls, read_ended, read_head, read_heads, read_outline,
     read_over, read_spawning, read_state, scan,
 };
+pub(super) use open_turn::OpenTurn;
 pub(super) use record::{AgentRecord, Head, Over, VERSION};
 pub(super) use run_store::{RunStore, canonical_line, head_key, lost, over_key};
 pub use seal::{SealError, SealKey};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::asking::Asking;
+use super::open_turn::OpenTurn;
 use super::seal::SealKey;
 use crate::agent::run::Limits;
 use crate::capability::{Held, to_text};
@@ -122,8 +122,8 @@ pub(in crate::agent) struct StateRecord {
     /// How many messages there are.
     pub(in crate::agent) messages: usize,
     /// The amounts that were taken from budgets for the turn that the model is asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::agent) asking: Option<Asking>,
+    #[serde(rename = "asking", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::agent) open_turn: Option<OpenTurn>,
 }
 
 /// A spawn that was allowed and has not made a child yet.

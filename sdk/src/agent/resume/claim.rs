@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::agent::durable::{AgentRecord, RunStore, StoredState};
 use crate::agent::runtime::AgentSlot;
-use crate::agent::unknown::Unknown;
+use crate::agent::unknown::UnknownOutcome;
 use crate::capability::Chain;
 use crate::id::AgentId;
 
@@ -17,7 +17,7 @@ pub(super) struct Claim {
     /// A slot for each of them.
     pub(super) slots: Vec<AgentSlot>,
     /// The calls of agents that do not go on, if it is not known whether the calls were made.
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<UnknownOutcome>,
 }
 
 /// An agent that goes on.
@@ -26,7 +26,7 @@ pub(super) struct ClaimedAgent {
     pub(super) chain: Chain,
     /// Its run, where it had begun.
     pub(super) state: Option<StoredState>,
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<UnknownOutcome>,
     /// The state of what repeated calls were about to change, at the time when they were first begun.
     pub(super) before: HashMap<String, String>,
 }

@@ -184,16 +184,16 @@ fn asked(claim: &mut Claim, moved: &Moved, mut batch: Batch) -> Result<Batch, Re
         let Some(state) = &mut agent.state else {
             continue;
         };
-        let Some(asking) = state.asking.take() else {
+        let Some(open_turn) = state.open_turn.take() else {
             continue;
         };
-        let asking = asking.moved(moved).ok_or_else(|| ResumeError::Damaged {
+        let open_turn = open_turn.moved(moved).ok_or_else(|| ResumeError::Damaged {
             what: format!("what a turn of `{}` took from budgets", agent.record.path),
         })?;
-        state.asking = Some(asking.clone());
+        state.open_turn = Some(open_turn.clone());
         let (run_store, id) = (claim.run_store.clone(), agent.record.agent);
         let mut keeper = Keeper::new(run_store, id, state.messages);
-        batch = batch.and(keeper.state(&mut state.run, Some(asking)));
+        batch = batch.and(keeper.state(&mut state.run, Some(open_turn)));
     }
     Ok(batch)
 }

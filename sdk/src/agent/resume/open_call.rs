@@ -4,7 +4,7 @@ use super::claim::ClaimedAgent;
 use super::takeover::{Takeover, UNKNOWN};
 use crate::agent::durable::{CallRecord, digest};
 use crate::agent::run::{CallOutcome, Run};
-use crate::agent::unknown::Unknown;
+use crate::agent::unknown::UnknownOutcome;
 use crate::capability::{Exposure, SPAWN};
 use crate::guard::give_back;
 use crate::id::AgentId;
@@ -81,7 +81,7 @@ impl Takeover<'_> {
                 ..
             } => {
                 let text = if is_same { UNKNOWN } else { ALTERED };
-                agent.unknown.push(Unknown {
+                agent.unknown.push(UnknownOutcome {
                     agent: agent.record.path.clone(),
                     call: begun,
                     capability,

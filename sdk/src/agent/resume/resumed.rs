@@ -12,7 +12,7 @@ use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::{Report, RunFailed};
 use crate::agent::run::{Limits, Run};
 use crate::agent::runtime::AgentSlot;
-use crate::agent::unknown::Unknown;
+use crate::agent::unknown::UnknownOutcome;
 use crate::capability::Held;
 use crate::id::AgentId;
 use crate::record::EventKind;
@@ -43,7 +43,7 @@ impl Resumed {
     /// The calls of this agent and of those beneath it that may or may not have been made. The models of
     /// these agents are told the same.
     #[must_use]
-    pub fn unknown(&self) -> Vec<Unknown> {
+    pub fn unknown(&self) -> Vec<UnknownOutcome> {
         self.0.all_unknown()
     }
 
@@ -91,7 +91,7 @@ pub(super) struct Rebuilding<'a> {
     agents: BTreeMap<AgentId, ClaimedAgent>,
     held: BTreeMap<AgentId, Held>,
     slots: Vec<AgentSlot>,
-    unknown: Vec<Unknown>,
+    unknown: Vec<UnknownOutcome>,
 }
 
 impl<'a> Rebuilding<'a> {
@@ -140,7 +140,8 @@ impl<'a> Rebuilding<'a> {
         let core = AgentCore::resumed(runtime, parent, &self.run_store, &record, authority);
         let agent = Agent::new(core);
         let written = state.as_ref().map_or(0, |state| state.messages);
-        let (run, asking) = state.map_or((None, None), |state| (Some(state.run), state.asking));
+        let (run, open_turn) =
+            state.map_or((None, None), |state| (Some(state.run), state.open_turn));
         match &run {
             Some(run) => agent.core.take_up(run),
             // Reads by the caller's own code are not recorded.
@@ -151,7 +152,7 @@ impl<'a> Rebuilding<'a> {
             keeper: Keeper::new(self.run_store.clone(), id, written),
             agent,
             run,
-            asking,
+            open_turn,
             awaited: HashMap::new(),
             before,
             children: Vec::new(),

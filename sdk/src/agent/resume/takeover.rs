@@ -14,7 +14,7 @@ use crate::agent::durable::{
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::Step;
 use crate::agent::runtime::AgentSlot;
-use crate::agent::unknown::Unknown;
+use crate::agent::unknown::UnknownOutcome;
 use crate::capability::{Chain, SPAWN};
 use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId};
@@ -109,7 +109,7 @@ pub(super) struct Takeover<'a> {
     /// The agents that took their parents' tasks over.
     pub(super) takes_over: BTreeSet<AgentId>,
     /// The open calls of agents that do not go on.
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<UnknownOutcome>,
     pub(super) batch: Batch,
 }
 
@@ -137,7 +137,7 @@ impl Takeover<'_> {
             self.write(|batch| batch.and(forgotten));
             // A spawn that made no child did nothing.
             if capability != SPAWN {
-                let unknown = Unknown::of(&record.path, call, capability);
+                let unknown = UnknownOutcome::of(&record.path, call, capability);
                 self.unknown.push(unknown);
                 let lost = self.orchestrator.gate().audit().lost(call, UNKNOWN);
                 self.write(|batch| batch.and(lost));

@@ -147,18 +147,18 @@ impl ReplaySet {
         Ok(())
     }
 
-    /// As [`ReplaySet::take`], and returns the place: it is given back when the place is dropped, unless
-    /// the call was made ([`Place::keep`]).
-    pub(super) fn place(
+    /// As [`ReplaySet::take`], and returns the entry: it is removed when the value is dropped, unless
+    /// the call was made ([`ReplayEntry::keep`]).
+    pub(super) fn enter(
         &self,
         key: ReplayKey,
         whose: Whose,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Place<'_>, Refusal> {
+    ) -> Result<ReplayEntry<'_>, Refusal> {
         self.take(key, whose, until, now)?;
         let (set, kept) = (self, false);
-        Ok(Place { set, key, kept })
+        Ok(ReplayEntry { set, key, kept })
     }
 
     /// Forgets a call that was not made.
@@ -184,28 +184,28 @@ impl ReplaySet {
     }
 }
 
-/// The place of one call in the replay set, while the guard decides the call.
+/// The entry of one call in the replay set, while the guard decides the call.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct ReplayEntry<'a> {
     set: &'a ReplaySet,
     key: ReplayKey,
     kept: bool,
 }
 
-impl Place<'_> {
-    /// Keeps the place when this value is dropped: the call was made, or may have been.
+impl ReplayEntry<'_> {
+    /// Keeps the entry when this value is dropped: the call was made, or may have been.
     pub(super) const fn keep(&mut self) {
         self.kept = true;
     }
 
-    /// Gives the place back if a refusal of this kind allows the same call to be made later, when what was
-    /// missing is there. Any other refusal keeps the place.
+    /// Removes the entry if a refusal of this kind allows the same call to be made later, when what was
+    /// missing is there. Any other refusal keeps the entry.
     pub(super) const fn refused(&mut self, kind: Kind) {
         self.kept = !matches!(kind, Kind::Budget | Kind::Approval | Kind::Unavailable);
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for ReplayEntry<'_> {
     fn drop(&mut self) {
         if !self.kept {
             self.set.free(&self.key);

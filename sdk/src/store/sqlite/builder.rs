@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::fault::Place;
+use super::fault::StoreFile;
 use super::reader::Readers;
 use super::{SqliteStore, open, writer};
 use crate::store::StoreError;
@@ -20,7 +20,7 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it opens the store"]
 pub struct SqliteBuilder {
-    place: Place,
+    file: StoreFile,
     create: bool,
     max_bytes: Option<u64>,
 }
@@ -29,7 +29,7 @@ impl SqliteBuilder {
     pub(super) fn new(path: &Path) -> Self {
         let path = path.to_owned();
         Self {
-            place: Place { path, wait: WAIT },
+            file: StoreFile { path, wait: WAIT },
             create: true,
             max_bytes: None,
         }
@@ -38,7 +38,7 @@ impl SqliteBuilder {
     /// How long a commit waits for another process that holds the file, before it is refused; five
     /// seconds unless set.
     pub const fn wait(mut self, wait: Duration) -> Self {
-        self.place.wait = wait;
+        self.file.wait = wait;
         self
     }
 
@@ -62,22 +62,22 @@ impl SqliteBuilder {
     /// [`StoreError::Unavailable`] when the file cannot be opened or written, is locked, damaged, no
     /// database, that of another application, or of a later version than this build writes.
     pub fn open(self) -> Result<SqliteStore, StoreError> {
-        let place = Arc::new(self.place);
-        let writes = open::writer(&place, self.create)?;
+        let file = Arc::new(self.file);
+        let writes = open::writer(&file, self.create)?;
         if let Some(bytes) = self.max_bytes {
-            open::limit(&writes, &place, bytes)?;
+            open::limit(&writes, &file, bytes)?;
         }
-        let reads: Result<_, _> = (0..READERS).map(|_| open::reader(&place)).collect();
-        let readers = Readers::start(reads?, place.clone())?;
+        let reads: Result<_, _> = (0..READERS).map(|_| open::reader(&file)).collect();
+        let readers = Readers::start(reads?, file.clone())?;
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
-        let written = place.clone();
-        super::thread(&place, "bailiwick-write", move || {
+        let written = file.clone();
+        super::thread(&file, "bailiwick-write", move || {
             writer::run(&writes, &written, queue);
         })?;
         Ok(SqliteStore {
             jobs,
             readers,
-            place,
+            file,
         })
     }
 }

@@ -9,13 +9,13 @@ use crate::store::StoreError;
 
 /// The file, as errors speak of it.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct StoreFile {
     pub(super) path: PathBuf,
     /// How long to wait for another process that holds it.
     pub(super) wait: Duration,
 }
 
-impl Place {
+impl StoreFile {
     /// The store cannot be used, for this reason.
     pub(super) fn wrong(&self, what: impl std::fmt::Display) -> StoreError {
         let what = format!("`{}` {what}", self.path.display());

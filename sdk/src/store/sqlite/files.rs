@@ -37,9 +37,9 @@ impl Files {
         let asked = rusqlite::FileControl::HasMoved(&mut moved);
         open.conn
             .file_control(Some(rusqlite::MAIN_DB), asked)
-            .map_err(|error| open.place.fault(&error))?;
+            .map_err(|error| open.file.fault(&error))?;
         if moved != 0 {
-            return Err(open.place.wrong(
+            return Err(open.file.wrong(
                 "was moved, removed or replaced while it was open; \
                  put it back, and start this process again",
             ));
@@ -70,7 +70,7 @@ impl Files {
             }
         }
         self.lost = true;
-        Err(open.place.wrong(
+        Err(open.file.wrong(
             "lost the write-ahead log beside it (`-wal`), which was removed or replaced while the file was \
              open, so what is written is not kept; end every process that has the file open, check what was \
              kept last, and never remove that file while one of them runs",
@@ -82,7 +82,7 @@ impl Files {
 #[cfg(unix)]
 fn log_at(open: &Open<'_>) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    let mut path = open.place.path.clone().into_os_string();
+    let mut path = open.file.path.clone().into_os_string();
     path.push("-wal");
     let found = std::fs::metadata(path).ok()?;
     Some((found.dev(), found.ino()))

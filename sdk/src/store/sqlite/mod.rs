@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::builder::SqliteBuilder;
-use self::fault::Place;
+use self::fault::StoreFile;
 use self::reader::Readers;
 use self::writer::Job;
 use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Versioned};
@@ -55,7 +55,7 @@ use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Vers
 pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
     readers: Readers,
-    place: Arc<Place>,
+    file: Arc<StoreFile>,
 }
 
 impl SqliteStore {
@@ -77,7 +77,7 @@ impl SqliteStore {
     /// Where the file is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.place.path
+        &self.file.path
     }
 }
 
@@ -85,7 +85,7 @@ impl SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("path", &self.place.path)
+            .field("path", &self.file.path)
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +96,7 @@ impl Store for SqliteStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let (answer, committed) = oneshot::channel();
         let gone = || {
-            self.place
+            self.file
                 .wrong("has no writer any more; start this process again")
         };
         let job = Job { batch, answer };
@@ -149,7 +149,7 @@ impl Store for SqliteStore {
 
 /// Starts a thread of the store.
 fn thread(
-    place: &Place,
+    file: &StoreFile,
     name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<(), StoreError> {
@@ -158,7 +158,7 @@ fn thread(
         .spawn(work);
     started
         .map(drop)
-        .map_err(|error| place.wrong(format_args!("has no thread to work with: {error}")))
+        .map_err(|error| file.wrong(format_args!("has no thread to work with: {error}")))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rand_core::RngCore;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::fault::Place;
+use super::fault::StoreFile;
 use crate::store::StoreError;
 
 /// `BLWK`: says in the file whose it is.
@@ -22,23 +22,23 @@ enum Is {
 }
 
 /// The connection that writes, to a file that is of this version.
-pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreError> {
+pub(super) fn writer(file: &StoreFile, create: bool) -> Result<Connection, StoreError> {
     // Closing any handle of a file drops the locks that this process has on it, so no other code
     // opens while the file is made.
     static OPENING: Mutex<()> = Mutex::new(());
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     if create {
-        make(place)?;
+        make(file)?;
     }
-    let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let fault = |error| place.fault(&error);
+    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let fault = |error| file.fault(&error);
     // What is not ours is left as it is: not even its log is written into it on closing.
     let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     conn.set_db_config(keep_log, true).map_err(fault)?;
     let found = {
         // All that is looked at is of one moment, whatever another process makes of the file.
         let _moment = conn.unchecked_transaction().map_err(fault)?;
-        look(&conn, place)?
+        look(&conn, file)?
     };
     if conn.is_readonly(rusqlite::MAIN_DB).map_err(fault)? {
         let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
@@ -46,9 +46,9 @@ pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreErr
     }
     conn.set_db_config(keep_log, false).map_err(fault)?;
 
-    let mode = write_ahead(&conn, place).map_err(fault)?;
+    let mode = write_ahead(&conn, file).map_err(fault)?;
     if mode != "wal" {
-        return Err(place.wrong(format_args!(
+        return Err(file.wrong(format_args!(
             "cannot have a write-ahead log (its journal is `{mode}`); keep it on a local disk"
         )));
     }
@@ -59,7 +59,7 @@ pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreErr
     conn.pragma_update(None, "temp_store", "memory")
         .map_err(fault)?;
     if !matches!(found, Is::Ours(version) if version == MIGRATIONS.len()) {
-        migrate(&conn, place)?;
+        migrate(&conn, file)?;
     }
     Ok(conn)
 }
@@ -68,14 +68,14 @@ pub(super) fn writer(place: &Place, create: bool) -> Result<Connection, StoreErr
 ///
 /// SQLite does not wait here for others that ask for the same at the same time, as everywhere else:
 /// each holds what the other needs. So it is asked again, after a while that differs.
-fn write_ahead(conn: &Connection, place: &Place) -> rusqlite::Result<String> {
+fn write_ahead(conn: &Connection, file: &StoreFile) -> rusqlite::Result<String> {
     let begun = Instant::now();
     loop {
         let mode = conn.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0));
         match &mode {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < place.wait =>
+                    && begun.elapsed() < file.wait =>
             {
                 let millis = 1 + rand_core::OsRng.next_u32() % 20;
                 std::thread::sleep(Duration::from_millis(millis.into()));
@@ -86,13 +86,13 @@ fn write_ahead(conn: &Connection, place: &Place) -> rusqlite::Result<String> {
 }
 
 /// A connection that only reads.
-pub(super) fn reader(place: &Place) -> Result<Connection, StoreError> {
-    connect(place, OpenFlags::SQLITE_OPEN_READ_ONLY)
+pub(super) fn reader(file: &StoreFile) -> Result<Connection, StoreError> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 /// Sets how many bytes the file may grow to.
-pub(super) fn limit(conn: &Connection, place: &Place, bytes: u64) -> Result<(), StoreError> {
-    let fault = |error| place.fault(&error);
+pub(super) fn limit(conn: &Connection, file: &StoreFile, bytes: u64) -> Result<(), StoreError> {
+    let fault = |error| file.fault(&error);
     let size: i64 = conn
         .query_row("PRAGMA page_size", [], |row| row.get(0))
         .map_err(fault)?;
@@ -103,14 +103,14 @@ pub(super) fn limit(conn: &Connection, place: &Place, bytes: u64) -> Result<(), 
 }
 
 /// Makes an empty file, for its owner alone: arguments of calls stand in it.
-fn make(place: &Place) -> Result<(), StoreError> {
+fn make(file: &StoreFile) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(&place.path) {
+    match options.open(&file.path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(place.wrong(format_args!(
+            Err(file.wrong(format_args!(
                 "cannot be made ({error}); does its directory exist, and may this process write there?"
             )))
         }
@@ -118,12 +118,12 @@ fn make(place: &Place) -> Result<(), StoreError> {
     }
 }
 
-fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, StoreError> {
-    let fault = |error| place.fault(&error);
+fn connect(file: &StoreFile, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let fault = |error| file.fault(&error);
     // Each connection stays with one thread, so it needs no lock of its own.
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(&place.path, flags).map_err(fault)?;
-    conn.busy_timeout(place.wait).map_err(fault)?;
+    let conn = Connection::open_with_flags(&file.path, flags).map_err(fault)?;
+    conn.busy_timeout(file.wait).map_err(fault)?;
     // A statement is planned once, and not anew for every value that is bound: otherwise each entry that
     // is appended has the last one before it looked for by a statement that is prepared again.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
@@ -137,37 +137,37 @@ fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// Whose file it is; any but ours and an empty one is refused.
-fn look(conn: &Connection, place: &Place) -> Result<Is, StoreError> {
+fn look(conn: &Connection, file: &StoreFile) -> Result<Is, StoreError> {
     let sql = "SELECT (SELECT application_id FROM pragma_application_id), \
                       (SELECT user_version FROM pragma_user_version), \
                       (SELECT count(*) FROM sqlite_schema)";
     let found = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let (application, version, tables): (i32, i32, u32) =
-        found.map_err(|error| place.fault(&error))?;
+        found.map_err(|error| file.fault(&error))?;
     match (application, usize::try_from(version)) {
         (0, Ok(0)) if tables == 0 => Ok(Is::Empty),
         (APPLICATION, Ok(version)) if (1..=MIGRATIONS.len()).contains(&version) => {
             Ok(Is::Ours(version))
         }
-        (APPLICATION, _) => Err(place.wrong(format_args!(
+        (APPLICATION, _) => Err(file.wrong(format_args!(
             "has version {version} and this build writes version {}; use the build that wrote it, \
              or a later one. It was left as it is",
             MIGRATIONS.len()
         ))),
-        _ => Err(place.wrong(
+        _ => Err(file.wrong(
             "is a database of another application; name another path. It was left as it is",
         )),
     }
 }
 
 /// Brings the file to the version of this build, or leaves it as it was.
-fn migrate(conn: &Connection, place: &Place) -> Result<(), StoreError> {
-    let fault = |error| place.fault(&error);
+fn migrate(conn: &Connection, file: &StoreFile) -> Result<(), StoreError> {
+    let fault = |error| file.fault(&error);
     let begun =
         rusqlite::Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate);
     let transaction = begun.map_err(fault)?;
     // Another process may have been first.
-    let from = match look(conn, place)? {
+    let from = match look(conn, file)? {
         Is::Empty => 0,
         Is::Ours(version) => version,
     };

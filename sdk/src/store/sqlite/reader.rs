@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::Place;
+use super::fault::StoreFile;
 use crate::store::StoreError;
 
 /// How many reads may wait; a further reader waits for a place.
@@ -16,19 +16,19 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 /// Threads with a connection each, which end when this is dropped.
 pub(super) struct Readers {
     reads: mpsc::Sender<Read>,
-    place: Arc<Place>,
+    file: Arc<StoreFile>,
 }
 
 impl Readers {
     pub(super) fn start(
         connections: Vec<Connection>,
-        place: Arc<Place>,
+        file: Arc<StoreFile>,
     ) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel::<Read>(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
         for connection in connections {
             let receiver = receiver.clone();
-            super::thread(&place, "bailiwick-read", move || {
+            super::thread(&file, "bailiwick-read", move || {
                 // One of them waits for the next read, the others for their turn to wait.
                 let next = || {
                     let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl Readers {
         }
         Ok(Self {
             reads: sender,
-            place,
+            file,
         })
     }
 
@@ -56,11 +56,11 @@ impl Readers {
             let _ = answer.send(read(connection));
         });
         let gone = |()| {
-            self.place
+            self.file
                 .wrong("has no readers any more; start this process again")
         };
         self.reads.send(read).await.map_err(|_| gone(()))?;
         let found = found.await.map_err(|_| gone(()))?;
-        found.map_err(|error| self.place.fault(&error))
+        found.map_err(|error| self.file.fault(&error))
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Params, params};
 
-use super::fault::Place;
+use super::fault::StoreFile;
 use super::query::{self, Count};
 use crate::store::apply::Rows;
 use crate::store::{Entry, Head, Key, LogName, StoreError, Versioned};
@@ -10,12 +10,12 @@ use crate::store::{Entry, Head, Key, LogName, StoreError, Versioned};
 /// What a batch reads and writes, in the transaction that is open.
 pub(super) struct Open<'a> {
     pub(super) conn: &'a Connection,
-    pub(super) place: &'a Place,
+    pub(super) file: &'a StoreFile,
 }
 
 impl Open<'_> {
     fn read<T>(&self, rows: rusqlite::Result<T>) -> Result<T, StoreError> {
-        rows.map_err(|error| self.place.fault(&error))
+        rows.map_err(|error| self.file.fault(&error))
     }
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<(), StoreError> {

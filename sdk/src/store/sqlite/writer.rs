@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::Place;
+use super::fault::StoreFile;
 use super::files::Files;
 use super::rows::Open;
 use crate::store::apply::apply;
@@ -23,7 +23,7 @@ pub(super) struct Job {
 }
 
 /// Commits what comes, until the store is gone and nothing is left.
-pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job>) {
+pub(super) fn run(conn: &Connection, file: &StoreFile, mut jobs: mpsc::Receiver<Job>) {
     let (mut batches, mut waiting) = (Vec::new(), Vec::new());
     let mut files = Files::default();
     while let Some(first) = jobs.blocking_recv() {
@@ -35,7 +35,7 @@ pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job
                 .then(|| jobs.try_recv().ok())
                 .flatten();
         }
-        let answers = commit(conn, place, &mut files, batches.drain(..));
+        let answers = commit(conn, file, &mut files, batches.drain(..));
         for (waiting, answer) in waiting.drain(..).zip(answers) {
             // No caller waits any more: the batch is written, or refused, all the same.
             let _ = waiting.send(answer);
@@ -49,12 +49,12 @@ pub(super) fn run(conn: &Connection, place: &Place, mut jobs: mpsc::Receiver<Job
 /// written: a refusal may have been for what another one of them did, so it is no answer either.
 pub(super) fn commit(
     conn: &Connection,
-    place: &Place,
+    file: &StoreFile,
     files: &mut Files,
     batches: impl ExactSizeIterator<Item = Batch>,
 ) -> Vec<Answer> {
     let count = batches.len();
-    let open = Open { conn, place };
+    let open = Open { conn, file };
     match transaction(&open, files, batches) {
         Ok(answers) => answers,
         Err(fault) => {

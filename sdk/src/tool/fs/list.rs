@@ -3,7 +3,7 @@
 use cap_std::fs::{FileType, Metadata};
 
 use super::FsError;
-use super::place::{Place, is_unfinished};
+use super::open_grant::{OpenGrant, is_unfinished};
 use crate::capability::normal;
 
 /// One name in a directory.
@@ -46,7 +46,7 @@ impl From<FileType> for EntryKind {
     }
 }
 
-impl Place<'_> {
+impl OpenGrant<'_> {
     pub(super) fn list(&self) -> Result<Vec<Entry>, FsError> {
         let max = self.mount().entry_limit();
         let mut entries = Vec::new();

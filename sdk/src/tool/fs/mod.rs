@@ -47,7 +47,7 @@ mod access;
 mod error;
 mod list;
 mod mount;
-mod place;
+mod open_grant;
 mod read;
 mod tools;
 mod write;
@@ -65,7 +65,7 @@ pub use list::{Entry, EntryKind};
 pub use mount::Mount;
 pub use tools::{AppendFile, ListFiles, ReadFile, WriteFile};
 
-use place::Place;
+use open_grant::OpenGrant;
 
 use super::{Look, ToolError};
 
@@ -212,11 +212,11 @@ impl Dir {
     async fn blocking<T: Send + 'static>(
         &self,
         access: Access,
-        work: impl FnOnce(Place<'_>) -> Result<T, FsError> + Send + 'static,
+        work: impl FnOnce(OpenGrant<'_>) -> Result<T, FsError> + Send + 'static,
     ) -> Result<T, FsError> {
         let mounts = Arc::clone(&self.mounts);
         let path = access.path().to_owned();
-        tokio::task::spawn_blocking(move || work(Place::open(&mounts, &access)?))
+        tokio::task::spawn_blocking(move || work(OpenGrant::open(&mounts, &access)?))
             .await
             .unwrap_or_else(|stopped| {
                 Err(FsError::Io {

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::FsError;
-use super::place::Place;
+use super::open_grant::OpenGrant;
 
-impl Place<'_> {
+impl OpenGrant<'_> {
     pub(super) fn read(&self) -> Result<Vec<u8>, FsError> {
         let max = self.mount().byte_limit();
         let mut bytes = Vec::new();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::place::Place;
+use super::open_grant::OpenGrant;
 use super::{Access, Dir, EntryKind, FsError, Mount};
 
 const SECRET: &str = "secret";
@@ -585,7 +585,7 @@ fn an_edit_while_a_new_file_is_written_is_not_lost() {
     ];
     for (what, edit) in edits {
         let access = docs("a.txt");
-        let place = Place::open(&mounts, &access).unwrap();
+        let place = OpenGrant::open(&mounts, &access).unwrap();
         let filled = place.fill(b"mine").unwrap();
         edit();
         let theirs = fs::read_to_string(&real).ok();
@@ -596,7 +596,7 @@ fn an_edit_while_a_new_file_is_written_is_not_lost() {
         assert_eq!(left.count(), if theirs.is_some() { 2 } else { 1 }, "{what}");
     }
     let access = docs("a.txt");
-    let place = Place::open(&mounts, &access).unwrap();
+    let place = OpenGrant::open(&mounts, &access).unwrap();
     place.fill(b"mine").unwrap().take_its_name().unwrap();
     assert_eq!(fs::read_to_string(&real).unwrap(), "mine");
 }

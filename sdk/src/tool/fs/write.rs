@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::FsError;
-use super::place::{Place, UNFINISHED, is_unfinished};
+use super::open_grant::{OpenGrant, UNFINISHED, is_unfinished};
 use crate::id::hex;
 
 /// How long nothing was added to a file that a write left unfinished.
@@ -32,7 +32,7 @@ fn changed(found: &Metadata) -> Option<SystemTime> {
 
 /// A file that is whole, and does not have its name yet.
 pub(super) struct Filled<'a> {
-    place: &'a Place<'a>,
+    place: &'a OpenGrant<'a>,
     dir: Handle,
     name: &'a Path,
     temporary: PathBuf,
@@ -67,7 +67,7 @@ impl Filled<'_> {
     }
 }
 
-impl Place<'_> {
+impl OpenGrant<'_> {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), FsError> {
         self.fill(bytes)?.take_its_name()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::place::Place;
+use super::node::Node;
 use super::{DECIMAL, HASH, displayed, object, strings};
 use crate::capability::scope::{
     builder::ScopeError,
@@ -27,23 +27,22 @@ const KINDS: [&str; 10] = [
     "matches",
 ];
 
-pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
-    if let Value::String(word) = place.value {
+pub(super) fn read(node: &Node<'_>) -> Result<Constraint, ScopeError> {
+    if let Value::String(word) = node.value {
         return match word.as_str() {
             "any" => Ok(Constraint::Any),
             "absent" => Ok(Constraint::Absent),
-            kind if KINDS.contains(&kind) => Err(place.fault(format!(
+            kind if KINDS.contains(&kind) => Err(node.fault(format!(
                 "`{kind}` is written with its value: {{\"{kind}\": …}}"
             ))),
-            other => Err(place.unknown(
+            other => Err(node.unknown(
                 "constraint",
                 other,
                 &WORDS.iter().chain(&KINDS).copied().collect::<Vec<_>>(),
             )),
         };
     }
-    let object =
-        place.object("a constraint (`any`, `absent`, or an object such as {\"eq\": …})")?;
+    let object = node.object("a constraint (`any`, `absent`, or an object such as {\"eq\": …})")?;
     let mut members = object.iter();
     let (Some((kind, value)), None) = (members.next(), members.next()) else {
         let names: Vec<_> = object.keys().map(|key| format!("`{key}`")).collect();
@@ -52,11 +51,11 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
         } else {
             names.join(", ")
         };
-        return Err(place.fault(format!(
+        return Err(node.fault(format!(
             "a constraint is an object with one key, this one has {names}"
         )));
     };
-    let inner = place.member(kind, value);
+    let inner = node.member(kind, value);
     let constraint = match kind.as_str() {
         "eq" => Constraint::Eq(atom(&inner)?),
         "one_of" => Constraint::OneOf(atoms(&inner)?),
@@ -69,9 +68,9 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
         "cidr" => Constraint::Cidr(networks(&inner)?),
         "matches" => Constraint::Matches(inner.texts()?),
         word if WORDS.contains(&word) => {
-            return Err(place.fault(format!("`{word}` is written as a bare string: \"{word}\"")));
+            return Err(node.fault(format!("`{word}` is written as a bare string: \"{word}\"")));
         }
-        other => return Err(place.unknown("constraint", other, &KINDS)),
+        other => return Err(node.unknown("constraint", other, &KINDS)),
     };
     // A constraint that allows no value, or every value, is found without the rest of the scope.
     let open = Constraint::Range {
@@ -83,29 +82,30 @@ pub(super) fn read(place: &Place<'_>) -> Result<Constraint, ScopeError> {
         true => constraint.empty_fault(),
         false => constraint.fault(),
     };
-    fault.map_or(Ok(constraint), |what| Err(place.fault(what)))
+    fault.map_or(Ok(constraint), |what| Err(node.fault(what)))
 }
 
-fn atom(place: &Place<'_>) -> Result<Atom, ScopeError> {
-    if let Some(stand_in) = stand_in(place)? {
+fn atom(node: &Node<'_>) -> Result<Atom, ScopeError> {
+    if let Some(stand_in) = stand_in(node)? {
         return Ok(stand_in);
     }
-    let atom = Atom::of(place.value).ok_or_else(|| match place.value {
-        Value::Null => place
-            .fault("null is not a value; write `absent` for an argument that must not be given"),
-        _ => place.fault("the value is nested too deep, or holds an integer of more than 64 bits"),
+    let atom = Atom::of(node.value).ok_or_else(|| match node.value {
+        Value::Null => {
+            node.fault("null is not a value; write `absent` for an argument that must not be given")
+        }
+        _ => node.fault("the value is nested too deep, or holds an integer of more than 64 bits"),
     })?;
-    match hidden_stand_in(place.value) {
+    match hidden_stand_in(node.value) {
         None => Ok(atom),
-        Some(name) => Err(place.fault(format!(
+        Some(name) => Err(node.fault(format!(
             "`{name}` stands for a whole value and not for a part of one; write the whole value by its hash, {{\"{HASH}\": …}}"
         ))),
     }
 }
 
 /// The value for which `{"$sha256": …}` or `{"$decimal": …}` stands; `None` for any other value.
-fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
-    let Some(object) = place.value.as_object() else {
+fn stand_in(node: &Node<'_>) -> Result<Option<Atom>, ScopeError> {
+    let Some(object) = node.value.as_object() else {
         return Ok(None);
     };
     let Some(name) = [HASH, DECIMAL]
@@ -115,7 +115,7 @@ fn stand_in(place: &Place<'_>) -> Result<Option<Atom>, ScopeError> {
         return Ok(None);
     };
     let only = [name];
-    let field = place.fields(&only)?;
+    let field = node.fields(&only)?;
     let Some(inner) = field(name) else {
         return Ok(None);
     };
@@ -140,56 +140,56 @@ fn hidden_stand_in(value: &Value) -> Option<&'static str> {
     }
 }
 
-fn atoms(place: &Place<'_>) -> Result<BTreeSet<Atom>, ScopeError> {
-    place.list("a list of values")?.iter().map(atom).collect()
+fn atoms(node: &Node<'_>) -> Result<BTreeSet<Atom>, ScopeError> {
+    node.list("a list of values")?.iter().map(atom).collect()
 }
 
-fn range(place: &Place<'_>) -> Result<Constraint, ScopeError> {
-    let field = place.fields(&["min", "max"])?;
-    let number = |name: &str| field(name).map(|place| decimal(&place)).transpose();
+fn range(node: &Node<'_>) -> Result<Constraint, ScopeError> {
+    let field = node.fields(&["min", "max"])?;
+    let number = |name: &str| field(name).map(|node| decimal(&node)).transpose();
     Ok(Constraint::Range {
         min: number("min")?,
         max: number("max")?,
     })
 }
 
-fn decimal(place: &Place<'_>) -> Result<Decimal, ScopeError> {
-    if let Some(Atom::Num(number)) = stand_in(place)? {
+fn decimal(node: &Node<'_>) -> Result<Decimal, ScopeError> {
+    if let Some(Atom::Num(number)) = stand_in(node)? {
         return Ok(number);
     }
-    let Value::Number(number) = place.value else {
-        return Err(place.fault("a number is expected here"));
+    let Value::Number(number) = node.value else {
+        return Err(node.fault("a number is expected here"));
     };
     Decimal::of(number).ok_or_else(|| {
-        place.fault(format!(
+        node.fault(format!(
             "`{number}` does not fit a number of six decimals up to 9223372036854.775807"
         ))
     })
 }
 
-fn slashed(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
-    Ok(place.texts()?.into_iter().map(with_slash).collect())
+fn slashed(node: &Node<'_>) -> Result<BTreeSet<String>, ScopeError> {
+    Ok(node.texts()?.into_iter().map(with_slash).collect())
 }
 
-fn url(place: &Place<'_>) -> Result<UrlPattern, ScopeError> {
-    let field = place.fields(&["schemes", "hosts", "ports", "paths"])?;
-    let texts = |name: &str| field(name).map(|place| place.texts()).transpose();
+fn url(node: &Node<'_>) -> Result<UrlPattern, ScopeError> {
+    let field = node.fields(&["schemes", "hosts", "ports", "paths"])?;
+    let texts = |name: &str| field(name).map(|node| node.texts()).transpose();
     Ok(UrlPattern {
         schemes: texts("schemes")?,
         hosts: texts("hosts")?,
-        ports: field("ports").map(|place| ports(&place)).transpose()?,
-        paths: field("paths").map(|place| slashed(&place)).transpose()?,
+        ports: field("ports").map(|node| ports(&node)).transpose()?,
+        paths: field("paths").map(|node| slashed(&node)).transpose()?,
     })
 }
 
-fn ports(place: &Place<'_>) -> Result<BTreeSet<u16>, ScopeError> {
-    let port = |place: &Place<'_>| {
-        let number = place.integer(u64::from(u16::MAX))?;
-        u16::try_from(number).map_err(|error| place.fault(error.to_string()))
+fn ports(node: &Node<'_>) -> Result<BTreeSet<u16>, ScopeError> {
+    let port = |node: &Node<'_>| {
+        let number = node.integer(u64::from(u16::MAX))?;
+        u16::try_from(number).map_err(|error| node.fault(error.to_string()))
     };
-    match place.value {
-        Value::Number(_) => Ok(BTreeSet::from([port(place)?])),
-        _ => place
+    match node.value {
+        Value::Number(_) => Ok(BTreeSet::from([port(node)?])),
+        _ => node
             .list("a port or a list of ports")?
             .iter()
             .map(port)
@@ -197,10 +197,10 @@ fn ports(place: &Place<'_>) -> Result<BTreeSet<u16>, ScopeError> {
     }
 }
 
-fn networks(place: &Place<'_>) -> Result<BTreeSet<crate::capability::value::Cidr>, ScopeError> {
-    match place.value {
-        Value::String(_) => Ok(BTreeSet::from([place.parse("a network")?])),
-        _ => place
+fn networks(node: &Node<'_>) -> Result<BTreeSet<crate::capability::value::Cidr>, ScopeError> {
+    match node.value {
+        Value::String(_) => Ok(BTreeSet::from([node.parse("a network")?])),
+        _ => node
             .list("a network or a list of networks")?
             .iter()
             .map(|item| item.parse("a network"))

@@ -17,7 +17,7 @@
 
 mod constraint;
 mod lifetime;
-mod place;
+mod node;
 mod scope;
 mod strict;
 #[cfg(feature = "toml")]
@@ -87,7 +87,7 @@ impl Scope {
     ///
     /// As [`Scope::from_json`].
     pub fn from_value(value: &Value) -> Result<Self, ScopeError> {
-        scope::read(&place::Place::root(value))
+        scope::read(&node::Node::root(value))
     }
 
     /// The written form, which [`Scope::from_value`] reads back.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::place::Place;
+use super::node::Node;
 use super::{constraint, lifetime};
 use crate::capability::keys::PublicKey;
 use crate::capability::scope::{
@@ -26,35 +26,35 @@ const FIELDS: [&[&str]; 2] = [
     ],
 ];
 
-pub(super) fn read(place: &Place<'_>) -> Result<Scope, ScopeError> {
+pub(super) fn read(node: &Node<'_>) -> Result<Scope, ScopeError> {
     let [before, after] = FIELDS;
     let fields = [before, &Label::ALL.map(Label::name), after].concat();
-    let field = place.fields(&fields)?;
+    let field = node.fields(&fields)?;
     let grants = field("grants").ok_or_else(|| {
-        place.fault(
+        node.fault(
             "`grants` is missing; write a list, which may be empty, or \"inherit\" to keep all",
         )
     })?;
     Ok(Scope {
         grants: self::grants(&grants)?,
         not_before: field("not_before")
-            .map(|place| place.parse("a time in RFC 3339"))
+            .map(|node| node.parse("a time in RFC 3339"))
             .transpose()?,
         expires: expiry(field("expires_in"), field("expires_at"))?,
         labels: labels(&field)?,
         risk: field("max_risk")
-            .map(|place| level(&place, "risk", Risk::ALL, Risk::name))
+            .map(|node| level(&node, "risk", Risk::ALL, Risk::name))
             .transpose()?,
         sensitivity: field("max_sensitivity")
-            .map(|place| level(&place, "sensitivity", Sensitivity::ALL, Sensitivity::name))
+            .map(|node| level(&node, "sensitivity", Sensitivity::ALL, Sensitivity::name))
             .transpose()?,
-        depth: field("max_depth").map(|place| depth(&place)).transpose()?,
-        budgets: field("budget").map_or(Ok(Vec::new()), |place| budgets(&place))?,
+        depth: field("max_depth").map(|node| depth(&node)).transpose()?,
+        budgets: field("budget").map_or(Ok(Vec::new()), |node| budgets(&node))?,
         quorums: match field("approvals") {
-            Some(place) => {
-                let entries = place.list("a list of approvals")?;
+            Some(node) => {
+                let entries = node.list("a list of approvals")?;
                 if entries.is_empty() {
-                    return Err(place.fault(ASKS_NOTHING));
+                    return Err(node.fault(ASKS_NOTHING));
                 }
                 entries.iter().map(quorum).collect::<Result<_, _>>()?
             }
@@ -67,12 +67,12 @@ const ASKS_NOTHING: &str = "an empty list asks for no approval; leave it out, or
 const LIMITS_NOTHING: &str =
     "nothing is limited here; leave it out, or write the most that may be used";
 
-fn labels<'a>(field: &impl Fn(&str) -> Option<Place<'a>>) -> Result<Labels, ScopeError> {
+fn labels<'a>(field: &impl Fn(&str) -> Option<Node<'a>>) -> Result<Labels, ScopeError> {
     let mut labels = Labels::new();
     for label in Label::ALL {
-        let read = field(label.name()).map(|place| match label.is_single() {
-            true => names(&place),
-            false => place.texts(),
+        let read = field(label.name()).map(|node| match label.is_single() {
+            true => names(&node),
+            false => node.texts(),
         });
         labels.set(label, read.transpose()?);
     }
@@ -80,34 +80,34 @@ fn labels<'a>(field: &impl Fn(&str) -> Option<Place<'a>>) -> Result<Labels, Scop
 }
 
 /// One name, or a non-empty list of names.
-fn names(place: &Place<'_>) -> Result<BTreeSet<String>, ScopeError> {
-    let names = place.texts()?;
+fn names(node: &Node<'_>) -> Result<BTreeSet<String>, ScopeError> {
+    let names = node.texts()?;
     match names.is_empty() {
-        true => Err(place.fault(NAMES_NOTHING)),
+        true => Err(node.fault(NAMES_NOTHING)),
         false => Ok(names),
     }
 }
 
 fn level<T: Copy>(
-    place: &Place<'_>,
+    node: &Node<'_>,
     what: &str,
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> Result<T, ScopeError> {
-    let word = place.text(&format!("a {what}"))?;
+    let word = node.text(&format!("a {what}"))?;
     let names: Vec<_> = all.iter().map(|level| name(*level)).collect();
     let found = all.iter().find(|level| name(**level) == word);
     found
         .copied()
-        .ok_or_else(|| place.unknown(what, word, &names))
+        .ok_or_else(|| node.unknown(what, word, &names))
 }
 
-fn depth(place: &Place<'_>) -> Result<u32, ScopeError> {
-    let hops = place.integer(u64::from(u32::MAX))?;
-    u32::try_from(hops).map_err(|error| place.fault(error.to_string()))
+fn depth(node: &Node<'_>) -> Result<u32, ScopeError> {
+    let hops = node.integer(u64::from(u32::MAX))?;
+    u32::try_from(hops).map_err(|error| node.fault(error.to_string()))
 }
 
-fn expiry(life: Option<Place<'_>>, end: Option<Place<'_>>) -> Result<Option<Expiry>, ScopeError> {
+fn expiry(life: Option<Node<'_>>, end: Option<Node<'_>>) -> Result<Option<Expiry>, ScopeError> {
     match (life, end) {
         (None, None) => Ok(None),
         (Some(life), None) => {
@@ -125,15 +125,14 @@ fn expiry(life: Option<Place<'_>>, end: Option<Place<'_>>) -> Result<Option<Expi
     }
 }
 
-fn grants(place: &Place<'_>) -> Result<Grants, ScopeError> {
-    match place.value {
+fn grants(node: &Node<'_>) -> Result<Grants, ScopeError> {
+    match node.value {
         Value::String(word) if word == "inherit" => Ok(Grants::Inherit),
-        Value::String(word) => Err(place.fault(format!(
+        Value::String(word) => Err(node.fault(format!(
             "`{word}` is neither a list of grants nor \"inherit\""
         ))),
         _ => Ok(Grants::Only(
-            place
-                .list("a list of grants or \"inherit\"")?
+            node.list("a list of grants or \"inherit\"")?
                 .iter()
                 .map(grant)
                 .collect::<Result<_, _>>()?,
@@ -141,10 +140,10 @@ fn grants(place: &Place<'_>) -> Result<Grants, ScopeError> {
     }
 }
 
-fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
-    let field = place.fields(&["tool", "args", "approved_by"])?;
+fn grant(node: &Node<'_>) -> Result<Grant, ScopeError> {
+    let field = node.fields(&["tool", "args", "approved_by"])?;
     let tool = field("tool")
-        .ok_or_else(|| place.fault("`tool` is missing, the capability that is granted"))?;
+        .ok_or_else(|| node.fault("`tool` is missing, the capability that is granted"))?;
     let mut grant = Grant::new(tool.text("the name of a capability")?);
     if let Some(args) = field("args") {
         for (name, value) in args.object("an object with a constraint for each argument")? {
@@ -152,19 +151,19 @@ fn grant(place: &Place<'_>) -> Result<Grant, ScopeError> {
         }
     }
     match field("approved_by") {
-        Some(place) => Ok(grant.approved_by(keys(&place)?)),
+        Some(node) => Ok(grant.approved_by(keys(&node)?)),
         None => Ok(grant),
     }
 }
 
 /// One public key, or a non-empty list of keys.
-fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
-    match place.value {
-        Value::String(_) => Ok(BTreeSet::from([place.parse("a public key")?])),
+fn keys(node: &Node<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
+    match node.value {
+        Value::String(_) => Ok(BTreeSet::from([node.parse("a public key")?])),
         _ => {
-            let items = place.list("a public key or a list of them")?;
+            let items = node.list("a public key or a list of them")?;
             if items.is_empty() {
-                return Err(place.fault(ASKS_NO_KEY));
+                return Err(node.fault(ASKS_NO_KEY));
             }
             let keys: BTreeSet<_> = items
                 .iter()
@@ -172,7 +171,7 @@ fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
                 .collect::<Result<_, _>>()?;
             // Two of n approvers are not two if one of them is written twice.
             if keys.len() < items.len() {
-                Err(place.fault("a key is written twice"))
+                Err(node.fault("a key is written twice"))
             } else {
                 Ok(keys)
             }
@@ -181,14 +180,14 @@ fn keys(place: &Place<'_>) -> Result<BTreeSet<PublicKey>, ScopeError> {
 }
 
 /// An object from the kind that is counted to one limit, or to a list of limits.
-fn budgets(place: &Place<'_>) -> Result<Vec<Budget>, ScopeError> {
+fn budgets(node: &Node<'_>) -> Result<Vec<Budget>, ScopeError> {
     let mut budgets = Vec::new();
-    let kinds = place.object("an object from what is counted to the most of it")?;
+    let kinds = node.object("an object from what is counted to the most of it")?;
     if kinds.is_empty() {
-        return Err(place.fault(LIMITS_NOTHING));
+        return Err(node.fault(LIMITS_NOTHING));
     }
     for (kind, value) in kinds {
-        let limits = place.member(kind, value);
+        let limits = node.member(kind, value);
         match value {
             Value::Array(items) if items.is_empty() => {
                 return Err(limits.fault(LIMITS_NOTHING));
@@ -204,14 +203,14 @@ fn budgets(place: &Place<'_>) -> Result<Vec<Budget>, ScopeError> {
     Ok(budgets)
 }
 
-fn budget(kind: &str, place: &Place<'_>) -> Result<Budget, ScopeError> {
+fn budget(kind: &str, node: &Node<'_>) -> Result<Budget, ScopeError> {
     const MOST: u64 = i64::MAX.unsigned_abs();
-    if !place.value.is_object() {
-        return Ok(Budget::new(kind, place.integer(MOST)?));
+    if !node.value.is_object() {
+        return Ok(Budget::new(kind, node.integer(MOST)?));
     }
-    let field = place.fields(&["max", "shared", "set_by"])?;
+    let field = node.fields(&["max", "shared", "set_by"])?;
     let max =
-        field("max").ok_or_else(|| place.fault("`max` is missing, the most that may be used"))?;
+        field("max").ok_or_else(|| node.fault("`max` is missing, the most that may be used"))?;
     let mut budget = Budget::new(kind, max.integer(MOST)?);
     if let Some(label) = field("shared") {
         budget = budget.shared(label.text("the name of a counter")?);
@@ -222,10 +221,9 @@ fn budget(kind: &str, place: &Place<'_>) -> Result<Budget, ScopeError> {
     Ok(budget)
 }
 
-fn quorum(place: &Place<'_>) -> Result<Quorum, ScopeError> {
-    let field = place.fields(&["tools", "need", "of"])?;
-    let needed =
-        |name: &str| field(name).ok_or_else(|| place.fault(format!("`{name}` is missing")));
+fn quorum(node: &Node<'_>) -> Result<Quorum, ScopeError> {
+    let field = node.fields(&["tools", "need", "of"])?;
+    let needed = |name: &str| field(name).ok_or_else(|| node.fault(format!("`{name}` is missing")));
     let need = needed("need")?;
     let count = need.integer(5)?;
     let count = u8::try_from(count).map_err(|error| need.fault(error.to_string()))?;

@@ -495,8 +495,8 @@ fn one_of_a_list_may_be_written_by_itself() {
 fn a_word_is_suggested_where_one_is_near_and_no_other_as_near() {
     let meant = |word: &str, known: &[&str]| {
         let value = json!(null);
-        let place = place::Place::root(&value);
-        let said = place.unknown("word", word, known).to_string();
+        let node = node::Node::root(&value);
+        let said = node.unknown("word", word, known).to_string();
         let known = known
             .iter()
             .find(|name| said.contains(&format!("mean `{name}`")));

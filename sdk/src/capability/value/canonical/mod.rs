@@ -28,20 +28,20 @@ const RESERVED: &str = "$serde_json::private::";
 
 /// Why a text or a value has no canonical form, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("at {place}: {fault}")]
+#[error("at {location}: {fault}")]
 pub struct JsonError {
-    place: Place,
+    location: Location,
     fault: String,
 }
 
 /// A position in a text or in a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum Location {
     Byte(usize),
     Pointer(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Byte(offset) => write!(f, "byte {offset}"),
@@ -54,26 +54,26 @@ impl fmt::Display for Place {
 impl JsonError {
     fn byte(offset: usize, fault: impl Into<String>) -> Self {
         Self {
-            place: Place::Byte(offset),
+            location: Location::Byte(offset),
             fault: fault.into(),
         }
     }
 
     fn here(fault: impl Into<String>) -> Self {
         Self {
-            place: Place::Pointer(String::new()),
+            location: Location::Pointer(String::new()),
             fault: fault.into(),
         }
     }
 
     /// The same error, seen from the array or object that holds the value under `key`.
     fn inside(self, key: &str) -> Self {
-        match self.place {
-            Place::Pointer(path) => Self {
-                place: Place::Pointer(format!("/{}{path}", shown(key))),
+        match self.location {
+            Location::Pointer(path) => Self {
+                location: Location::Pointer(format!("/{}{path}", shown(key))),
                 fault: self.fault,
             },
-            Place::Byte(_) => self,
+            Location::Byte(_) => self,
         }
     }
 

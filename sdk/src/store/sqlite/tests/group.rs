@@ -6,19 +6,19 @@ use super::super::files::Files;
 use super::super::writer::commit;
 use super::*;
 
-fn place(directory: &TempDir) -> Place {
-    Place {
+fn file(directory: &TempDir) -> StoreFile {
+    StoreFile {
         path: directory.path().join("store"),
         wait: Duration::from_secs(5),
     }
 }
 
 /// What is in the file, as another connection sees it.
-fn kept(place: &Place) -> (u64, u64, u64) {
+fn kept(file: &StoreFile) -> (u64, u64, u64) {
     let sql = "SELECT (SELECT version FROM store), (SELECT count(*) FROM value), \
                       (SELECT count(*) FROM entry)";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    raw(&place.path).query_row(sql, [], read).unwrap()
+    raw(&file.path).query_row(sql, [], read).unwrap()
 }
 
 fn put(name: &str) -> Batch {
@@ -28,8 +28,8 @@ fn put(name: &str) -> Batch {
 #[test]
 fn a_refused_batch_takes_back_what_it_alone_did() {
     let directory = directory();
-    let place = place(&directory);
-    let conn = open::writer(&place, true).unwrap();
+    let file = file(&directory);
+    let conn = open::writer(&file, true).unwrap();
     let absent = |name: &str| Batch::new().expect(key(name), Expected::Absent);
     // The third is refused for what the first did, and the last goes by what is left.
     let group = [
@@ -38,7 +38,7 @@ fn a_refused_batch_takes_back_what_it_alone_did() {
         put("d").and(absent("a")),
         absent("b").and(absent("c")).and(absent("d")).and(put("e")),
     ];
-    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
+    let answers = commit(&conn, &file, &mut Files::default(), group.into_iter());
     let passed: Vec<_> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(passed, [true, false, false, true], "{answers:?}");
     assert_eq!(answers[1].as_ref().unwrap_err().op(), Some(4));
@@ -49,14 +49,14 @@ fn a_refused_batch_takes_back_what_it_alone_did() {
     let (first, last) = (first.as_ref().unwrap(), last.as_ref().unwrap());
     assert!(first.version < last.version);
     assert_eq!((first.appended[0].seq, last.appended[0].seq), (1, 2));
-    assert_eq!(kept(&place), (last.version, 2, 2));
+    assert_eq!(kept(&file), (last.version, 2, 2));
 }
 
 #[test]
 fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
     let directory = directory();
-    let place = place(&directory);
-    let conn = open::writer(&place, true).unwrap();
+    let file = file(&directory);
+    let conn = open::writer(&file, true).unwrap();
     // A promise that is looked at when the transaction ends, and does not hold then.
     conn.execute_batch(
         "PRAGMA foreign_keys = on;
@@ -68,7 +68,7 @@ fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
     .unwrap();
     let refused = put("b").sub(key("n"), 1);
     let group = [put("a"), refused.clone(), put("bad"), put("c")];
-    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
+    let answers = commit(&conn, &file, &mut Files::default(), group.into_iter());
     assert_eq!(answers.len(), 4);
     for answer in answers {
         assert!(
@@ -76,40 +76,40 @@ fn a_commit_that_fails_is_the_fault_of_every_batch_and_writes_none() {
             "{answer:?}"
         );
     }
-    assert_eq!(kept(&place), (0, 0, 0));
+    assert_eq!(kept(&file), (0, 0, 0));
     let group = [put("a"), refused, put("c")];
-    let answers = commit(&conn, &place, &mut Files::default(), group.into_iter());
+    let answers = commit(&conn, &file, &mut Files::default(), group.into_iter());
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
-    assert_eq!(kept(&place), (2, 2, 2));
+    assert_eq!(kept(&file), (2, 2, 2));
 }
 
 #[test]
 fn a_transaction_that_ended_early_is_the_fault_of_every_batch_and_writes_none() {
     let directory = directory();
-    let place = place(&directory);
-    let conn = open::writer(&place, true).unwrap();
-    open::limit(&conn, &place, 100_000).unwrap();
+    let file = file(&directory);
+    let conn = open::writer(&file, true).unwrap();
+    open::limit(&conn, &file, 100_000).unwrap();
     let large = format!("\"{}\"", "x".repeat(200_000));
     let group = [put("a"), Batch::new().put(key("large"), large), put("c")];
-    for answer in commit(&conn, &place, &mut Files::default(), group.into_iter()) {
+    for answer in commit(&conn, &file, &mut Files::default(), group.into_iter()) {
         let what = unavailable(answer);
         assert!(what.contains("is full"), "{what}");
     }
-    assert_eq!(kept(&place), (0, 0, 0));
-    assert!(commit(&conn, &place, &mut Files::default(), [put("a")].into_iter())[0].is_ok());
-    assert_eq!(kept(&place), (1, 1, 1));
+    assert_eq!(kept(&file), (0, 0, 0));
+    assert!(commit(&conn, &file, &mut Files::default(), [put("a")].into_iter())[0].is_ok());
+    assert_eq!(kept(&file), (1, 1, 1));
 }
 
 #[test]
 fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
     let directory = directory();
-    let place = place(&directory);
-    let conn = open::writer(&place, true).unwrap();
+    let file = file(&directory);
+    let conn = open::writer(&file, true).unwrap();
     for round in 0..5 {
         let batches = (0..3).map(|number| Batch::new().append(log(&format!("l{number}")), "1"));
         let answers = commit(
             &conn,
-            &place,
+            &file,
             &mut Files::default(),
             batches.collect::<Vec<_>>().into_iter(),
         );

@@ -14,7 +14,7 @@ use super::{FsError, Mount};
 pub(super) const UNFINISHED: (&str, &str) = (".bailiwick-", ".tmp");
 
 /// The granted directory, opened without following a link, and the rest of the path.
-pub(super) struct Place<'a> {
+pub(super) struct OpenGrant<'a> {
     mount: &'a Mount,
     path: &'a str,
     base: Handle,
@@ -24,7 +24,7 @@ pub(super) struct Place<'a> {
     follow: FollowSymlinks,
 }
 
-impl<'a> Place<'a> {
+impl<'a> OpenGrant<'a> {
     pub(super) fn open(mounts: &'a [Mount], access: &'a Access) -> Result<Self, FsError> {
         let path = access.path();
         let mount = mounts

@@ -45,12 +45,12 @@ pub(crate) fn directory() -> TempDir {
 }
 
 /// A place for agents: a store, and the keys that processes on it share.
-pub(crate) struct Place {
+pub(crate) struct Setup {
     directory: Option<TempDir>,
     authority: Authority,
 }
 
-impl Place {
+impl Setup {
     pub(crate) fn new(in_file: bool) -> Self {
         Self {
             directory: in_file.then(directory),

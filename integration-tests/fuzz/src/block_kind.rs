@@ -18,7 +18,7 @@ use crate::intern::Table;
 
 /// Where a block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum BlockKind {
     /// The first block, signed by the root.
     Authority,
     /// After the first, signed by its holder.
@@ -49,7 +49,7 @@ pub fn keys() -> [SigningKey; 3] {
     [forge::key(1), forge::key(2), forge::key(9)]
 }
 
-impl Place {
+impl BlockKind {
     /// One of the four.
     #[must_use]
     pub const fn of(number: u8) -> Self {
@@ -164,8 +164,8 @@ pub fn still(block: &mut Block) {
 /// Honest blocks of every shape, each with its place: the start of a corpus, and pieces to build
 /// others from.
 #[must_use]
-pub fn honest() -> &'static [(Place, Block)] {
-    static BLOCKS: OnceLock<Vec<(Place, Block)>> = OnceLock::new();
+pub fn honest() -> &'static [(BlockKind, Block)] {
+    static BLOCKS: OnceLock<Vec<(BlockKind, Block)>> = OnceLock::new();
     BLOCKS.get_or_init(|| {
         let mut blocks = Vec::new();
         let [first, second, approver] = keys();
@@ -175,24 +175,24 @@ pub fn honest() -> &'static [(Place, Block)] {
             .expect("the base is a chain");
         let held = hold(&parent, &first);
         let to = forge::agent(&second).public();
-        let mut keep = |place: Place, bytes: &[u8]| {
+        let mut keep = |place: BlockKind, bytes: &[u8]| {
             let all = forge::blocks(&forge::parts(bytes));
             let mut block = forge::block(all.last().expect("a block"));
             still(&mut block);
             blocks.push((place, block));
         };
         for scope in scopes() {
-            keep(Place::Authority, &mint(&scope).to_bytes());
+            keep(BlockKind::Authority, &mint(&scope).to_bytes());
             let hop = held
                 .danger_append("agent", &scope, to, now())
                 .expect("an honest scope");
-            keep(Place::Hop, &hop.to_bytes());
+            keep(BlockKind::Hop, &hop.to_bytes());
         }
         let inherits = Scope::inherit().expires_in(hours(1));
         let hop = held
             .danger_append("agent", &inherits, to, now())
             .expect("an honest scope");
-        keep(Place::Hop, &hop.to_bytes());
+        keep(BlockKind::Hop, &hop.to_bytes());
         let args = json!({ "n": 20 }).as_object().cloned().unwrap_or_default();
         let call = Call::with_nonce("pay", args, CallNonce([7; 16])).expect("an honest call");
         let mut facts = Facts::at(now());
@@ -201,10 +201,10 @@ pub fn honest() -> &'static [(Place, Block)] {
         let later = now().saturating_add(hours(1));
         let approval = request.approve(&forge::agent(&approver), later);
         let approved = held.with_approval(&approval).expect("an honest approval");
-        keep(Place::Approval, &approved.chain().to_bytes());
+        keep(BlockKind::Approval, &approved.chain().to_bytes());
         let life = std::time::Duration::from_secs(30);
         let wire = held.wire_call(&call, &facts, life).expect("an honest call");
-        keep(Place::Call, &wire);
+        keep(BlockKind::Call, &wire);
         blocks
     })
 }

@@ -1,4 +1,4 @@
-//! A value and the place where it is written, so that every error names the place.
+//! A value of a written scope and its path, so that every error names the path.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::capability::scope::builder::ScopeError;
 
-/// A value and its place.
-pub(super) struct Place<'a> {
+/// A value and its path.
+pub(super) struct Node<'a> {
     path: String,
     pub(super) value: &'a Value,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Node<'a> {
     /// The whole scope.
     pub(super) const fn root(value: &'a Value) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl<'a> Place<'a> {
     pub(super) fn fields(
         &self,
         fields: &[&str],
-    ) -> Result<impl Fn(&str) -> Option<Place<'a>>, ScopeError> {
+    ) -> Result<impl Fn(&str) -> Option<Node<'a>>, ScopeError> {
         let object = self.object("an object")?;
         match object.keys().find(|key| !fields.contains(&key.as_str())) {
             Some(unknown) => Err(self.unknown("field", unknown, fields)),

@@ -8,13 +8,13 @@ use crate::guard::Charged;
 /// The amounts that were taken from budgets for a turn of the model, and how much the model may write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::agent) struct Asking {
+pub(in crate::agent) struct OpenTurn {
     charged: Vec<(String, String, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::agent) max_output_tokens: Option<u32>,
 }
 
-impl Asking {
+impl OpenTurn {
     pub(in crate::agent) fn of(charged: &Charged, max_output_tokens: Option<u32>) -> Self {
         Self {
             charged: charged.parts(),

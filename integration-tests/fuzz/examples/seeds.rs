@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use bailiwick::capability::to_text;
-use bailiwick_fuzz::hostile::{PATTERNS, holds, with};
 use bailiwick_fuzz::block_kind::{BlockKind, honest, keys, root};
+use bailiwick_fuzz::hostile::{PATTERNS, holds, with};
 use bailiwick_fuzz::program::Program;
 use bailiwick_integration_tests::forge;
 use bailiwick_integration_tests::random::Rng;

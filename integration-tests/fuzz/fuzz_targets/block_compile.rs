@@ -9,10 +9,10 @@
 use std::sync::OnceLock;
 
 use bailiwick::capability::{Call, CallNonce, Facts, KeyRing};
+use bailiwick_fuzz::block_kind::{BlockKind, honest, now, root};
 use bailiwick_fuzz::edit::edit;
 use bailiwick_fuzz::intern::least_version;
 use bailiwick_fuzz::oracle;
-use bailiwick_fuzz::block_kind::{BlockKind, honest, now, root};
 use bailiwick_fuzz::probe::probe;
 use bailiwick_integration_tests::random::Rng;
 use bailiwick_integration_tests::{forge, stock};

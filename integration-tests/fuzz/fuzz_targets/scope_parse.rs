@@ -7,8 +7,8 @@
 #![no_main]
 
 use bailiwick::capability::{Bounds, Chain, KeyRing, Mandate, Scope, meet};
-use bailiwick_fuzz::oracle;
 use bailiwick_fuzz::block_kind::{keys, now, root};
+use bailiwick_fuzz::oracle;
 use bailiwick_fuzz::probe::probe;
 use bailiwick_fuzz::worst::{DELEGATION, MINT, within};
 use bailiwick_integration_tests::random::{Rng, hold};

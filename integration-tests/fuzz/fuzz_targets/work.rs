@@ -9,9 +9,9 @@
 use bailiwick::capability::{
     AgentKey, Call, Facts, Grant, KeyRing, Mandate, MintError, Scope, Skip, matches,
 };
+use bailiwick_fuzz::block_kind::{now, root};
 use bailiwick_fuzz::draft::{change, drafts, sign};
 use bailiwick_fuzz::oracle::MOST;
-use bailiwick_fuzz::block_kind::{now, root};
 use bailiwick_fuzz::worst::{DELEGATION, MINT, of_call, within};
 use bailiwick_fuzz::{meter, probe};
 use bailiwick_integration_tests::forge;

@@ -126,6 +126,11 @@ impl<F: Fate, S: Store> Store for Fated<F, S> {
         self.inner.head(log).await
     }
 
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError> {
+        self.fate.reads(1);
+        self.inner.changed(prefix, since).await
+    }
+
     fn durable(&self) -> bool {
         self.durable
     }

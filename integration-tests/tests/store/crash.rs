@@ -339,3 +339,92 @@ fn a_file_that_may_not_be_written_is_an_error() {
     assert!(said.contains("cannot be made"), "{said}");
     mode(directory.path(), 0o755);
 }
+
+/// Makes a store as a build of version 2 left it, with five works done.
+fn of_version_2(path: &Path) -> BTreeSet<String> {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    for schema in [
+        include_str!("../../../sdk/src/store/sqlite/schema-1.sql"),
+        include_str!("../../../sdk/src/store/sqlite/schema-2.sql"),
+        "PRAGMA application_id = 0x424c574b; PRAGMA user_version = 2;
+         PRAGMA journal_mode = wal;",
+    ] {
+        conn.execute_batch(schema).unwrap();
+    }
+    let mut head = Head::empty(&done());
+    for number in 1..=5_u64 {
+        let entry = head.then(format!("\"early-{number}\"")).unwrap();
+        let link = entry.link.as_bytes().to_vec();
+        let row = rusqlite::params![number, link, entry.body];
+        let append = "INSERT INTO entry VALUES ('done', ?1, ?2, ?3)";
+        conn.execute(append, row).unwrap();
+        let put = "INSERT INTO value VALUES ('work/early-' || ?1, ?1, 'true')";
+        conn.execute(put, [number]).unwrap();
+        head = Head::from(&entry);
+    }
+    conn.execute_batch("INSERT INTO counter VALUES ('done', 5); UPDATE store SET version = 5")
+        .unwrap();
+    (1..=5).map(|number| format!("early-{number}")).collect()
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn opens_a_file_of_an_earlier_build() {
+    let Some(path) = given() else { return };
+    println!("said ready");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    let store = SqliteStore::open(path).unwrap();
+    Runtime::new()
+        .unwrap()
+        .block_on(store.commit(work("late")))
+        .unwrap();
+    println!("said late");
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_migrates_a_file_loses_nothing() {
+    let seed = std::env::var("BAILIWICK_SEED").map_or(20_261_128, |seed| seed.parse().unwrap());
+    let kills = std::env::var("BAILIWICK_KILLS").map_or(15, |kills| kills.parse().unwrap());
+    let mut rng = Rng::new(seed);
+    let mut found = [0_usize; 2];
+    for kill in 0..kills {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let mut all = of_version_2(&path);
+        let mut child = child(this(), "crash::opens_a_file_of_an_earlier_build", &path);
+        let mut lines = said(&mut child);
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        // Every fourth child is heard to the end.
+        if kill % 4 == 0 {
+            all.extend(lines.by_ref());
+        } else {
+            std::thread::sleep(Duration::from_micros(rng.below(12_000)));
+        }
+        // One that has ended cannot be killed.
+        let _ = child.kill();
+        child.wait().unwrap();
+        all.extend(lines);
+        let version: usize = rusqlite::Connection::open(&path)
+            .unwrap()
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        // The file is of the one version or of the other.
+        assert!((2..=3).contains(&version), "{version}");
+        found[version - 2] += 1;
+        Runtime::new().unwrap().block_on(async {
+            let store = SqliteStore::open(&path).unwrap();
+            let before = whole(&store, &all).await;
+            let works = Key::of(["work"]);
+            assert!(store.changed(&works, 4).await.unwrap().is_some());
+            let last = store.commit(work("last")).await.unwrap().version;
+            assert_eq!(store.changed(&works, last - 1).await.unwrap(), Some(last));
+            assert_eq!(whole(&store, &all).await, before + 1);
+        });
+    }
+    println!(
+        "{kills} kills: {} before the migration, {} after it",
+        found[0], found[1]
+    );
+    assert!(found[1] > 0);
+}

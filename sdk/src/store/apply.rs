@@ -71,6 +71,10 @@ pub trait Rows {
     /// The value under a key, and the version of the commit that put it.
     fn value(&mut self, key: &Key) -> Result<Option<Versioned>, StoreError>;
     /// Puts a value, or with `None` removes it; removing what is not there is not an error.
+    ///
+    /// A store notes the change, at the version of the commit, so that it can answer
+    /// [`Store::changed`](super::Store::changed): see [`Changes`](super::Changes). Removing what is not there is no
+    /// change.
     fn set_value(&mut self, key: Key, value: Option<Versioned>) -> Result<(), StoreError>;
     /// A counter; one that is not kept is 0.
     fn counter(&mut self, counter: &Key) -> Result<u64, StoreError>;

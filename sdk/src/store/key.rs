@@ -74,6 +74,16 @@ impl Key {
         self.0.starts_with(&other.beneath()) && self.0.len() > other.0.len()
     }
 
+    /// The key of the first `parts` parts, if this key is beneath it: `None` where it has no more parts than that.
+    #[must_use]
+    pub fn above(&self, parts: usize) -> Option<Self> {
+        let Some(last) = parts.checked_sub(1) else {
+            return (!self.0.is_empty()).then(Self::root);
+        };
+        let (end, _) = self.0.match_indices('/').nth(last)?;
+        Some(Self(self.0.get(..end)?.to_owned()))
+    }
+
     /// What the text of every key beneath this one starts with, and is longer than: the key and a `/`, and
     /// nothing for [`Key::root`].
     ///
@@ -158,6 +168,18 @@ mod tests {
         assert_eq!(Key::of([""]).as_str(), "%");
         assert_eq!(Key::of(["", ""]).as_str(), "%/%");
         assert_eq!(Key::root().parts(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_keys_above_a_key_have_its_first_parts() {
+        let key = Key::of(["a/b", "c", "d"]);
+        assert_eq!(key.above(0), Some(Key::root()));
+        assert_eq!(key.above(1), Some(Key::of(["a/b"])));
+        assert_eq!(key.above(2), Some(Key::of(["a/b", "c"])));
+        assert_eq!(key.above(3), None);
+        assert_eq!(key.above(usize::MAX), None);
+        assert_eq!(Key::of([""]).above(0), Some(Key::root()));
+        assert_eq!(Key::root().above(0), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, Once};
 use async_trait::async_trait;
 
 use super::apply::{Rows, apply};
-use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Versioned};
+use super::{Batch, Changes, Committed, Entry, Head, Key, LogName, Store, StoreError, Versioned};
 
 /// A store in memory, gone with the process; the first one of a process says so in the log.
 pub struct MemoryStore {
@@ -23,6 +23,7 @@ struct Kept {
     counters: HashMap<Key, u64>,
     logs: HashMap<LogName, Vec<Entry>>,
     entries: usize,
+    changes: Changes,
 }
 
 impl MemoryStore {
@@ -81,8 +82,8 @@ impl Store for MemoryStore {
         if after > self.capacity && after > before {
             return Err(StoreError::Full);
         }
-        let changes = draft.changes;
-        kept.take(version, changes);
+        let written = draft.written;
+        kept.take(version, written);
         Ok(committed)
     }
 
@@ -129,6 +130,10 @@ impl Store for MemoryStore {
         Ok(self.kept()?.head(log))
     }
 
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError> {
+        Ok(self.kept()?.changes.after(prefix, since))
+    }
+
     fn durable(&self) -> bool {
         false
     }
@@ -144,35 +149,53 @@ impl Kept {
         self.values.len() + self.counters.len() + self.entries
     }
 
-    fn take(&mut self, version: u64, changes: Changes) {
+    fn take(&mut self, version: u64, written: Written) {
         self.version = version;
-        for (key, value) in changes.values {
+        let mut removed = Vec::new();
+        for (key, value) in written.values {
             match value {
-                Some(value) => self.values.insert(key, value),
-                None => self.values.remove(&key),
-            };
+                Some(value) => {
+                    self.changes.put(&key, version);
+                    self.values.insert(key, value);
+                }
+                None => removed.extend(self.values.remove(&key).map(|_| key)),
+            }
         }
-        for (counter, value) in changes.counters {
+        for key in removed {
+            let values = &self.values;
+            self.changes.delete(&key, version, |prefix| {
+                first_beneath(values, prefix).is_none()
+            });
+        }
+        for (counter, value) in written.counters {
             match value {
                 0 => self.counters.remove(&counter),
                 _ => self.counters.insert(counter, value),
             };
         }
-        for (log, entry) in changes.entries {
+        for (log, entry) in written.entries {
             self.entries += 1;
             self.logs.entry(log).or_default().push(entry);
         }
     }
 }
 
+/// The first key beneath a prefix.
+fn first_beneath<'v>(values: &'v BTreeMap<Key, Versioned>, prefix: &Key) -> Option<&'v Key> {
+    let beneath = prefix.beneath();
+    let after = (Bound::Excluded(&*beneath), Bound::Unbounded);
+    let (first, _) = values.range::<str, _>(after).next()?;
+    first.as_str().starts_with(&beneath).then_some(first)
+}
+
 /// What a batch changes, laid over what is kept until every operation has passed.
 struct Draft<'a> {
     kept: &'a Kept,
-    changes: Changes,
+    written: Written,
 }
 
 #[derive(Default)]
-struct Changes {
+struct Written {
     values: HashMap<Key, Option<Versioned>>,
     counters: HashMap<Key, u64>,
     heads: HashMap<LogName, Head>,
@@ -181,21 +204,21 @@ struct Changes {
 
 impl<'a> Draft<'a> {
     fn of(kept: &'a Kept) -> Self {
-        let changes = Changes::default();
-        Self { kept, changes }
+        let written = Written::default();
+        Self { kept, written }
     }
 
     /// How much would be kept.
     fn size(&self) -> usize {
-        let (mut more, mut less) = (self.changes.entries.len(), 0);
+        let (mut more, mut less) = (self.written.entries.len(), 0);
         let mut count = |was: bool, is: bool| {
             more += usize::from(is && !was);
             less += usize::from(was && !is);
         };
-        for (key, value) in &self.changes.values {
+        for (key, value) in &self.written.values {
             count(self.kept.values.contains_key(key), value.is_some());
         }
-        for (counter, value) in &self.changes.counters {
+        for (counter, value) in &self.written.counters {
             count(self.kept.counters.contains_key(counter), *value != 0);
         }
         self.kept.size().saturating_add(more).saturating_sub(less)
@@ -204,36 +227,36 @@ impl<'a> Draft<'a> {
 
 impl Rows for Draft<'_> {
     fn value(&mut self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        Ok(match self.changes.values.get(key) {
+        Ok(match self.written.values.get(key) {
             Some(value) => value.clone(),
             None => self.kept.values.get(key).cloned(),
         })
     }
 
     fn set_value(&mut self, key: Key, value: Option<Versioned>) -> Result<(), StoreError> {
-        self.changes.values.insert(key, value);
+        self.written.values.insert(key, value);
         Ok(())
     }
 
     fn counter(&mut self, counter: &Key) -> Result<u64, StoreError> {
         let kept = self.kept.counters.get(counter);
-        let value = self.changes.counters.get(counter).or(kept);
+        let value = self.written.counters.get(counter).or(kept);
         Ok(value.copied().unwrap_or(0))
     }
 
     fn set_counter(&mut self, counter: Key, value: u64) -> Result<(), StoreError> {
-        self.changes.counters.insert(counter, value);
+        self.written.counters.insert(counter, value);
         Ok(())
     }
 
     fn head(&mut self, log: &LogName) -> Result<Head, StoreError> {
-        let head = self.changes.heads.get(log).copied();
+        let head = self.written.heads.get(log).copied();
         Ok(head.unwrap_or_else(|| self.kept.head(log)))
     }
 
     fn append(&mut self, log: LogName, entry: Entry) -> Result<(), StoreError> {
-        self.changes.heads.insert(log.clone(), Head::from(&entry));
-        self.changes.entries.push((log, entry));
+        self.written.heads.insert(log.clone(), Head::from(&entry));
+        self.written.entries.push((log, entry));
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ pub mod conformance;
 
 mod apply;
 mod batch;
+mod changes;
 mod key;
 mod log;
 mod memory;
@@ -28,10 +29,13 @@ mod refusal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 pub use apply::{Rows, apply};
 pub use batch::{Batch, Expected, Op};
+pub use changes::Changes;
 pub use key::{Key, KeyError};
 pub use log::{Entry, Head, Link, LogName};
 pub use memory::MemoryStore;
@@ -87,6 +91,45 @@ pub trait Store: Send + Sync + 'static {
 
     /// How far a log goes; one that was never appended to is empty.
     async fn head(&self, log: &LogName) -> Result<Head, StoreError>;
+
+    /// Whether a value beneath `prefix` was put or removed by a commit after the version `since`, in this process
+    /// or in another one that has the store open.
+    ///
+    /// `Some` has the version of the last such commit, which is the next `since`: read what is beneath `prefix`
+    /// after this answer, and no change is missed. `None` is certain: what was read at `since` is still so.
+    /// `since` is 0 at first, and then a version that this method or [`commit`](Self::commit) has given.
+    ///
+    /// `Some` may also say that there is cause to look although nothing changed:
+    /// - beneath a prefix of more than two parts the answer is that of its first two parts;
+    /// - beneath a prefix that has no values, a store may have forgotten when that was so, in order that its size
+    ///   does not grow with names that are gone; it then answers for the latest change that it forgot;
+    /// - a commit may have put the same text again.
+    ///
+    /// Only values count. Removing what is not there changes nothing, and neither does a batch that is refused. A
+    /// counter and a log have one number each, which [`counter`](Self::counter) and [`head`](Self::head) read.
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError>;
+
+    /// Waits until [`changed`](Self::changed) says that a value beneath `prefix` changed after `since`, and gives
+    /// the version; the store is asked at once and then after every `pause`.
+    ///
+    /// It waits for ever where nothing changes: give it a timeout, or drop it. Needs the timers of tokio.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn wait_for_change(
+        &self,
+        prefix: &Key,
+        since: u64,
+        pause: Duration,
+    ) -> Result<u64, StoreError> {
+        loop {
+            if let Some(version) = self.changed(prefix, since).await? {
+                return Ok(version);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
 
     /// Whether what was committed is still there after a restart.
     fn durable(&self) -> bool;

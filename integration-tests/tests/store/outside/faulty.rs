@@ -31,12 +31,18 @@ enum Fault {
     AnswersFromAnOldHead,
     RepeatsAnEntryOnEachPage,
     IgnoresMaxima,
+    /// Takes the highest version of the values that are there for that of the last change.
+    MissesRemovals,
+    SeesChangesBesideAPrefix,
+    /// Takes every commit for a change of every value.
+    SeesEveryCommit,
+    SeesTheLastChangeAgain,
     /// Reads, lets others commit, and writes the rows that it read with its own changes.
     WritesOverOthers,
 }
 
 /// Each fault, with a case that finds it; each case finds a fault.
-const FOUND: [(Fault, &str); 27] = [
+const FOUND: [(Fault, &str); 31] = [
     (Fault::IsAway, "reads_what_was_written"),
     (
         Fault::KeepsTheStartOfARefusedBatch,
@@ -80,6 +86,16 @@ const FOUND: [(Fault, &str); 27] = [
     (Fault::LosesAppends, "logs_are_numbered_and_linked"),
     (Fault::AnswersFromAnOldHead, "logs_are_numbered_and_linked"),
     (Fault::RepeatsAnEntryOnEachPage, "logs_are_read_in_pages"),
+    (Fault::MissesRemovals, "a_change_beneath_a_prefix_is_seen"),
+    (
+        Fault::SeesChangesBesideAPrefix,
+        "a_change_elsewhere_is_not_seen",
+    ),
+    (Fault::SeesEveryCommit, "a_change_elsewhere_is_not_seen"),
+    (
+        Fault::SeesTheLastChangeAgain,
+        "changes_are_seen_after_a_version_alone",
+    ),
     (Fault::IgnoresMaxima, "one_of_fifty_gets_the_last_unit"),
     (Fault::IgnoresExpect, "one_of_fifty_spends_a_call"),
     (Fault::WritesOverOthers, "racing_appends_make_one_chain"),
@@ -297,6 +313,30 @@ impl Store for Faulty {
         self.honest.head(log).await
     }
 
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError> {
+        let all = self.honest.scan(&Key::root(), None, usize::MAX).await?;
+        let highest = |is_meant: &dyn Fn(&Key) -> bool| {
+            let meant = all.iter().filter(|(key, _)| is_meant(key));
+            let last = meant.map(|(_, value)| value.version).max();
+            last.filter(|last| *last > since)
+        };
+        match self.fault {
+            Fault::MissesRemovals => Ok(highest(&|key| key.is_beneath(prefix))),
+            Fault::SeesChangesBesideAPrefix => {
+                let seen = self.honest.changed(prefix, since).await?;
+                Ok(seen.max(highest(&|key| key.as_str().starts_with(prefix.as_str()))))
+            }
+            Fault::SeesEveryCommit => {
+                let version = self.honest.rows().version;
+                Ok((version > since).then_some(version))
+            }
+            Fault::SeesTheLastChangeAgain => {
+                self.honest.changed(prefix, since.saturating_sub(1)).await
+            }
+            _ => self.honest.changed(prefix, since).await,
+        }
+    }
+
     fn durable(&self) -> bool {
         // Nothing of it is: what opens it again finds that out.
         true
@@ -339,6 +379,12 @@ async fn a_run_names_the_case_that_fails() {
 #[should_panic(expected = "`a_store_that_is_opened_again_keeps_everything`")]
 async fn a_store_that_forgets_is_found_when_it_is_opened_again() {
     conformance::run_reopened(async || Faulty::new(Fault::IgnoresExpect)).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "`a_change_by_another_handle_is_seen`")]
+async fn handles_that_share_nothing_are_found() {
+    conformance::run_shared(async || Outside::default()).await;
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bailiwick::store::{
-    Batch, Committed, Entry, Head, Key, LogName, MemoryStore, Rows, SqliteStore, Store, StoreError,
-    Versioned, apply, conformance,
+    Batch, Changes, Committed, Entry, Head, Key, LogName, MemoryStore, Rows, SqliteStore, Store,
+    StoreError, Versioned, apply, conformance,
 };
 
 /// The rows, each table a map.
@@ -25,6 +25,7 @@ struct Maps {
     values: BTreeMap<Key, Versioned>,
     counters: BTreeMap<Key, u64>,
     entries: BTreeMap<LogName, Vec<Entry>>,
+    changes: Changes,
 }
 
 impl Rows for Maps {
@@ -34,9 +35,17 @@ impl Rows for Maps {
 
     fn set_value(&mut self, key: Key, value: Option<Versioned>) -> Result<(), StoreError> {
         match value {
-            Some(value) => self.values.insert(key, value),
-            None => self.values.remove(&key),
-        };
+            Some(value) => {
+                self.changes.put(&key, value.version);
+                self.values.insert(key, value);
+            }
+            None if self.values.remove(&key).is_some() => {
+                let has_value = |prefix: &Key| self.values.keys().any(|key| key.is_beneath(prefix));
+                self.changes
+                    .delete(&key, self.version, |prefix| !has_value(prefix));
+            }
+            None => {}
+        }
         Ok(())
     }
 
@@ -121,6 +130,10 @@ impl Store for Outside {
         self.rows().head(log)
     }
 
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError> {
+        Ok(self.rows().changes.after(prefix, since))
+    }
+
     fn durable(&self) -> bool {
         false
     }
@@ -153,6 +166,8 @@ async fn the_stores_of_the_crate_pass_every_case() {
     .await;
     let path = directory.path().join("again");
     conformance::run_reopened(async || SqliteStore::open(&path).unwrap()).await;
+    let path = directory.path().join("shared");
+    conformance::run_shared(async || SqliteStore::open(&path).unwrap()).await;
 }
 
 /// Rows behind a pointer are rows too.

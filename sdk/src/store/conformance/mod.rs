@@ -52,6 +52,9 @@ macro_rules! with_cases {
             counters::a_raised_counter_ends_at_the_highest,
             logs::logs_are_numbered_and_linked,
             logs::logs_are_read_in_pages,
+            changes::a_change_beneath_a_prefix_is_seen,
+            changes::a_change_elsewhere_is_not_seen,
+            changes::changes_are_seen_after_a_version_alone,
             races::one_of_fifty_gets_the_last_unit,
             races::one_of_fifty_spends_a_call,
             races::racing_appends_make_one_chain,
@@ -91,6 +94,7 @@ macro_rules! run_each {
 
 pub(crate) mod batches;
 mod caught;
+pub(crate) mod changes;
 pub(crate) mod counters;
 pub(crate) mod logs;
 pub(crate) mod names;
@@ -157,10 +161,28 @@ pub async fn failures<S: Store>(make: impl AsyncFn() -> S) -> Vec<Failure> {
 /// If what was committed is not there after the store is opened again, or if a version returns.
 pub async fn run_reopened<S: Store>(open: impl AsyncFn() -> S) {
     let case = "a_store_that_is_opened_again_keeps_everything";
-    let ran = caught::caught(reopening::a_store_that_is_opened_again_keeps_everything(
-        open,
-    ));
-    if let Err(what) = ran.await {
+    run_one(
+        case,
+        reopening::a_store_that_is_opened_again_keeps_everything(open),
+    )
+    .await;
+}
+
+/// Checks that a store that several handles share, as several processes do, says in one what another has changed.
+///
+/// `open` opens the *same* store each time, and two of its instances exist at once; the store is empty when it
+/// is opened first. A store of one process alone, such as [`MemoryStore`], cannot run it.
+///
+/// # Panics
+///
+/// If a handle misses a change of another one, or sees a change where there is none.
+pub async fn run_shared<S: Store>(open: impl AsyncFn() -> S) {
+    let case = "a_change_by_another_handle_is_seen";
+    run_one(case, changes::a_change_by_another_handle_is_seen(open)).await;
+}
+
+async fn run_one(case: &'static str, ran: impl Future<Output = ()>) {
+    if let Err(what) = caught::caught(ran).await {
         demand(&[Failure { case, what }]);
     }
 }

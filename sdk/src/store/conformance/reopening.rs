@@ -15,6 +15,7 @@ pub(super) async fn a_store_that_is_opened_again_keeps_everything<S: Store>(
             store.counter(&key("max")).await.unwrap(),
             store.log(&log("l"), 0, 99).await.unwrap(),
             store.head(&log("l")).await.unwrap(),
+            store.changed(&key("box"), 0).await.unwrap(),
         )
     };
     let empty = everything(&store).await;
@@ -22,17 +23,25 @@ pub(super) async fn a_store_that_is_opened_again_keeps_everything<S: Store>(
     let batch = Batch::new()
         .put(key("a"), r#"{"one":1}"#)
         .put(key("b"), "2")
+        .put(key("box/1"), "1")
+        .put(key("box/2"), "2")
         .add(key("n"), 7, None)
         .add(key("max"), u64::MAX, None)
         .append(log("l"), "1")
         .append(log("l"), "2");
     let first = store.commit(batch).await.unwrap();
-    let last = store.commit(Batch::new().delete(key("b"))).await.unwrap();
+    let gone = Batch::new().delete(key("b")).delete(key("box/2"));
+    let last = store.commit(gone).await.unwrap();
     let before = everything(&store).await;
     drop(store);
 
     let store = open().await;
     assert_eq!(everything(&store).await, before);
+    assert_eq!(before.5, Some(last.version));
+    let since = first.version;
+    for (since, seen) in [(since, Some(last.version)), (last.version, None)] {
+        assert_eq!(store.changed(&key("box"), since).await.unwrap(), seen);
+    }
     // A version does not return, not that of a deleted value either.
     let again = store.commit(Batch::new().put(key("b"), "2")).await.unwrap();
     assert!(again.version > last.version && again.version > first.version);

@@ -1,12 +1,14 @@
 //! A store in one file of SQLite.
 
 mod builder;
+mod changes;
 mod fault;
 mod files;
 mod open;
 mod query;
 mod reader;
 mod rows;
+mod watched;
 mod writer;
 
 use std::fmt;
@@ -20,7 +22,7 @@ pub use self::builder::SqliteBuilder;
 use self::fault::StoreFile;
 use self::reader::Readers;
 use self::writer::Job;
-use super::{Batch, Committed, Entry, Head, Key, LogName, Store, StoreError, Versioned};
+use super::{Batch, Changes, Committed, Entry, Head, Key, LogName, Store, StoreError, Versioned};
 
 /// A store in one file of SQLite, which outlives the process.
 ///
@@ -140,6 +142,15 @@ impl Store for SqliteStore {
     async fn head(&self, log: &LogName) -> Result<Head, StoreError> {
         let log = log.clone();
         self.readers.read(move |conn| query::head(conn, &log)).await
+    }
+
+    async fn changed(&self, prefix: &Key, since: u64) -> Result<Option<u64>, StoreError> {
+        let prefix = Changes::asked(prefix);
+        let last = self
+            .readers
+            .watch(move |watched, conn| watched.last(conn, prefix))
+            .await?;
+        Ok((last > since).then_some(last))
     }
 
     fn durable(&self) -> bool {

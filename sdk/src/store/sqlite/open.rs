@@ -13,7 +13,11 @@ use crate::store::StoreError;
 /// `BLWK`: says in the file whose it is.
 const APPLICATION: i32 = 0x424c_574b;
 /// What brings a file from each version to the next; the first makes an empty one ours.
-const MIGRATIONS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 
 /// What a file says that it is.
 enum Is {

@@ -85,6 +85,20 @@ pub(super) fn log(
         .collect()
 }
 
+/// The version of the last change beneath a prefix, as it is noted.
+pub(super) const CHANGED: &str =
+    "SELECT coalesce((SELECT version FROM change WHERE prefix = ?1), forgotten) FROM store";
+
+/// The version of the last change beneath a prefix of at most two parts.
+pub(super) fn changed(conn: &Connection, prefix: &Key) -> Result<u64> {
+    if *prefix == Key::root() {
+        let mut last = conn.prepare_cached("SELECT changed FROM store")?;
+        return last.query_row([], |row| row.get(0));
+    }
+    conn.prepare_cached(CHANGED)?
+        .query_row([prefix.as_str()], |row| row.get(0))
+}
+
 /// The largest integer of SQLite stands for every larger one.
 fn most(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)

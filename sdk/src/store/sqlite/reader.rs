@@ -6,12 +6,13 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::StoreFile;
+use super::watched::Watched;
 use crate::store::StoreError;
 
 /// How many reads may wait; a further reader waits for a place.
 const QUEUE: usize = 1024;
 
-type Read = Box<dyn FnOnce(&Connection) + Send>;
+type Read = Box<dyn FnOnce(&Connection, &mut Watched) + Send>;
 
 /// Threads with a connection each, which end when this is dropped.
 pub(super) struct Readers {
@@ -34,8 +35,9 @@ impl Readers {
                     let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
                     receiver.blocking_recv()
                 };
+                let mut watched = Watched::default();
                 while let Some(read) = next() {
-                    read(&connection);
+                    read(&connection, &mut watched);
                 }
             })?;
         }
@@ -50,10 +52,18 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.watch(move |_, connection| read(connection)).await
+    }
+
+    /// As [`read`](Self::read), with what the thread that reads has found before.
+    pub(super) async fn watch<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Watched, &Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, found) = oneshot::channel();
-        let read: Read = Box::new(move |connection| {
+        let read: Read = Box::new(move |connection, watched| {
             // No reader may wait any more.
-            let _ = answer.send(read(connection));
+            let _ = answer.send(read(watched, connection));
         });
         let gone = |()| {
             self.file

@@ -3,9 +3,10 @@
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::changes::Noted;
 use super::fault::StoreFile;
 use super::files::Files;
-use super::rows::Open;
+use super::rows::{BatchRows, Open};
 use crate::store::apply::apply;
 use crate::store::{Batch, Committed, StoreError};
 
@@ -80,12 +81,13 @@ fn transaction(
     open.run("BEGIN IMMEDIATE", [])?;
     let before = open.version()?;
     let mut version = before;
+    let mut noted = Noted::default();
     let mut answers = Vec::new();
     for batch in batches {
-        answers.push(one(open, batch, &mut version)?);
+        answers.push(one(open, batch, &mut version, &mut noted)?);
     }
     if version > before {
-        open.set_version(version)?;
+        open.set_version(version, noted)?;
     }
     open.run("COMMIT", [])?;
     // What was written to a log that was gone by then is not said to be written.
@@ -94,19 +96,30 @@ fn transaction(
 }
 
 /// Does one batch, or takes back what it did. An error is one of the whole transaction.
-fn one(open: &Open<'_>, batch: Batch, version: &mut u64) -> Result<Answer, StoreError> {
+fn one(
+    open: &Open<'_>,
+    batch: Batch,
+    version: &mut u64,
+    noted: &mut Noted,
+) -> Result<Answer, StoreError> {
     // SQLite counts to 2^63.
     let next = version.checked_add(1);
     let Some(next) = next.filter(|next| i64::try_from(*next).is_ok()) else {
         return Ok(Err(StoreError::Full));
     };
     open.run("SAVEPOINT batch", [])?;
-    let answer = apply(batch, next, &mut Open { ..*open });
+    let mut rows = BatchRows::new(*open);
+    let answer = apply(batch, next, &mut rows);
     match &answer {
-        Ok(_) => *version = next,
+        Ok(_) => {
+            *version = next;
+            noted.add(next, rows.touched());
+        }
         // SQLite ends the whole transaction for some faults, a full disk among them.
         Err(fault) if open.conn.is_autocommit() => return Err(fault.clone()),
-        Err(_) => open.run("ROLLBACK TO batch", [])?,
+        Err(_) => {
+            open.run("ROLLBACK TO batch", [])?;
+        }
     }
     open.run("RELEASE batch", [])?;
     Ok(answer)

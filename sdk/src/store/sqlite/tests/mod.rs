@@ -35,8 +35,10 @@ fn raw(path: &Path) -> Connection {
     Connection::open(path).unwrap()
 }
 
+mod changes;
 mod faults;
 mod group;
+mod migration;
 mod opening;
 
 /// What is wrong with a store that cannot be used.

@@ -106,6 +106,7 @@ extern crate self as bailiwick;
 pub mod agent;
 pub mod capability;
 pub mod clock;
+mod format;
 pub mod guard;
 pub mod id;
 pub mod model;

@@ -33,11 +33,11 @@ pub fn counting(home: &Home, store: Arc<dyn Store>) -> (Gate, Arc<AtomicUsize>) 
 /// How many attempts were recorded as allowed.
 pub async fn allowed(home: &Home) -> usize {
     let entries = home.entries().await;
-    let allowed = |entry: &&record::Entry| {
+    let allowed = |entry: &&record::AuditEntry| {
         matches!(
             entry.body,
             Body::Attempt {
-                verdict: record::Verdict::Allowed,
+                verdict: record::AuditVerdict::Allowed,
                 ..
             }
         )

@@ -41,7 +41,7 @@ use bailiwick::capability::{AgentKey, Authority, Held, KeyRing, Mandate, PublicK
 use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Guard, GuardBuilder};
 use bailiwick::id::Timestamp;
-use bailiwick::record::{Audit, Body, Entry};
+use bailiwick::record::{Audit, AuditEntry, Body};
 use bailiwick::store::{LogName, MemoryStore, Store};
 use bailiwick::tool::{CancellationToken, Gate, Outcome, Situation, Toolbox};
 
@@ -54,15 +54,15 @@ pub fn secs(seconds: u64) -> Duration {
 }
 
 /// The audit entries in a log, all of them.
-async fn entries(store: &dyn Store, log: &LogName) -> Vec<Entry> {
+async fn entries(store: &dyn Store, log: &LogName) -> Vec<AuditEntry> {
     let log = store.log(log, 0, usize::MAX).await.unwrap();
     log.iter()
-        .map(|entry| Entry::parse(&entry.body).unwrap())
+        .map(|entry| AuditEntry::parse(&entry.body).unwrap())
         .collect()
 }
 
 /// What an orchestrator has recorded.
-pub async fn audit(orchestrator: &Orchestrator) -> Vec<Entry> {
+pub async fn audit(orchestrator: &Orchestrator) -> Vec<AuditEntry> {
     let audit = orchestrator.gate().audit();
     entries(&**orchestrator.guard().store(), audit.log()).await
 }
@@ -129,13 +129,13 @@ impl Home {
         chain.held_by(key).unwrap()
     }
 
-    pub async fn entries(&self) -> Vec<Entry> {
+    pub async fn entries(&self) -> Vec<AuditEntry> {
         entries(&*self.store, self.audit.log()).await
     }
 
     /// How many outcomes were recorded, with their errors.
     pub async fn outcomes(&self) -> Vec<Option<String>> {
-        let outcome = |entry: Entry| match entry.body {
+        let outcome = |entry: AuditEntry| match entry.body {
             Body::Outcome { error, .. } => Some(error),
             _ => None,
         };

@@ -9,7 +9,7 @@ use bailiwick::agent::{Agent, Ended, Limits, Orchestrator, SpawnError};
 use bailiwick::capability::{Authority, Grant, Kind, Scope, eq, minutes};
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request};
-use bailiwick::record::{Body, Entry, EventKind};
+use bailiwick::record::{Body, AuditEntry, EventKind};
 use bailiwick::tool::{Outcome, Situation};
 use bailiwick_integration_tests::support::audit;
 use bailiwick_integration_tests::support::trees::{build, docs, lead, lead_scope, read, tool};
@@ -322,7 +322,7 @@ async fn a_panicking_tool_is_a_failed_call() {
     });
     let (orchestrator, lead) = lead(|builder| builder.tool(panics).model(model)).await;
     assert_eq!(lead.run("try").await.unwrap().text(), "it failed");
-    let failed = |entry: &Entry| matches!(&entry.body, Body::Outcome { error: Some(text), .. } if text.contains("panicked"));
+    let failed = |entry: &AuditEntry| matches!(&entry.body, Body::Outcome { error: Some(text), .. } if text.contains("panicked"));
     assert!(audit(&orchestrator).await.iter().any(failed));
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Child;
 
 use bailiwick::agent::ResumeError;
-use bailiwick::record::{Body, Entry, Verdict, verify_links};
+use bailiwick::record::{AuditEntry, AuditVerdict, Body, verify_links};
 use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
 use bailiwick_integration_tests::child;
 use bailiwick_integration_tests::random::Rng;
@@ -90,10 +90,10 @@ fn left(directory: &Path) -> Left {
         let (mut allowed, mut ended) = (BTreeMap::new(), BTreeMap::new());
         let (mut agents, mut twice, mut unknown) = (BTreeSet::new(), 0, 0);
         for entry in &entries {
-            match Entry::parse(&entry.body).unwrap().body {
+            match AuditEntry::parse(&entry.body).unwrap().body {
                 Body::Attempt {
                     capability,
-                    verdict: Verdict::Allowed,
+                    verdict: AuditVerdict::Allowed,
                     ..
                 } => *allowed.entry(capability).or_default() += 1,
                 Body::Attempt { detail, .. } => panic!("refused: {detail:?}"),

@@ -20,7 +20,7 @@ use bailiwick::capability::{
 use bailiwick::clock::Clock as _;
 use bailiwick::guard::{Context, Decision, Effect, Guard, Policy, Presented, Revocable, Verdict};
 use bailiwick::id::Timestamp;
-use bailiwick::record::{Body, Entry};
+use bailiwick::record::{AuditEntry, Body};
 use bailiwick::store::{SqliteStore, Store, StoreError};
 use bailiwick::tool::{CancellationToken, Declaration, Gate, Outcome, RuntimeTool, Toolbox};
 use bailiwick_integration_tests::support;
@@ -37,7 +37,7 @@ fn large(bytes: usize) -> Call {
 }
 
 /// The entries about calls, and the counts of denials.
-fn apart(entries: &[Entry]) -> (Vec<&Body>, Vec<(&Kind, u64)>) {
+fn apart(entries: &[AuditEntry]) -> (Vec<&Body>, Vec<(&Kind, u64)>) {
     let (mut attempts, mut counts) = (Vec::new(), Vec::new());
     for entry in entries {
         match &entry.body {
@@ -123,7 +123,7 @@ async fn denials_with_small_arguments_have_them_whole_and_allowed_calls_always()
     assert_eq!(once(&guard, &none).await, Some(Kind::Tool));
     assert_eq!(verdict(&guard, &held, large(5000)).await, None);
     let entries = home.entries().await;
-    let of = |entry: &Entry| match &entry.body {
+    let of = |entry: &AuditEntry| match &entry.body {
         Body::Attempt {
             arguments,
             digest,
@@ -202,10 +202,10 @@ fn counts_are_written_when_the_guard_goes_away_and_by_a_later_guard_of_any_runti
     drop(guard);
     let store = SqliteStore::open(&path).unwrap();
     let log = runtime().block_on(store.log(home.audit.log(), 0, usize::MAX));
-    let entries: Vec<Entry> = log
+    let entries: Vec<AuditEntry> = log
         .unwrap()
         .iter()
-        .map(|entry| Entry::parse(&entry.body).unwrap())
+        .map(|entry| AuditEntry::parse(&entry.body).unwrap())
         .collect();
     let (attempts, counts) = apart(&entries);
     assert_eq!(attempts.len(), 20);

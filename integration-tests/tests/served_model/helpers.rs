@@ -3,7 +3,7 @@
 use bailiwick::agent::{Ended, Orchestrator};
 use bailiwick::capability::{Grant, Kind, Scope, path_under};
 use bailiwick::model::Fenced;
-use bailiwick::record::{Body, EventKind, Verdict};
+use bailiwick::record::{AuditVerdict, Body, EventKind};
 use bailiwick::tool::Outcome;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn read(path: &str) -> (&'static str, Value) {
 async fn verdicts(
     orchestrator: &Orchestrator,
     of: (&str, &str),
-) -> Vec<(Verdict, Option<Kind>, Option<u32>)> {
+) -> Vec<(AuditVerdict, Option<Kind>, Option<u32>)> {
     let asked = audit(orchestrator).await.into_iter().filter_map(|body| {
         let Body::Attempt {
             agent,
@@ -107,8 +107,8 @@ async fn a_helper_that_a_model_asks_for_has_a_narrower_token() {
     let document = ("file.read".to_owned(), json!({ "path": DOCUMENT }));
     assert_eq!(*made.lock().unwrap(), [document]);
     let of_reader = verdicts(&orchestrator, ("clerk/reader", "file.read")).await;
-    let refused = (Verdict::Denied, Some(Kind::Argument), Some(1));
-    let allowed = (Verdict::Allowed, None, None);
+    let refused = (AuditVerdict::Denied, Some(Kind::Argument), Some(1));
+    let allowed = (AuditVerdict::Allowed, None, None);
     assert!(
         of_reader.contains(&refused) && of_reader.contains(&allowed),
         "{of_reader:?}"

@@ -2,7 +2,7 @@
 
 use bailiwick::capability::{Grant, Kind, Scope, path_under};
 use bailiwick::model::Fenced;
-use bailiwick::record::{Body, Verdict};
+use bailiwick::record::{AuditVerdict, Body};
 use serde_json::json;
 
 use super::served::{
@@ -59,11 +59,11 @@ async fn an_injection_that_is_obeyed_meets_the_token() {
         {
             let path = arguments.unwrap()["path"].as_str().unwrap().to_owned();
             assert_eq!(
-                verdict == Verdict::Allowed,
+                verdict == AuditVerdict::Allowed,
                 path.starts_with("/srv/"),
                 "{path}"
             );
-            refused += usize::from(verdict != Verdict::Allowed);
+            refused += usize::from(verdict != AuditVerdict::Allowed);
         }
     }
     assert_eq!(refused, report.denials().len(), "each is in the record");

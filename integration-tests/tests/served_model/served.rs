@@ -9,7 +9,7 @@ use bailiwick::capability::{Authority, Risk, Scope, minutes};
 use bailiwick::guard::Effect;
 use bailiwick::model::providers::{Provider, ProviderModel};
 use bailiwick::model::{Backoff, Completion, Message, Model, ModelError, Request, Retrying, Timed};
-use bailiwick::record::{Body, Entry};
+use bailiwick::record::{AuditEntry, Body};
 use bailiwick::tool::{Declaration, RuntimeTool};
 use serde_json::{Value, json};
 
@@ -165,6 +165,6 @@ pub(crate) async fn audit(orchestrator: &Orchestrator) -> Vec<Body> {
     entries
         .unwrap()
         .iter()
-        .map(|entry| Entry::parse(&entry.body).unwrap().body)
+        .map(|entry| AuditEntry::parse(&entry.body).unwrap().body)
         .collect()
 }

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use bailiwick::capability::Kind;
-use bailiwick::record::{Body, Entry, Verdict, verify_links};
+use bailiwick::record::{AuditEntry, AuditVerdict, Body, verify_links};
 use bailiwick::store::{Head, Key, LogName, SqliteStore, Store};
 use bailiwick_integration_tests::child::said;
 use bailiwick_integration_tests::random::Rng;
@@ -170,7 +170,7 @@ fn left(directory: &Path) -> (Left, usize) {
         verify_links(&audit, Head::empty(&audit), &entries).unwrap();
         let (mut hops, mut ends, mut lost) = (0, 0, 0);
         for entry in &entries {
-            match Entry::parse(&entry.body).unwrap().body {
+            match AuditEntry::parse(&entry.body).unwrap().body {
                 Body::Hop { .. } => hops += 1,
                 Body::Ended { .. } => ends += 1,
                 Body::Outcome { error, .. } => {
@@ -183,7 +183,7 @@ fn left(directory: &Path) -> (Left, usize) {
                 } => {
                     // What the store could not do is no refusal of the guard's.
                     let store = detail.is_some_and(|detail| detail.contains("store"));
-                    assert!(verdict == Verdict::Allowed || store, "refused");
+                    assert!(verdict == AuditVerdict::Allowed || store, "refused");
                 }
                 Body::Denials { refusal, .. } => {
                     assert_eq!(refusal, Kind::Unavailable, "refused");

@@ -15,7 +15,7 @@ use bailiwick::capability::{
     Budget, Grant, Held, Kind, MAX_ARGUMENTS, Risk, Scope, any, eq, path_under,
 };
 use bailiwick::guard::Effect;
-use bailiwick::record::{Body, Verdict};
+use bailiwick::record::{AuditVerdict, Body};
 use bailiwick::store::MemoryStore;
 use bailiwick::tool;
 use bailiwick::tool::{
@@ -58,7 +58,7 @@ async fn an_allowed_call_runs_and_is_recorded_before_and_after() {
     else {
         panic!()
     };
-    assert_eq!(*verdict, Verdict::Allowed);
+    assert_eq!(*verdict, AuditVerdict::Allowed);
     assert_eq!(
         Value::Object(arguments.clone().unwrap()),
         json!({ "to": "a", "amount": 5 })
@@ -156,7 +156,7 @@ async fn a_denied_call_is_recorded_and_spends_nothing() {
         };
         assert_eq!(
             (*verdict, *refusal),
-            (Verdict::Denied, Some(Kind::Argument))
+            (AuditVerdict::Denied, Some(Kind::Argument))
         );
     }
     assert!(seen.all().is_empty());

@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::capability::Kind;
+use crate::capability::{Kind, canonical};
+use crate::format::{Format, strict};
 use crate::id::{CallId, Timestamp};
 
 /// The version of the events that this build writes.
 pub const EVENT_VERSION: u32 = 1;
+
+static FORMAT: Format<Event> = Format::new(&[(1, strict)]);
+
 /// How many events a watcher may lag behind before it misses some.
 const BACKLOG: usize = 4096;
 
@@ -39,15 +43,17 @@ pub struct Event {
 pub struct EventError(String);
 
 impl Event {
-    /// Reads an event; an unknown version is refused before anything else is looked at.
+    /// Reads an event by its version, which is looked at before anything else. A member that the version does not
+    /// have is refused.
     ///
     /// # Errors
     ///
-    /// When the text is not an event, or is an event of another version.
+    /// When the text is not an event, or is one of a version that this build does not read; the error names the
+    /// version and those that are read.
     pub fn parse(text: &str) -> Result<Self, EventError> {
-        let value =
-            super::audit::versioned(text, EVENT_VERSION..=EVENT_VERSION).map_err(EventError)?;
-        serde_json::from_value(value).map_err(|error| EventError(error.to_string()))
+        let value = canonical::read(text).map_err(|error| EventError(error.to_string()))?;
+        let event = FORMAT.read(value);
+        event.map_err(|error| EventError(error.to_string()))
     }
 }
 
@@ -223,13 +229,60 @@ mod tests {
         let text = serde_json::to_string(&first).unwrap();
         assert_eq!(Event::parse(&text).unwrap(), first);
         let other = text.replace("\"version\":1", "\"version\":2");
-        assert!(
-            Event::parse(&other)
-                .unwrap_err()
-                .to_string()
-                .contains("version 2")
-        );
+        let error = Event::parse(&other).unwrap_err().to_string();
+        for part in ["has version `2`", "reads version `1`", "use a build"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let stray = text.replacen('{', "{\"stray\":1,", 1);
+        let error = Event::parse(&stray).unwrap_err().to_string();
+        assert!(error.contains("`stray`"), "{error}");
         assert_eq!((first.seq, watcher.try_recv().unwrap().seq), (1, 2));
+    }
+
+    /// A name for each kind, so that a kind without a sample does not compile or fails.
+    fn name(kind: &EventKind) -> &'static str {
+        match kind {
+            EventKind::Spawned { .. } => "spawned",
+            EventKind::Thinking { .. } => "thinking",
+            EventKind::Unmeasured { .. } => "unmeasured",
+            EventKind::Said { .. } => "said",
+            EventKind::HandedOver { .. } => "handed_over",
+            EventKind::Called { .. } => "called",
+            EventKind::Denied { .. } => "denied",
+            EventKind::Paused { .. } => "paused",
+            EventKind::Resumed {} => "resumed",
+            EventKind::Unknown { .. } => "unknown",
+            EventKind::Ended { .. } => "ended",
+        }
+    }
+
+    #[test]
+    fn events_of_version_1_are_read_and_written() {
+        let lines = include_str!("golden/event-1.jsonl").lines();
+        let mut names = Vec::new();
+        for (line, seq) in lines.zip(1..) {
+            let event = Event::parse(line).unwrap();
+            assert_eq!((event.version, event.seq), (EVENT_VERSION, seq));
+            let written = serde_json::to_value(&event).unwrap();
+            assert_eq!(canonical::write(&written), line);
+            names.push(name(&event.kind));
+        }
+        names.dedup();
+        let all = [
+            "spawned",
+            "thinking",
+            "unmeasured",
+            "said",
+            "handed_over",
+            "called",
+            "denied",
+            "paused",
+            "resumed",
+            "unknown",
+            "ended",
+            "thinking",
+        ];
+        assert_eq!(names, all);
     }
 
     #[test]

@@ -4,8 +4,9 @@ mod audit;
 mod chain;
 mod event;
 
-pub use audit::{AUDIT_VERSION, Audit, Body, Entry, EntryError, Verdict};
+pub use audit::{AUDIT_VERSION, Audit, AuditEntry, AuditVerdict, Body, EntryError};
 pub use chain::{
-    Broken, Checkpoint, Fault, PublicKeyBytes, SignatureBytes, Verified, verify, verify_links,
+    Broken, Checkpoint, CheckpointError, Fault, PublicKeyBytes, SignatureBytes, Verified, verify,
+    verify_links,
 };
 pub use event::{EVENT_VERSION, Event, EventError, EventKind, Events};

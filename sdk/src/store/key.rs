@@ -14,7 +14,7 @@ pub struct Key(String);
 /// A text that is not a key as [`Key`] writes it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a key: make it from its parts with `Key::of`")]
-pub struct KeyError {
+pub struct InvalidKey {
     text: String,
 }
 
@@ -122,16 +122,16 @@ fn unescape(part: &str) -> String {
 
 /// Reads a key as it is written, and nothing that [`Key::of`] would write in another way.
 impl FromStr for Key {
-    type Err = KeyError;
+    type Err = InvalidKey;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let key = Self(text.to_owned());
         if Self::of(key.parts()) == key {
             Ok(key)
         } else {
             let start: String = text.chars().take(64).collect();
             let text = crate::text::printable(&start);
-            Err(KeyError { text })
+            Err(InvalidKey { text })
         }
     }
 }

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 pub use apply::{Rows, apply};
 pub use batch::{Batch, Expected, Op};
 pub use changes::Changes;
-pub use key::{Key, KeyError};
+pub use key::{InvalidKey, Key};
 pub use log::{Entry, Head, Link, LogName};
 pub use memory::MemoryStore;
 pub use refusal::StoreError;

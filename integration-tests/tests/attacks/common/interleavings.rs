@@ -110,7 +110,7 @@ pub(crate) fn allowed(home: &Home) -> Vec<CallId> {
     let attempts = entries.into_iter().filter_map(|entry| match entry.body {
         Body::Attempt {
             call,
-            verdict: record::Verdict::Allowed,
+            verdict: record::AuditVerdict::Allowed,
             ..
         } => Some(call),
         _ => None,

@@ -11,6 +11,11 @@ pub(in crate::agent) enum LoadError {
         /// The run.
         run: RunId,
     },
+    /// A value is of a version that this build does not read.
+    Version {
+        /// Which value, its version, and the versions that are read.
+        what: String,
+    },
     /// A value is not what this build writes.
     Damaged {
         /// Which value, and what is wrong with it.

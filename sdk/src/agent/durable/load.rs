@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::call::CallRecord;
 use super::error::LoadError;
+use super::formats::{AGENT, CALL, HEAD, MESSAGE, OUTLINE, OVER, SPAWNING, STATE};
 use super::open_turn::OpenTurn;
-use super::record::{AgentRecord, Head, Over, Spawning, StateRecord, VERSION};
+use super::record::{AgentRecord, RunHead, StateRecord};
 use super::run_store::{beneath, head_key, over_key};
 use crate::agent::run::Run;
+use crate::format::{Format, FormatError};
 use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId, Timestamp};
 use crate::store::{Key, Store, Versioned};
@@ -31,10 +32,10 @@ pub(in crate::agent) struct StoredState {
 pub(in crate::agent) async fn read_head(
     store: &dyn Store,
     run: RunId,
-) -> Result<(Head, u64), LoadError> {
+) -> Result<(RunHead, u64), LoadError> {
     let kept = store.get(&head_key(run)).await?;
     let kept = kept.ok_or(LoadError::NotFound { run })?;
-    Ok((read(&head_key(run), &kept.value)?, kept.version))
+    Ok((read(&HEAD, &head_key(run), &kept.value)?, kept.version))
 }
 
 /// How a run ended, if it has ended.
@@ -43,22 +44,22 @@ pub(in crate::agent) async fn read_over(
     run: RunId,
 ) -> Result<Option<String>, LoadError> {
     let kept = store.get(&over_key(run)).await?;
-    let over = kept.map(|kept| read::<Over>(&over_key(run), &kept.value));
+    let over = kept.map(|kept| read(&OVER, &over_key(run), &kept.value));
     Ok(over.transpose()?.map(|over| over.how))
 }
 
 /// The heads of all runs, with the end of each run that has ended.
 pub(in crate::agent) async fn read_heads(
     store: &dyn Store,
-) -> Result<Vec<(RunId, Head, Option<String>)>, LoadError> {
+) -> Result<Vec<(RunId, RunHead, Option<String>)>, LoadError> {
     let mut overs: BTreeMap<RunId, String> = BTreeMap::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
-        overs.insert(named(&key)?, read::<Over>(&key, &kept.value)?.how);
+        overs.insert(named(&key)?, read(&OVER, &key, &kept.value)?.how);
     }
     let all = scan(store, &Key::of(["runs"])).await?;
     let heads = all.iter().map(|(key, kept)| {
         let run = named(key)?;
-        Ok((run, read(key, &kept.value)?, overs.remove(&run)))
+        Ok((run, read(&HEAD, key, &kept.value)?, overs.remove(&run)))
     });
     heads.collect()
 }
@@ -75,7 +76,7 @@ pub(in crate::agent) async fn read_ended(
 ) -> Result<Vec<(RunId, [u64; 2])>, LoadError> {
     let mut ended = Vec::new();
     for (key, kept) in scan(store, &Key::of(["over"])).await? {
-        let is_before = read::<Over>(&key, &kept.value)?
+        let is_before = read(&OVER, &key, &kept.value)?
             .at
             .is_some_and(|at| at < before);
         let run = named(&key)?;
@@ -93,7 +94,7 @@ pub(in crate::agent) async fn read_agents(
 ) -> Result<BTreeMap<AgentId, AgentRecord>, LoadError> {
     let all = scan(store, &beneath(run, "agents")).await?;
     let agents = all.iter().map(|(key, kept)| {
-        let record: AgentRecord = read(key, &kept.value)?;
+        let record = read(&AGENT, key, &kept.value)?;
         Ok((record.agent, record))
     });
     agents.collect()
@@ -110,7 +111,10 @@ pub(in crate::agent) async fn read_calls(
         let [.., agent, call] = parts.as_slice() else {
             return Err(damaged(key, "it names no call"));
         };
-        Ok(((agent.clone(), call.clone()), read(key, &kept.value)?))
+        Ok((
+            (agent.clone(), call.clone()),
+            read(&CALL, key, &kept.value)?,
+        ))
     });
     calls.collect()
 }
@@ -122,7 +126,7 @@ pub(in crate::agent) async fn read_spawning(
 ) -> Result<Vec<(Key, BudgetSlots)>, LoadError> {
     let all = scan(store, &beneath(run, "spawning")).await?;
     let spawning = all.into_iter().map(|(key, kept)| {
-        let slots = read::<Spawning>(&key, &kept.value)?.slots();
+        let slots = read(&SPAWNING, &key, &kept.value)?.slots();
         let slots = slots.ok_or_else(|| damaged(&key, "it names no counter"))?;
         Ok((key, slots))
     });
@@ -139,7 +143,7 @@ async fn read_bare(
     let Some(kept) = store.get(&key).await? else {
         return Ok(None);
     };
-    let state = read(&key, &kept.value)?;
+    let state = read(&STATE, &key, &kept.value)?;
     Ok(Some((key, state)))
 }
 
@@ -160,8 +164,8 @@ pub(in crate::agent) async fn read_outline(
     let Some((key, state)) = read_bare(store, run, agent).await? else {
         return Ok(None);
     };
-    let outline = serde_json::from_value(state.run);
-    outline.map_err(|error| damaged(&key, &error.to_string()))
+    let outline = OUTLINE.read(state.run);
+    outline.map(Some).map_err(|error| refused(&key, &error))
 }
 
 /// An agent's run; `None` where it never ran.
@@ -177,7 +181,7 @@ pub(in crate::agent) async fn read_state(
     let messages = scan(store, &place).await?;
     let messages: Vec<Value> = messages
         .iter()
-        .map(|(key, kept)| read(key, &kept.value))
+        .map(|(key, kept)| read(&MESSAGE, key, &kept.value))
         .collect::<Result<_, _>>()?;
     if messages.len() != state.messages {
         let what = format!(
@@ -211,16 +215,20 @@ pub(in crate::agent) async fn scan(
     }
 }
 
-fn read<T: DeserializeOwned>(key: &Key, text: &str) -> Result<T, LoadError> {
+fn read<T>(format: &Format<T>, key: &Key, text: &str) -> Result<T, LoadError> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| damaged(key, &error.to_string()))?;
-    if let Some(version) = value.get("version")
-        && version.as_u64() != Some(u64::from(VERSION))
-    {
-        let what = format!("it has version {version}, and this build reads version {VERSION}");
-        return Err(damaged(key, &what));
+    format.read(value).map_err(|error| refused(key, &error))
+}
+
+/// The error for a value that its format refuses.
+fn refused(key: &Key, error: &FormatError) -> LoadError {
+    match error {
+        FormatError::Version { .. } => LoadError::Version {
+            what: format!("`{key}`: {error}"),
+        },
+        FormatError::NoVersion | FormatError::Damaged(_) => damaged(key, &error.to_string()),
     }
-    serde_json::from_value(value).map_err(|error| damaged(key, &error.to_string()))
 }
 
 fn damaged(key: &Key, what: &str) -> LoadError {

@@ -8,6 +8,7 @@
 
 mod call;
 mod error;
+mod formats;
 mod journal;
 mod keeper;
 mod load;
@@ -25,6 +26,6 @@ pub(super) use load::{
     read_over, read_spawning, read_state, scan,
 };
 pub(super) use open_turn::OpenTurn;
-pub(super) use record::{AgentRecord, Head, Over, VERSION};
+pub(super) use record::{AgentRecord, Over, RunHead, VERSION};
 pub(super) use run_store::{RunStore, canonical_line, head_key, lost, over_key};
 pub use seal::{SealError, SealKey};

@@ -10,13 +10,13 @@ use crate::capability::{Held, to_text};
 use crate::guard::BudgetSlots;
 use crate::id::{AgentId, RunId, Timestamp};
 
-/// The format that this build writes, and the only one that it reads.
+/// The version of the formats that this build writes. Those that it reads are in the tables of `formats`.
 pub(in crate::agent) const VERSION: u32 = 1;
 
 /// The head of a run, which identifies it. The process that has the run wrote it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::agent) struct Head {
+pub(in crate::agent) struct RunHead {
     pub(in crate::agent) version: u32,
     /// The first agent.
     pub(in crate::agent) root: AgentId,
@@ -48,7 +48,7 @@ impl Over {
     }
 }
 
-impl Head {
+impl RunHead {
     pub(in crate::agent) fn new(root: AgentId, role: &str, since: Option<Timestamp>) -> Self {
         Self {
             version: VERSION,

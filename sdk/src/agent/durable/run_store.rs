@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::call::CallRecord;
-use super::record::{AgentRecord, Head, Over, Spawning};
+use super::record::{AgentRecord, Over, RunHead, Spawning};
 use super::seal::SealKey;
 use crate::capability::{Chain, Held, canonical};
 use crate::guard::BudgetSlots;
@@ -84,7 +84,7 @@ impl RunStore {
         since: Option<Timestamp>,
         seal: Option<&SealKey>,
     ) -> Batch {
-        let head_of = Head::new(root.agent, &root.role, since);
+        let head_of = RunHead::new(root.agent, &root.role, since);
         Batch::new()
             .expect(head_key(run), Expected::Absent)
             .put(head_key(run), canonical_line(&head_of))

@@ -55,6 +55,12 @@ pub enum ResumeError {
     /// There are no slots for its agents.
     #[error("{0}")]
     TooMany(String),
+    /// A stored value is of a version that this build does not read: another build wrote it.
+    #[error("the run was stored by another build: {what}")]
+    OtherVersion {
+        /// Which value, its version, and the versions that are read.
+        what: String,
+    },
     /// A stored value cannot be read.
     #[error("the stored run is damaged: {what}")]
     Damaged {
@@ -79,6 +85,7 @@ impl From<LoadError> for ResumeError {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::NotFound { run } => Self::NotFound { run },
+            LoadError::Version { what } => Self::OtherVersion { what },
             LoadError::Damaged { what } => Self::Damaged { what },
             LoadError::Store(error) => error.into(),
         }

@@ -19,7 +19,7 @@ pub use self::resumed::Resumed;
 use self::resumed::{Rebuilding, announce};
 use self::takeover::take_over;
 use self::tidy::tidy;
-use crate::agent::durable::{Head, read_head, read_over, read_state};
+use crate::agent::durable::{RunHead, read_head, read_over, read_state};
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::report::Report;
 use crate::agent::run::Step;
@@ -126,7 +126,7 @@ impl Orchestrator {
     async fn expect_going(
         &self,
         run: RunId,
-        (found, version): (&Head, u64),
+        (found, version): (&RunHead, u64),
     ) -> Result<(), ResumeError> {
         let Some(how) = read_over(&**self.guard().store(), run).await? else {
             return Ok(());

@@ -3,8 +3,8 @@
 use super::error::{ResumeError, now};
 use super::tidy::tidy;
 use crate::agent::durable::{
-    Head, LoadError, Over, canonical_line, head_key, over_key, read_agents, read_ended, read_head,
-    read_heads, read_spawning, scan,
+    LoadError, Over, RunHead, canonical_line, head_key, over_key, read_agents, read_ended,
+    read_head, read_heads, read_spawning, scan,
 };
 use crate::agent::orchestrator::Orchestrator;
 use crate::guard::forget;
@@ -81,7 +81,7 @@ async fn remove(
 }
 
 /// The head of a run, with its version; `None` where another process prunes too.
-async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(Head, u64)>, ResumeError> {
+async fn still_there(store: &dyn Store, run: RunId) -> Result<Option<(RunHead, u64)>, ResumeError> {
     match read_head(store, run).await {
         Err(LoadError::NotFound { .. }) => Ok(None),
         read => Ok(read.map(Some)?),

@@ -8,8 +8,8 @@ use super::error::ResumeError;
 use super::keys::Keys;
 use super::snapshot::{Calls, Snapshot};
 use crate::agent::durable::{
-    AgentRecord, CallRecord, Head, Keeper, RunStore, StoredState, canonical_line, head_key, lost,
-    over_key, read_spawning, read_state,
+    AgentRecord, CallRecord, Keeper, RunHead, RunStore, StoredState, canonical_line, head_key,
+    lost, over_key, read_spawning, read_state,
 };
 use crate::agent::orchestrator::Orchestrator;
 use crate::agent::run::Step;
@@ -42,7 +42,7 @@ fn slot(
 pub(super) async fn take_over(
     orchestrator: &Orchestrator,
     run: RunId,
-    (found, version): (&Head, u64),
+    (found, version): (&RunHead, u64),
     keys: &Keys,
 ) -> Result<Claim, ResumeError> {
     let guard = orchestrator.guard();
@@ -52,7 +52,7 @@ pub(super) async fn take_over(
     keys.could(orchestrator, run, &before)?;
     let mut slots = Vec::new();
     slot(orchestrator, before.living.len(), &mut slots)?;
-    let of_this = Head::new(found.root, &found.role, Some(before.now));
+    let of_this = RunHead::new(found.root, &found.role, Some(before.now));
     let taken = Batch::new()
         .expect(over_key(run), Expected::Absent)
         .expect(head_key(run), Expected::Version(version))

@@ -2,7 +2,7 @@
 
 use super::error::ResumeError;
 use crate::agent::durable::{
-    Head, RunStore, canonical_line, head_key, lost, read_agents, read_spawning,
+    RunHead, RunStore, canonical_line, head_key, lost, read_agents, read_spawning,
 };
 use crate::agent::orchestrator::Orchestrator;
 use crate::id::RunId;
@@ -13,7 +13,7 @@ use crate::store::{Batch, Expected};
 pub(super) async fn tidy(
     orchestrator: &Orchestrator,
     run: RunId,
-    (found, version): (&Head, u64),
+    (found, version): (&RunHead, u64),
 ) -> Result<(), ResumeError> {
     let guard = orchestrator.guard();
     let store = &**guard.store();
@@ -25,7 +25,7 @@ pub(super) async fn tidy(
         .expect(head_key(run), Expected::Version(version))
         .put(
             head_key(run),
-            canonical_line(&Head::new(found.root, &found.role, found.since)),
+            canonical_line(&RunHead::new(found.root, &found.role, found.since)),
         );
     let owner = store.commit(taken).await?.version;
     // From here on no other process writes.

@@ -18,7 +18,8 @@ use crate::text::shown;
 
 /// One agent at its task.
 ///
-/// It serialises whole, with a version; a stored run of another version is refused.
+/// It serialises whole, with a version, and is read by its version. A member that the version does not have and a
+/// version that this build does not read are refused; the error names the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Run {

@@ -9,11 +9,14 @@ use serde_json::Value;
 use super::loops::Loops;
 use super::{CallOutcome, DenialNote, Ended, Limits};
 use crate::capability::Exposure;
+use crate::format::{Format, FormatError, strict};
 use crate::id::RunId;
 use crate::model::{Message, OutputSchema, StopReason, ToolSpec, Usage};
 
-/// The format written by this build, and the only one it reads.
+/// The version of the format that this build writes.
 pub(super) const VERSION: u32 = 1;
+
+static FORMAT: Format<State> = Format::new(&[(1, strict)]);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,26 +94,16 @@ pub(super) enum Phase {
 }
 
 impl State {
-    /// Reads a stored run. The version is looked at first, so that the error for a newer format
+    /// Reads a stored run by its version. The version is looked at first, so that the error for a newer format
     /// names the version, and not the first unknown field.
     pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        match value.get("version") {
-            Some(version) if version.as_u64() == Some(u64::from(VERSION)) => {}
-            Some(version) => {
-                return Err(D::Error::custom(format!(
-                    "the stored run has version `{}`, and this build reads version `{VERSION}`; use the build that wrote it",
-                    super::text::escaped(&version.to_string()),
-                )));
+        let state = FORMAT.read(value).map_err(|error| match error {
+            FormatError::Damaged(what) => {
+                D::Error::custom(format!("the stored run is damaged: {what}"))
             }
-            None => {
-                return Err(D::Error::custom(
-                    "the stored run has no `version`, so it cannot be read",
-                ));
-            }
-        }
-        let state: Self = serde_json::from_value(value)
-            .map_err(|error| D::Error::custom(format!("the stored run is damaged: {error}")))?;
+            error => D::Error::custom(format!("the stored run cannot be read: {error}")),
+        })?;
         if !state.is_coherent() {
             return Err(D::Error::custom(
                 "the stored run is damaged: it waits for calls that its last message does not make",

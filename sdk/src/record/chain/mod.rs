@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::canonical;
+use crate::format::{Format, strict};
 use crate::id::Timestamp;
 use crate::store::{Entry, Head, Link, LogName};
 
@@ -41,7 +43,28 @@ pub struct Checkpoint {
     pub signature: SignatureBytes,
 }
 
+/// A checkpoint of version 1 says no version beside the one in the bytes that are signed.
+static FORMAT: Format<Checkpoint> = Format::new(&[(1, strict)]).unmarked(1);
+
+/// A checkpoint that this build cannot read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the checkpoint cannot be read: {0}")]
+pub struct CheckpointError(String);
+
 impl Checkpoint {
+    /// Reads a checkpoint that was written as JSON, by its version. Its signature is not checked here: see
+    /// [`verify`].
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a checkpoint, or is one of a version that this build does not read; the error names the
+    /// version and those that are read.
+    pub fn parse(text: &str) -> Result<Self, CheckpointError> {
+        let value = canonical::read(text).map_err(|error| CheckpointError(error.to_string()))?;
+        let checkpoint = FORMAT.read(value);
+        checkpoint.map_err(|error| CheckpointError(error.to_string()))
+    }
+
     /// Signs that `log` goes as far as `head`.
     ///
     /// `sign` is given the bytes to sign with the private key of `key`.

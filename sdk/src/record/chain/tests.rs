@@ -242,3 +242,24 @@ async fn a_checkpoint_reads_what_it_writes() {
     let payload = sign(&signer(), line, Head::empty(&audit())).payload();
     assert_eq!(payload.iter().filter(|byte| **byte == b'\n').count(), 5);
 }
+
+#[test]
+fn a_checkpoint_of_version_1_is_read_and_holds() {
+    for line in include_str!("../golden/checkpoint-1.jsonl").lines() {
+        let pin = Checkpoint::parse(line).unwrap();
+        assert!(check(&trusted()[0], &pin.payload(), &pin.signature));
+        assert_eq!((pin.log.clone(), pin.seq), (audit(), 3));
+        let written = serde_json::to_value(&pin).unwrap();
+        assert_eq!(canonical::write(&written), line);
+        let with = |member: &str| {
+            let text = line.replacen('{', &format!("{{{member},"), 1);
+            Checkpoint::parse(&text).unwrap_err().to_string()
+        };
+        let later = with(r#""version":2"#);
+        for part in ["has version `2`", "reads version `1`", "use a build"] {
+            assert!(later.contains(part), "{later}");
+        }
+        assert!(with(r#""stray":1"#).contains("`stray`"));
+        assert!(with(r#""seq":3"#).contains("cannot be read"));
+    }
+}

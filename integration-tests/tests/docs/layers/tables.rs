@@ -1,17 +1,26 @@
 //! Which room may name which: the rooms of the crate, and the floors inside a room.
 
 /// The rooms of the crate, and which rooms each may name beside itself.
-pub(crate) const TABLE: [(&str, &[&str]); 10] = [
+pub(crate) const TABLE: [(&str, &[&str]); 11] = [
     ("id", &[]),
     ("text", &[]),
     ("clock", &["id"]),
     ("model", &["text"]),
+    ("format", &["text"]),
     ("store", &["text", "id", "clock"]),
     ("capability", &["text", "id"]),
     ("guard", &["store", "capability", "text", "id", "clock"]),
     (
         "record",
-        &["store", "guard", "capability", "text", "id", "clock"],
+        &[
+            "store",
+            "guard",
+            "capability",
+            "format",
+            "text",
+            "id",
+            "clock",
+        ],
     ),
     (
         "tool",
@@ -31,6 +40,7 @@ pub(crate) const TABLE: [(&str, &[&str]); 10] = [
         &[
             "tool",
             "model",
+            "format",
             "record",
             "guard",
             "store",

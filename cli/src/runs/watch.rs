@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bailiwick::agent::{StoredAgent, stored_agents, stored_run};
+use bailiwick::agent::{StoredAgent, stored_agents, stored_run, stored_run_changed};
 use bailiwick::id::RunId;
 use bailiwick::store::SqliteStore;
 use serde_json::json;
@@ -22,9 +22,17 @@ const LINES: usize = 20;
 pub(super) async fn watch(store: &SqliteStore, run: RunId, out: &mut Output) -> Result<(), Fault> {
     let live = out.is_live();
     let (mut drawn, mut still) = (0, 0);
-    let mut before = Agents::default();
+    let (mut before, mut seen) = (Agents::default(), 0);
     loop {
-        let now = agents(store, run).await?;
+        // Nothing is read while nothing has changed. What changes after the question is found by the next one.
+        let changed = stored_run_changed(store, run, seen).await;
+        let now = match changed.map_err(fault)? {
+            Some(version) => {
+                seen = version;
+                agents(store, run).await?
+            }
+            None => before.clone(),
+        };
         // Agents that are left when the run is over may be about to end, or may stay open for ever.
         still = if now == before { still + 1 } else { 0 };
         let how = match now.is_empty() || still >= STILL {

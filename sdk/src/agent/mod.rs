@@ -36,7 +36,7 @@ pub use prices::Prices;
 pub use report::{OutputError, Report, RunFailed};
 pub use resume::{
     Pruned, ResumeError, Resumed, StoredAgent, StoredRun, prune, stored_agents, stored_run,
-    stored_runs,
+    stored_run_changed, stored_runs,
 };
 pub use run::{CallOutcome, DenialNote, Ended, Finished, Limits, Run, RunError, Step};
 pub use spawn::{Spawn, SpawnError};

@@ -104,3 +104,14 @@ fn a_value_without_a_version_is_of_the_version_that_had_none() {
     let later = UNMARKED.read(json!({"version": 2, "size": 3}));
     assert!(matches!(later, Err(FormatError::Version { .. })));
 }
+
+#[test]
+fn the_versions_that_are_read_are_listed() {
+    static THREE: Format<Value> = Format::new(&[(2, Ok), (4, Ok), (5, Ok)]);
+    let error = THREE.read(json!({"version": 3})).unwrap_err().to_string();
+    assert!(
+        error.contains("reads versions `2`, `4` and `5`;"),
+        "{error}"
+    );
+    assert!(THREE.read(json!({"version": 4})).is_ok());
+}

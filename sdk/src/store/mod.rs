@@ -103,7 +103,7 @@ pub trait Store: Send + Sync + 'static {
     /// - beneath a prefix of more than two parts the answer is that of its first two parts;
     /// - beneath a prefix that has no values, a store may have forgotten when that was so, in order that its size
     ///   does not grow with names that are gone; it then answers for the latest change that it forgot;
-    /// - a commit may have put the same text again.
+    /// - a commit may have put the same text again, or put a value and removed it.
     ///
     /// Only values count. Removing what is not there changes nothing, and neither does a batch that is refused. A
     /// counter and a log have one number each, which [`counter`](Self::counter) and [`head`](Self::head) read.

@@ -27,5 +27,5 @@ pub(super) use load::{
 };
 pub(super) use open_turn::OpenTurn;
 pub(super) use record::{AgentRecord, Over, RunHead, VERSION};
-pub(super) use run_store::{RunStore, canonical_line, head_key, lost, over_key};
+pub(super) use run_store::{RunStore, agents_key, canonical_line, head_key, lost, over_key};
 pub use seal::{SealError, SealKey};

@@ -35,9 +35,14 @@ pub(in crate::agent) fn over_key(run: RunId) -> Key {
     Key::of(["over", &run.to_string()])
 }
 
+/// The prefix of what is stored of the agents of a run.
+pub(in crate::agent) fn agents_key(run: RunId) -> Key {
+    Key::of(["run", &run.to_string()])
+}
+
 /// The kinds of values that are stored of the agents of a run.
 pub(in crate::agent) fn beneath(run: RunId, kind: &str) -> Key {
-    Key::of(["run", &run.to_string(), kind])
+    agents_key(run).child(kind)
 }
 
 /// One line of canonical JSON.

@@ -2,10 +2,10 @@
 
 use super::error::ResumeError;
 use crate::agent::durable::{
-    CallRecord, read_agents, read_calls, read_head, read_heads, read_outline, read_over,
+    CallRecord, agents_key, read_agents, read_calls, read_head, read_heads, read_outline, read_over,
 };
 use crate::id::{AgentId, RunId, Timestamp};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// A run that a durable store keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,23 @@ pub async fn stored_run(store: &dyn Store, run: RunId) -> Result<StoredRun, Resu
     })
 }
 
+/// Whether something that is stored of the agents of a run changed after the version `since`, in this process or in
+/// another one.
+///
+/// The answer is the version of the last change, which is the next `since`; 0 is the first. A watcher asks this, and
+/// reads [`stored_agents`] when there is a version. It costs one indexed read: see [`Store::changed`].
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn stored_run_changed(
+    store: &dyn Store,
+    run: RunId,
+    since: u64,
+) -> Result<Option<u64>, StoreError> {
+    store.changed(&agents_key(run), since).await
+}
+
 /// The agents of a stored run whose tasks have not ended, by their paths.
 ///
 /// Another process may be running it: the state of each agent is that of the moment in which it is read.
@@ -99,4 +116,28 @@ pub async fn stored_agents(store: &dyn Store, run: RunId) -> Result<Vec<StoredAg
     }
     agents.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(agents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Batch, MemoryStore};
+
+    #[tokio::test]
+    async fn a_change_of_another_run_is_not_one_of_this_run() {
+        let store = MemoryStore::new();
+        let (run, other) = (RunId::fresh(), RunId::fresh());
+        let put = async |run: RunId, kind: &str| {
+            let batch = Batch::new().put(agents_key(run).child(kind).child("a"), "1");
+            store.commit(batch).await.unwrap().version
+        };
+        let changed = async |since| stored_run_changed(&store, run, since).await.unwrap();
+        assert_eq!(changed(0).await, None);
+        let agent = put(run, "agents").await;
+        assert_eq!(changed(0).await, Some(agent));
+        put(other, "agents").await;
+        assert_eq!(changed(agent).await, None);
+        let call = put(run, "calls").await;
+        assert_eq!(changed(agent).await, Some(call));
+    }
 }

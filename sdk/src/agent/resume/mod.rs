@@ -13,7 +13,9 @@ mod tidy;
 
 pub use self::error::ResumeError;
 use self::keys::Keys;
-pub use self::list::{StoredAgent, StoredRun, stored_agents, stored_run, stored_runs};
+pub use self::list::{
+    StoredAgent, StoredRun, stored_agents, stored_run, stored_run_changed, stored_runs,
+};
 pub use self::prune::{Pruned, prune};
 pub use self::resumed::Resumed;
 use self::resumed::{Rebuilding, announce};

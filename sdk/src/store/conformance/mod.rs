@@ -175,7 +175,7 @@ pub async fn run_reopened<S: Store>(open: impl AsyncFn() -> S) {
 ///
 /// # Panics
 ///
-/// If a handle misses a change of another one, or sees a change where there is none.
+/// If a handle misses a change of another one, or sees one that was not made.
 pub async fn run_shared<S: Store>(open: impl AsyncFn() -> S) {
     let case = "a_change_by_another_handle_is_seen";
     run_one(case, changes::a_change_by_another_handle_is_seen(open)).await;

@@ -97,7 +97,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `Some` has the version of the last such commit, which is the next `since`: read what is beneath `prefix`
     /// after this answer, and no change is missed. `None` is certain: what was read at `since` is still so.
-    /// `since` is 0 at first, and then a version that this method or [`commit`](Self::commit) has given.
+    /// `since` is 0 at first, and then a version that this method or [`commit`](Self::commit) has given. For one that
+    /// the store has not reached, as after an older copy was restored, the answer is `None`: begin again with 0.
     ///
     /// `Some` may also say that there is cause to look although nothing changed:
     /// - beneath a prefix of more than two parts the answer is that of its first two parts;

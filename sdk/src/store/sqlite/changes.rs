@@ -55,12 +55,16 @@ impl Noted {
     pub(super) fn write(self, conn: &Connection) -> Result<Option<u64>> {
         let mut is_any_empty = false;
         for (prefix, Change { version, removes }) in self.prefixes {
-            let is_empty = removes && is_empty(conn, &prefix)?;
-            is_any_empty |= is_empty;
-            let sql = "INSERT INTO change (prefix, version, is_empty) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (prefix) DO UPDATE SET version = ?2, is_empty = ?3";
+            let sql = "INSERT INTO change (prefix, version) VALUES (?1, ?2) \
+                       ON CONFLICT (prefix) DO UPDATE SET version = ?2";
             conn.prepare_cached(sql)?
-                .execute(params![prefix.as_str(), version, is_empty])?;
+                .execute(params![prefix.as_str(), version])?;
+            if removes && is_empty(conn, &prefix)? {
+                is_any_empty = true;
+                let sql = "INSERT INTO emptied (version, prefix) VALUES (?1, ?2)";
+                conn.prepare_cached(sql)?
+                    .execute(params![version, prefix.as_str()])?;
+            }
         }
         if is_any_empty {
             forget(conn)?;
@@ -80,17 +84,22 @@ fn is_empty(conn: &Connection, prefix: &Key) -> Result<bool> {
 
 /// Removes the oldest rows of prefixes beneath which nothing is left, once there are too many.
 fn forget(conn: &Connection) -> Result<()> {
-    let sql =
-        "SELECT version FROM change WHERE is_empty = 1 ORDER BY version DESC LIMIT 1 OFFSET ?1";
+    let sql = "SELECT version FROM emptied ORDER BY version DESC LIMIT 1 OFFSET ?1";
     let mut newest = conn.prepare_cached(sql)?;
     let mut rows = newest.query([EMPTY])?;
     let Some(row) = rows.next()? else {
         return Ok(());
     };
     let version: u64 = row.get(0)?;
-    conn.prepare_cached("DELETE FROM change WHERE is_empty = 1 AND version <= ?1")?
-        .execute([version])?;
-    conn.prepare_cached("UPDATE store SET forgotten = max(forgotten, ?1)")?
-        .execute([version])?;
+    // A prefix that has changed since has a higher version, and stays.
+    for sql in [
+        "DELETE FROM change WHERE prefix IN (SELECT prefix FROM emptied WHERE version <= ?1) \
+         AND EXISTS (SELECT 1 FROM emptied AS known WHERE known.version <= ?1 \
+         AND known.version = change.version AND known.prefix = change.prefix)",
+        "DELETE FROM emptied WHERE version <= ?1",
+        "UPDATE store SET forgotten = max(forgotten, ?1)",
+    ] {
+        conn.prepare_cached(sql)?.execute([version])?;
+    }
     Ok(())
 }

@@ -10,14 +10,19 @@ ALTER TABLE store ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0 CHECK (forgott
 ALTER TABLE store ADD COLUMN noted     INTEGER NOT NULL DEFAULT 0 CHECK (noted >= 0);
 UPDATE store SET changed = version, forgotten = version, noted = version;
 
--- The version of the last commit that put or removed a value beneath a prefix of one or two parts. Rows of prefixes
--- beneath which nothing is left are removed, the oldest first, once there are more than a thousand.
+-- The version of the last commit that put or removed a value beneath a prefix of one or two parts.
 CREATE TABLE change (
-    prefix   TEXT    NOT NULL PRIMARY KEY,
-    version  INTEGER NOT NULL CHECK (version > 0),
-    is_empty INTEGER NOT NULL CHECK (is_empty IN (0, 1))
+    prefix  TEXT    NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL CHECK (version > 0)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX change_empty ON change (version) WHERE is_empty = 1;
+
+-- The prefixes beneath which a commit left nothing. If `change` has the same version, nothing is there still. Once there
+-- are more than a thousand rows, the oldest are removed, and with them the rows of `change` that they tell of.
+CREATE TABLE emptied (
+    version INTEGER NOT NULL CHECK (version > 0),
+    prefix  TEXT    NOT NULL,
+    PRIMARY KEY (version, prefix)
+) STRICT, WITHOUT ROWID;
 
 -- A process of an earlier build that has the file open goes on after this, and notes no changes: its next commit is
 -- refused.

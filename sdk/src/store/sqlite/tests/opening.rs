@@ -117,6 +117,6 @@ fn a_file_is_made_once_though_many_open_it() {
                 |row| row.get(0),
             )
             .unwrap();
-        assert_eq!(tables, 5);
+        assert_eq!(tables, 6);
     }
 }

@@ -9,7 +9,7 @@ use bailiwick::agent::{Agent, Ended, Limits, Orchestrator, SpawnError};
 use bailiwick::capability::{Authority, Grant, Kind, Scope, eq, minutes};
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request};
-use bailiwick::record::{Body, AuditEntry, EventKind};
+use bailiwick::record::{AuditEntry, Body, EventKind};
 use bailiwick::tool::{Outcome, Situation};
 use bailiwick_integration_tests::support::audit;
 use bailiwick_integration_tests::support::trees::{build, docs, lead, lead_scope, read, tool};

@@ -60,7 +60,7 @@ mod sqlite {
 
     use bailiwick::capability::{Budget, Grant, Held, Kind, Risk, Scope, any};
     use bailiwick::guard::{Effect, Revocable};
-    use bailiwick::record::{Checkpoint, Entry, Fault, verify, verify_links};
+    use bailiwick::record::{AuditEntry, Checkpoint, Fault, verify, verify_links};
     use bailiwick::store::{Batch, Head, Key, LogName, SqliteBuilder, SqliteStore, Store};
     use bailiwick::tool::{Declaration, Gate, Outcome, RuntimeTool, ToolError, Toolbox};
     use bailiwick_integration_tests::support::{Home, call, situation, start};
@@ -358,7 +358,7 @@ mod sqlite {
             .map(|verified| {
                 let parsed = entries
                     .iter()
-                    .map(|entry| Entry::parse(&entry.body).unwrap());
+                    .map(|entry| AuditEntry::parse(&entry.body).unwrap());
                 (parsed.count(), verified.covered(), verified.uncovered())
             })
             .map_err(|broken| (broken.seq(), broken.what()))

@@ -100,9 +100,9 @@ fn a_state_and_messages_of_version_1_are_read() {
         let written: Vec<_> = run.messages().iter().map(|one| json!(one)).collect();
         assert_eq!(written, said);
         assert_eq!(run.without_messages(), stored);
-        if let Some(asking) = state.asking {
-            assert_eq!(asking.max_output_tokens, Some(4096));
-            assert!(asking.charged().is_some());
+        if let Some(turn) = state.open_turn {
+            assert_eq!(turn.max_output_tokens, Some(4096));
+            assert!(turn.charged().is_some());
         }
         // The machine's state has a version of its own.
         let mut later = stored.clone();

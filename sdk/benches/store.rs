@@ -15,9 +15,7 @@ use bailiwick::clock::ManualClock;
 use bailiwick::guard::{Effect, Guard};
 use bailiwick::record::Audit;
 use bailiwick::store::{Batch, Expected, Key, LogName, MemoryStore, SqliteStore, Store};
-use bailiwick::tool::{
-    CancellationToken, Declaration, Gate, Outcome, RuntimeTool, Situation, Toolbox,
-};
+use bailiwick::tool::{Declaration, Gate, Outcome, RuntimeTool, Situation, Toolbox};
 use common::World;
 use common::table::{self, median, time};
 use criterion::{BenchmarkGroup, Throughput, measurement::WallTime};
@@ -73,15 +71,13 @@ impl Calls {
         let world = World::of(1);
         let declared = Declaration::new("fs.read", Effect::Read, Risk::Low);
         let tool = RuntimeTool::new(declared, json!({}), |_, _| async { Ok(Value::Null) });
-        let audit = Audit::new();
         let guard = Guard::builder(world.ring.clone())
             .audience("files")
             .clock(Arc::new(ManualClock::at(common::now())))
             .store(store)
-            .recorder(Arc::new(audit.clone()))
             // The clock stands still, so no call ever lapses.
             .replay_bounds(usize::MAX, usize::MAX)
-            .build();
+            .build_recorded(Audit::new());
         let toolbox = Toolbox::builder().tool(tool).build().unwrap();
         let situation = Situation {
             agent: "lead/reader".to_owned(),
@@ -89,7 +85,7 @@ impl Calls {
             ..Situation::default()
         };
         Arc::new(Self {
-            gate: Gate::new(Arc::new(guard), toolbox, audit),
+            gate: Gate::new(guard, toolbox),
             world,
             situation,
         })
@@ -105,15 +101,8 @@ impl Calls {
                     world,
                     situation,
                 } = &*calls;
-                let cancel = CancellationToken::new();
                 for _ in 0..TIMES {
-                    let called = gate.call(
-                        &world.held,
-                        "fs.read",
-                        common::ARGUMENTS,
-                        situation,
-                        &cancel,
-                    );
+                    let called = gate.call(&world.held, "fs.read", common::ARGUMENTS, situation);
                     let outcome = called.await;
                     assert!(matches!(outcome, Outcome::Value { .. }), "{outcome:?}");
                 }

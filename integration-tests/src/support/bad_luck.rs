@@ -26,7 +26,7 @@ pub fn counting(home: &Home, store: Arc<dyn Store>) -> (Gate, Arc<AtomicUsize>) 
         },
     );
     let toolbox = Toolbox::builder().tool(tool).build().unwrap();
-    let guard = home.guard().store(store).build();
+    let guard = home.guard().store(store);
     (home.gate_of(guard, toolbox), ran)
 }
 

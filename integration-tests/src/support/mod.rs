@@ -43,7 +43,7 @@ use bailiwick::guard::{Guard, GuardBuilder};
 use bailiwick::id::Timestamp;
 use bailiwick::record::{Audit, AuditEntry, Body};
 use bailiwick::store::{LogName, MemoryStore, Store};
-use bailiwick::tool::{CancellationToken, Gate, Outcome, Situation, Toolbox};
+use bailiwick::tool::{Gate, Outcome, Situation, Toolbox};
 
 pub fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000).unwrap()
@@ -101,11 +101,11 @@ impl Home {
     }
 
     pub fn gate(&self, toolbox: Toolbox) -> Gate {
-        self.gate_of(self.guard().build(), toolbox)
+        self.gate_of(self.guard(), toolbox)
     }
 
-    pub fn gate_of(&self, guard: Guard, toolbox: Toolbox) -> Gate {
-        Gate::new(Arc::new(guard), toolbox, self.audit.clone())
+    pub fn gate_of(&self, guard: GuardBuilder, toolbox: Toolbox) -> Gate {
+        Gate::new(guard.build_recorded(self.audit.clone()), toolbox)
     }
 
     pub fn held(&self, scope: &Scope) -> Held {
@@ -155,8 +155,7 @@ pub fn situation() -> Situation {
 }
 
 pub async fn call(gate: &Gate, held: &Held, tool: &str, raw: &str) -> Outcome {
-    gate.call(held, tool, raw, &situation(), &CancellationToken::new())
-        .await
+    gate.call(held, tool, raw, &situation()).await
 }
 
 pub fn public() -> PublicKey {

@@ -114,7 +114,7 @@ async fn web_of(
     let toolbox = Toolbox::builder()
         .tool(HttpGet::new(&http))
         .tool(HttpPost::new(&http));
-    let gate = home.gate_of(with(home.guard()).build(), toolbox.build().unwrap());
+    let gate = home.gate_of(with(home.guard()), toolbox.build().unwrap());
     Web {
         server: Server::start().await,
         home,

@@ -42,7 +42,7 @@ async fn a_child_reads_what_it_was_given_and_nothing_else() {
     let arguments = r#"{"path":"/srv/docs/a.md"}"#;
     let late = orchestrator
         .gate()
-        .call(&held, "fs_read", arguments, &situation, &Default::default())
+        .call(&held, "fs_read", arguments, &situation)
         .await;
     assert!(
         matches!(&late, Outcome::Denied(denial) if denial.kind() == Kind::Revoked),
@@ -292,13 +292,7 @@ async fn dropping_a_run_revokes_its_agent() {
     let situation = Situation::default();
     let late = orchestrator
         .gate()
-        .call(
-            &held,
-            "fs_read",
-            r#"{"path":"/srv/a"}"#,
-            &situation,
-            &Default::default(),
-        )
+        .call(&held, "fs_read", r#"{"path":"/srv/a"}"#, &situation)
         .await;
     assert!(
         matches!(&late, Outcome::Denied(denial) if denial.kind() == Kind::Revoked),
@@ -336,13 +330,7 @@ async fn a_panicking_model_ends_the_task() {
     assert!(tokio::spawn(lead.run("try")).await.unwrap_err().is_panic());
     let late = orchestrator
         .gate()
-        .call(
-            &held,
-            "fs_read",
-            "{}",
-            &Situation::default(),
-            &Default::default(),
-        )
+        .call(&held, "fs_read", "{}", &Situation::default())
         .await;
     assert!(matches!(&late, Outcome::Denied(_)), "{late:?}");
     assert!(orchestrator.guard().revocations().len() >= 2);

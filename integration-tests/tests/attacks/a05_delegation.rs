@@ -64,13 +64,7 @@ mod trees {
         let arguments = r#"{"path":"/srv/docs/a.md"}"#;
         let outcome = orchestrator
             .gate()
-            .call(
-                &raw,
-                "fs.read",
-                arguments,
-                &Situation::default(),
-                &Default::default(),
-            )
+            .call(&raw, "fs.read", arguments, &Situation::default())
             .await;
         let Outcome::Denied(denial) = outcome else {
             panic!("{outcome:?}")

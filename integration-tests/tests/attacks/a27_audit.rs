@@ -5,13 +5,13 @@ mod regressions {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use bailiwick::capability::{Grant, Scope, any};
-
-    use bailiwick::guard::Guard;
-
+    use bailiwick::guard::{Attempt, Recorder};
     use bailiwick::record::Body;
-    use bailiwick::tool::{Gate, Toolbox};
+    use bailiwick::store::Batch;
+    use bailiwick::tool::Toolbox;
     use bailiwick_integration_tests::support;
     use bailiwick_integration_tests::support::Home;
+    use bailiwick_integration_tests::value;
     use serde_json::json;
 
     use crate::common::regressions::tool;
@@ -25,17 +25,12 @@ mod regressions {
             count.fetch_add(1, Ordering::SeqCst);
             async { Ok(json!(1)) }
         });
-        let guard = Guard::builder(home.ring.clone())
-            .clock(Arc::new(home.clock.clone()))
-            .store(home.store.clone())
-            .build();
-        let gate = Gate::new(
-            Arc::new(guard),
-            Toolbox::builder().tool(body).build().unwrap(),
-            home.audit.clone(),
-        );
+        // A gate over a guard without a recorder does not compile, and the one that a gate is made with is the
+        // one that its guard writes with.
+        let guard = home.guard().recorder(Arc::new(Mute));
+        let gate = home.gate_of(guard, Toolbox::builder().tool(body).build().unwrap());
         let held = home.held(&Scope::new().grant(Grant::new("fs.read").arg("path", any())));
-        let _ = support::call(&gate, &held, "fs.read", r#"{"path":"/a"}"#).await;
+        value!(support::call(&gate, &held, "fs.read", r#"{"path":"/a"}"#).await);
         let attempts = home
             .entries()
             .await
@@ -46,6 +41,16 @@ mod regressions {
             ran.load(Ordering::SeqCst) == 0 || attempts == 1,
             "the body ran and no attempt is on the record"
         );
+        assert_eq!((ran.load(Ordering::SeqCst), attempts), (1, 1));
+    }
+
+    /// A recorder that writes nothing.
+    struct Mute;
+
+    impl Recorder for Mute {
+        fn attempt(&self, _: &Attempt<'_>) -> Batch {
+            Batch::new()
+        }
     }
 }
 
@@ -96,7 +101,7 @@ mod sqlite {
                 }
             });
             let toolbox = Toolbox::builder().tool(tool).build().unwrap();
-            let guard = home.guard().store(store.clone()).build();
+            let guard = home.guard().store(store.clone());
             let gate = home.gate_of(guard, toolbox);
             Self {
                 home,

@@ -17,7 +17,7 @@ use bailiwick::guard::Effect;
 use bailiwick::id::RunId;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::store::{Batch, SqliteStore, StoreError};
-use bailiwick::tool::{CancellationToken, Declaration, Outcome, RuntimeTool, Situation};
+use bailiwick::tool::{Declaration, Outcome, RuntimeTool, Situation};
 use bailiwick_integration_tests::support::stores::{Fate, Fated, Moment};
 use serde_json::json;
 use tempfile::TempDir;
@@ -133,9 +133,8 @@ async fn what_is_finished_costs_a_resume_nothing() {
         counts.push(asked.all());
         // Nothing is less known for it: the token of an agent that ended is worth nothing.
         let situation = Situation::default();
-        let cancel = CancellationToken::new();
         let gate = process.gate();
-        let called = gate.call(&ended, "note.add", "{}", &situation, &cancel);
+        let called = gate.call(&ended, "note.add", "{}", &situation);
         match called.await {
             Outcome::Denied(denial) => assert_eq!(denial.kind(), Kind::Revoked, "{denial}"),
             other => panic!("an agent that ended was heard: {other:?}"),

@@ -93,7 +93,9 @@ async fn what_a_caller_expects_in_vain_refuses_the_call_and_is_no_replay() {
     let guard = home.guard().build();
     let held = home.held(&read().budget(Budget::new("calls", 1)));
     let also = |_| Batch::new().expect(Key::of(["mine"]), Expected::Version(1));
-    let verdict = guard.authorize_with((&held).into(), asked("/a"), context(), &also);
+    let verdict = guard
+        .authorize((&held).into(), asked("/a"), context())
+        .and(also);
     let Verdict::Denied(denial) = verdict.await else {
         panic!("it was not refused")
     };

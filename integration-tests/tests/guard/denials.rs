@@ -18,7 +18,9 @@ use bailiwick::capability::{
     AgentKey, Budget, Call, Chain, Facts, Grant, Held, Kind, Risk, Scope, any,
 };
 use bailiwick::clock::Clock as _;
-use bailiwick::guard::{Context, Decision, Effect, Guard, Policy, Presented, Revocable, Verdict};
+use bailiwick::guard::{
+    Context, Decision, Effect, Guard, GuardBuilder, Policy, Presented, Revocable, Verdict,
+};
 use bailiwick::id::Timestamp;
 use bailiwick::record::{AuditEntry, Body};
 use bailiwick::store::{SqliteStore, Store, StoreError};
@@ -314,7 +316,7 @@ async fn what_fails_before_possession_is_proven_counts_under_its_door_and_under_
 }
 
 /// A gate with one tool, `fs.read`, which takes any arguments.
-fn gate(home: &Home, guard: Guard) -> Gate {
+fn gate(home: &Home, guard: GuardBuilder) -> Gate {
     let tool = RuntimeTool::new(
         Declaration::new("fs.read", Effect::Read, Risk::Low),
         json!({}),
@@ -326,7 +328,7 @@ fn gate(home: &Home, guard: Guard) -> Gate {
 #[tokio::test]
 async fn calls_whose_arguments_cannot_be_read_do_not_fill_the_audit_either() {
     let home = Home::new();
-    let gate = gate(&home, home.guard().build());
+    let gate = gate(&home, home.guard());
     let held = home.held(&read());
     for _ in 0..500 {
         support::call(&gate, &held, "fs.read", r#"{"path":"/a","path":"/b"}"#).await;
@@ -342,10 +344,12 @@ async fn calls_whose_arguments_cannot_be_read_do_not_fill_the_audit_either() {
 #[tokio::test]
 async fn a_call_that_is_cancelled_does_not_wait_for_the_policy() {
     let home = Home::new();
-    let gate = gate(&home, home.guard().policy(Arc::new(Silent)).build());
+    let gate = gate(&home, home.guard().policy(Arc::new(Silent)));
     let (held, cancel) = (home.held(&read()), CancellationToken::new());
     let situation = support::situation();
-    let calling = gate.call(&held, "fs.read", r#"{"path":"/a"}"#, &situation, &cancel);
+    let calling = gate
+        .call(&held, "fs.read", r#"{"path":"/a"}"#, &situation)
+        .cancelled_by(&cancel);
     let stop = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
         cancel.cancel();

@@ -100,7 +100,10 @@ async fn a_revoked_task_pays_for_no_more_turns() {
     let guard = home.guard().build();
     let held = home.held(&read());
     let charge = async |task: &str| {
-        let charged = guard.charge_for(&held, "lead", task, &[("turns", 1)]).await;
+        let charged = guard
+            .charge(&held, "lead", &[("turns", 1)])
+            .task(Some(task))
+            .await;
         charged.map(drop).map_err(|denial| denial.kind())
     };
     assert_eq!(charge("sum up").await, Ok(()));

@@ -235,7 +235,7 @@ async fn a_cancelled_call_has_failed_and_is_settled() {
         ..
     } = scene();
     let (cancel, here) = (CancellationToken::new(), situation());
-    let calling = gate.call(&held, "wait", "{}", &here, &cancel);
+    let calling = gate.call(&held, "wait", "{}", &here).cancelled_by(&cancel);
     let stopping = async {
         waiting.started.notified().await;
         cancel.cancel();
@@ -245,13 +245,8 @@ async fn a_cancelled_call_has_failed_and_is_settled() {
     waiting.go.notify_one();
     // Cancelled before it began: the body never starts.
     let outcome = gate
-        .call(
-            &held,
-            "pay",
-            r#"{"to":"a","amount":1}"#,
-            &situation(),
-            &cancel,
-        )
+        .call(&held, "pay", r#"{"to":"a","amount":1}"#, &situation())
+        .cancelled_by(&cancel)
         .await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(home.outcomes().await.len(), 2);
@@ -269,8 +264,8 @@ async fn a_call_whose_caller_goes_away_is_still_settled() {
         ..
     } = scene();
     {
-        let (here, cancel) = (situation(), CancellationToken::new());
-        let calling = gate.call(&held, "wait", "{}", &here, &cancel);
+        let here = situation();
+        let calling = gate.call(&held, "wait", "{}", &here);
         tokio::select! {
             outcome = calling => panic!("{outcome:?}"),
             () = waiting.started.notified() => {}
@@ -342,9 +337,10 @@ async fn futures_can_be_sent() {
         it
     }
     let Scene { gate, held, .. } = scene();
-    let (here, cancel) = (situation(), CancellationToken::new());
-    sent(gate.call(&held, "notes.count", "{}", &here, &cancel)).await;
-    drop(sent(gate.guard().charge(&held, "lead", &[("turns", 1)])).await);
+    let here = situation();
+    sent(gate.call(&held, "notes.count", "{}", &here).into_future()).await;
+    let turn = gate.guard().charge(&held, "lead", &[("turns", 1)]);
+    drop(sent(turn.into_future()).await);
 }
 
 #[tokio::test]
@@ -496,7 +492,7 @@ impl bailiwick::guard::Policy for Slow {
 async fn a_caller_that_goes_away_before_the_verdict_starts_nothing_and_is_settled() {
     let (home, seen, waiting) = (Home::new(), Seen::default(), Waiting::default());
     let guard = home.guard().policy(Arc::new(Slow(Some(waiting.clone()))));
-    let gate = home.gate_of(guard.build(), toolbox(&seen, &waiting));
+    let gate = home.gate_of(guard, toolbox(&seen, &waiting));
     let held = home.held(&Scope::new().grant(payments()));
     tokio::select! {
         outcome = call(&gate, &held, "pay", r#"{"to":"a","amount":5}"#) => panic!("{outcome:?}"),
@@ -520,7 +516,7 @@ async fn a_caller_that_goes_away_before_the_verdict_starts_nothing_and_is_settle
 #[tokio::test]
 async fn a_policy_that_panics_denies() {
     let (home, seen) = (Home::new(), Seen::default());
-    let guard = home.guard().policy(Arc::new(Slow(None))).build();
+    let guard = home.guard().policy(Arc::new(Slow(None)));
     let gate = home.gate_of(guard, toolbox(&seen, &Waiting::default()));
     let held = home.held(&Scope::new().grant(payments()));
     denied!(

@@ -6,3 +6,4 @@ mod gate;
 mod hidden_text;
 mod http;
 mod http_hostile;
+mod wire;

@@ -227,14 +227,13 @@ impl OrchestratorBuilder {
     /// When two tools share a capability, a tool's state is missing, or a helper's name is not valid or is
     /// taken.
     pub fn build(self) -> Result<Orchestrator, BuildError> {
-        let audit = Audit::new();
-        let guard = self.guard.recorder(Arc::new(audit.clone())).build();
+        let guard = self.guard.build_recorded(Audit::new());
         let toolbox = self.tools.build()?;
         let helpers = named(self.helpers, &toolbox)?;
         Ok(Orchestrator {
             runtime: Arc::new(Runtime {
                 authority: self.authority,
-                gate: Gate::new(Arc::new(guard), toolbox, audit),
+                gate: Gate::new(guard, toolbox),
                 models: self.models,
                 model: self.model,
                 limits: self.limits,

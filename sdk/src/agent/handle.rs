@@ -87,7 +87,7 @@ impl Agent {
         let mut behind = self.behind.take();
         while let Some(mut agent) = behind {
             if agent.core.end(agent.how) {
-                let _ = agent.core.record_end(agent.how, None).await;
+                agent.core.record_end(agent.how, None).await;
             }
             behind = agent.behind.take();
         }
@@ -96,7 +96,8 @@ impl Agent {
     /// Calls a tool as this agent, without a model.
     pub async fn call(&self, tool: &str, arguments: &Value) -> Outcome {
         self.core.absorb_from_parents();
-        let outcome = self.core.call(tool, &arguments.to_string(), None).await;
+        let found = self.core.runtime.gate.toolbox().find(tool).ok_or(tool);
+        let outcome = self.core.call(found, &arguments.to_string(), None).await;
         // The caller has the result of the call, and may tell the parent.
         self.core.expose_parent();
         outcome
@@ -117,7 +118,7 @@ impl Drop for Agent {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let (core, how) = (self.core.clone(), self.how);
-            let mut ending = Box::pin(async move { drop(core.record_end(how, None).await) });
+            let mut ending = Box::pin(async move { core.record_end(how, None).await });
             // The store has it before the next request to the store, such as a spawn in its place.
             let mut context = Context::from_waker(Waker::noop());
             if ending.as_mut().poll(&mut context).is_pending() {

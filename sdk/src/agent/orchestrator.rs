@@ -61,7 +61,7 @@ impl Orchestrator {
         }
         let slot = self.runtime.slots.take();
         let slot = slot.map_err(|refusal| SpawnError::refused(role, refusal))?;
-        let resumed = self.guard().wake().await;
+        let resumed = self.guard().load_state().await;
         resumed.map_err(SpawnError::unrecorded)?;
         let now = self.guard().now().map_err(SpawnError::unavailable)?;
         let (scope, key) = (

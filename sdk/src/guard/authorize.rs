@@ -1,12 +1,13 @@
 //! The whole decision: token, policy and approvals, then all of it again with budgets and replay in
 //! one batch with the record.
 
+use super::authorization::Authorization;
 use super::context::Context;
 use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
 use super::policy::Decision;
-use super::replay::{ReplayEntry, Whose};
+use super::replay::{Quota, ReplayEntry};
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
 use crate::capability::{Call, Kind, MAX_CALL_LIFE, Refusal};
@@ -21,50 +22,32 @@ impl Guard {
     /// Decides a call: the token, the policy, approvals, then all of it again with budgets and
     /// replay in one batch with the record. A call that cannot be recorded does not run.
     ///
-    /// The guard sets the time and, where it has one, the audience of `context` itself.
-    pub async fn authorize(
-        &self,
-        presented: Presented<'_>,
+    /// The guard sets the time and, where it has one, the audience of `context` itself. Await the result for
+    /// the [`Verdict`]; [`Authorization::and`] writes more in the same batch, and [`Authorization::until`]
+    /// ends the wait for the policy.
+    pub fn authorize<'a>(
+        &'a self,
+        presented: Presented<'a>,
         call: Call,
         context: Context,
-    ) -> Verdict {
-        self.authorize_with(presented, call, context, &|_| Batch::new())
-            .await
+    ) -> Authorization<'a> {
+        Authorization::new(self, presented, call, context)
     }
 
-    /// As [`Guard::authorize`], with more to be written if the call is allowed. It is written in the same
-    /// batch as the call's charges to budgets and its entry in the log, so either all of it is written or
-    /// none of it.
-    ///
-    /// If an expectation in it does not hold, the call is refused.
-    pub async fn authorize_with(
-        &self,
-        presented: Presented<'_>,
-        call: Call,
-        context: Context,
-        also: &(dyn Fn(CallId) -> Batch + Send + Sync),
-    ) -> Verdict {
-        self.authorize_until(presented, call, context, also, std::future::pending())
-            .await
-    }
-
-    /// As [`Guard::authorize_with`], for a caller that may cancel the call: once `gone` is done the
-    /// guard stops waiting for the policy and denies the call. A batch whose write has begun by then is
-    /// still written.
-    pub(crate) async fn authorize_until(
+    pub(super) async fn verdict(
         &self,
         presented: Presented<'_>,
         call: Call,
         mut context: Context,
-        also: &(dyn Fn(CallId) -> Batch + Send + Sync),
+        extra: impl FnOnce(CallId) -> Batch + Send,
         gone: impl Future<Output = ()> + Send,
     ) -> Verdict {
         let id = CallId::fresh();
-        if let Err(refusal) = self.awake(presented.chain()).await {
+        if let Err(refusal) = self.ready_for(presented.chain()).await {
             return self.deny(id, presented, call, context, refusal).await;
         }
         let decided = self
-            .decide(id, presented, &call, &mut context, also(id), gone)
+            .decide(id, presented, &call, &mut context, extra(id), gone)
             .await;
         match decided {
             Ok(Decided::Reserved(reservation)) => {
@@ -98,7 +81,7 @@ impl Guard {
         presented: Presented<'_>,
         call: &Call,
         context: &mut Context,
-        also: Batch,
+        extra: Batch,
         gone: impl Future<Output = ()> + Send,
     ) -> Result<Decided, Refusal> {
         self.situate(context)?;
@@ -106,15 +89,15 @@ impl Guard {
         let spent = Spent::of(self, presented, call, context.facts.time);
         self.is_unspent(&spent).await?;
         let (chain, now) = (presented.chain(), context.facts.time);
-        let whose = Whose::of(chain, matches!(presented, Presented::Wire(_)));
+        let quota = Quota::of(chain, matches!(presented, Presented::Wire(_)));
         // If the caller drops this future, the entry of the replay set is dropped with it and is removed.
         let mut entry = self
             .replay
-            .enter((chain.id(), call.nonce().0), whose, spent.until, now)?;
+            .enter((chain.id(), call.nonce().0), quota, spent.until, now)?;
         let missing = self.ask_others(presented, call, context, gone).await;
         let decided = match missing {
             Ok(None) => {
-                self.reserve(id, presented, call, context, (also, spent), &mut entry)
+                self.reserve(id, presented, call, context, (extra, spent), &mut entry)
                     .await
             }
             Ok(Some(missing)) => Ok(Decided::Missing(missing)),
@@ -191,35 +174,32 @@ impl Guard {
         presented: Presented<'_>,
         call: &Call,
         context: &mut Context,
-        (also, spent): (Batch, Spent),
+        (extra, spent): (Batch, Spent),
         entry: &mut ReplayEntry<'_>,
     ) -> Result<Decided, Refusal> {
         // Time has passed while the policy decided, so clock, revocation and token are checked once more.
         self.situate(context)?;
         self.ask(presented, call, context, LEDGER)?;
         let chain = presented.chain();
-        let mut batch = ledger::call(chain, call.capability(), Batch::new())?;
+        let mut batch = ledger::call(chain, call.capability())?;
         if let Some(key) = spent.key {
             batch = batch
                 .expect(key.clone(), Expected::Absent)
                 .put(key, format!("\"{}\"", spent.until));
         }
         if let Some(recorder) = &self.recorder {
-            batch = recorder.attempt(
-                &Attempt {
-                    id,
-                    chain,
-                    capability: call.capability(),
-                    call: Some(call),
-                    context,
-                    denial: None,
-                },
-                batch,
-            );
+            batch = batch.and(recorder.attempt(&Attempt {
+                id,
+                chain,
+                capability: call.capability(),
+                call: Some(call),
+                context,
+                denial: None,
+            }));
         }
         // If the caller goes away from here on, the store may still have written the batch.
         entry.keep();
-        match self.write(batch.and(also)).await {
+        match self.write(batch.and(extra)).await {
             Ok(_) => Ok(Decided::Reserved(Reservation { id })),
             Err(error) => {
                 Err(ledger::exceeded(chain, &error).unwrap_or_else(|| store_refusal(&error)))

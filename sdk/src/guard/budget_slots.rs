@@ -39,18 +39,17 @@ impl BudgetSlots {
         self.0.is_empty()
     }
 
-    /// Gives them back.
-    pub(crate) fn give_back(&self, batch: Batch) -> Batch {
-        self.0
-            .iter()
-            .fold(batch, |batch, counter| batch.sub(counter.clone(), 1))
+    /// The batch that gives them back.
+    pub(crate) fn give_back(&self) -> Batch {
+        let counters = self.0.iter().cloned();
+        counters.fold(Batch::new(), |batch, counter| batch.sub(counter, 1))
     }
 
-    /// Takes over slots that other counters held, without regard to the maximum, since the agent is alive.
-    pub(crate) fn take_over(&self, batch: Batch) -> Batch {
-        self.0
-            .iter()
-            .fold(batch, |batch, counter| batch.add(counter.clone(), 1, None))
+    /// The batch that takes over slots that other counters held, without regard to the maximum, since the
+    /// agent is alive.
+    pub(crate) fn take_over(&self) -> Batch {
+        let counters = self.0.iter().cloned();
+        counters.fold(Batch::new(), |batch, counter| batch.add(counter, 1, None))
     }
 
     /// The counters, to be kept.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::denials::Denials;
-use super::kept::{Ended, Since};
+use super::durable::{Ended, Since};
 use super::policy::Policy;
+use super::recorded::Recorded;
 use super::replay::{REPLAY_CAPACITY, REPLAY_QUOTA, ReplaySet};
 use super::revocation::Revocations;
 use super::verdict::Recorder;
@@ -91,7 +92,8 @@ impl GuardBuilder {
         self
     }
 
-    /// Writes every attempt to a log, in the same batch as its effects.
+    /// Writes every attempt to a log, in the same batch as its effects. A guard without a recorder still
+    /// decides; a guard for a gate is made with [`GuardBuilder::build_recorded`].
     #[must_use]
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.guard.recorder = Some(recorder);
@@ -120,6 +122,14 @@ impl GuardBuilder {
     pub const fn replay_bounds(mut self, capacity: usize, quota: usize) -> Self {
         self.capacity = (capacity, quota);
         self
+    }
+
+    /// Makes the guard, which records every decision with `recorder`, in place of one that was set before.
+    /// A gate needs such a guard. Otherwise as [`GuardBuilder::build`].
+    #[must_use]
+    pub fn build_recorded<R: Recorder>(self, recorder: R) -> Recorded<R> {
+        let recorder = Arc::new(recorder);
+        Recorded::new(self.recorder(recorder.clone()).build(), recorder)
     }
 
     /// Makes the guard. It refuses wire calls that could have been made before now, since it cannot know

@@ -1,10 +1,14 @@
 //! What the guard is asked, what it decides, and how that is recorded.
 
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
 use super::context::Context;
 use super::denial::Denial;
 use super::denials::Under;
 use super::permit::{Permit, Reservation};
-use crate::capability::{ApprovalRequest, Call, Chain, Held, Kind, WireCall};
+use crate::capability::{ApprovalRequest, Call, CallNonce, Chain, Held, Kind, Refusal, WireCall};
 use crate::id::{CallId, Timestamp};
 use crate::store::Batch;
 
@@ -26,10 +30,57 @@ impl<'a> Presented<'a> {
             Self::Wire(call) => call.chain(),
         }
     }
+
+    /// A call of `capability` by this authority: with a nonce of its own for a token that is held, and with
+    /// the nonce that the holder signed for a wire call. Arguments that are `null` are dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::new`].
+    pub fn call(
+        self,
+        capability: impl Into<String>,
+        arguments: Map<String, Value>,
+    ) -> Result<Call, Refusal> {
+        match self {
+            Self::Held(_) => Call::new(capability, arguments),
+            Self::Wire(wire) => Call::with_nonce(capability, arguments, CallNonce(wire.nonce())),
+        }
+    }
+
+    /// A copy of the authority for the task that decides one of its calls.
+    pub(crate) fn share(self) -> Shared {
+        match self {
+            Self::Held(held) => Shared::Held(held.share()),
+            Self::Wire(call) => Shared::Wire(call.clone()),
+        }
+    }
+}
+
+/// The authority for one call, owned by the task that decides the call.
+#[derive(Debug)]
+pub(crate) enum Shared {
+    Held(Held),
+    Wire(WireCall),
+}
+
+impl Shared {
+    pub(crate) const fn presented(&self) -> Presented<'_> {
+        match self {
+            Self::Held(held) => Presented::Held(held),
+            Self::Wire(call) => Presented::Wire(call),
+        }
+    }
 }
 
 impl<'a> From<&'a Held> for Presented<'a> {
     fn from(held: &'a Held) -> Self {
+        Self::Held(held)
+    }
+}
+
+impl<'a> From<&'a Arc<Held>> for Presented<'a> {
+    fn from(held: &'a Arc<Held>) -> Self {
         Self::Held(held)
     }
 }
@@ -106,13 +157,12 @@ pub struct Repeated<'a> {
 
 /// Turns decisions of the guard into entries of a log, to be written in the guard's own batch.
 pub trait Recorder: Send + Sync + 'static {
-    /// Adds the entries for an attempt.
-    fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch;
+    /// The entries for an attempt.
+    fn attempt(&self, attempt: &Attempt<'_>) -> Batch;
 
-    /// Adds the entry for denials that are not written one by one, since there were too many of their
-    /// kind. The default adds nothing.
-    fn repeated(&self, denials: &Repeated<'_>, batch: Batch) -> Batch {
-        let _ = denials;
-        batch
+    /// The entry for denials that are not written one by one, since there were too many of their kind. The
+    /// default writes nothing.
+    fn repeated(&self, _denials: &Repeated<'_>) -> Batch {
+        Batch::new()
     }
 }

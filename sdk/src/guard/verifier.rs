@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::context::Context;
 use super::denial::Denial;
 use super::denials::Denials;
-use super::kept::{Ended, Since};
+use super::durable::{Ended, Since};
 use super::policy::Policy;
 use super::replay::ReplaySet;
 use super::revocation::Revocations;
@@ -110,7 +110,7 @@ impl Guard {
             )
             .outage()
         };
-        self.is_awake()?;
+        self.ensure_loaded()?;
         let now = self
             .clock
             .now()
@@ -124,12 +124,6 @@ impl Guard {
     /// agent of the tree may get too.
     pub(crate) fn begins(&self, now: Timestamp) -> Timestamp {
         self.revocations.begins(now)
-    }
-
-    /// Whether the decisions of the guard are written to a log.
-    #[must_use]
-    pub const fn records(&self) -> bool {
-        self.recorder.is_some()
     }
 
     /// Checks a call against root, revocations and token. The check is synchronous, and depends only
@@ -157,7 +151,7 @@ impl Guard {
         skip: Skip,
     ) -> Result<Checked, Refusal> {
         let (chain, facts) = (presented.chain(), &context.facts);
-        self.standing(chain, &context.agent, facts.task.as_deref(), facts.time)?;
+        self.check_not_revoked(chain, &context.agent, facts.task.as_deref(), facts.time)?;
         if let Presented::Wire(wire) = presented {
             self.fresh(wire, facts.time)?;
         }
@@ -185,14 +179,14 @@ impl Guard {
 
     /// Checks that the root of a chain is still trusted, and that no part of the chain or of the run is
     /// revoked.
-    pub(super) fn standing(
+    pub(super) fn check_not_revoked(
         &self,
         chain: &Chain,
         agent: &str,
         task: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        self.is_awake()?;
+        self.ensure_loaded()?;
         self.is_looked_up(chain)?;
         self.ring.admit(chain)?;
         if let Some(hop) = self.revocations.of_chain(chain) {

@@ -15,7 +15,8 @@ type Ran = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
 
 /// The journal of the call, if the call is stored.
 type Kept = Option<Arc<dyn Journal>>;
-type Body = dyn FnOnce(Permit, Arc<States>, Kept) -> Ran + Send;
+/// What runs a call that was allowed.
+pub(super) type Body = dyn FnOnce(Permit, Arc<States>, Kept) -> Ran + Send;
 
 /// A call that was read but not decided: its arguments as one value, and the body that will get that value.
 pub(crate) struct Prepared {

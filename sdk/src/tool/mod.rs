@@ -66,7 +66,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use declaration::{Declaration, ToolError};
-pub use gate::{Gate, Journal, Outcome, Situation};
+pub use gate::{Gate, GateCall, Journal, Outcome, Situation};
 pub use look::{Look, Looking};
 pub use resource::{Exact, Host, HttpUrl, Ip, Resource, SafePath};
 pub use runtime::RuntimeTool;
@@ -74,6 +74,7 @@ pub use schema::Parameter;
 pub use state::{Invocation, Need, State};
 /// How a caller of the [`Gate`] stops a call.
 pub use tokio_util::sync::CancellationToken;
+pub(crate) use toolbox::Entry;
 pub use toolbox::{Toolbox, ToolboxBuilder, ToolboxError, Toolset};
 
 #[cfg(feature = "macros")]

@@ -53,7 +53,7 @@ pub(crate) async fn after_the_end(orchestrator: &Orchestrator, kept: &Held) -> A
     };
     let outcome = orchestrator
         .gate()
-        .call(kept, "fs_read", arguments, &situation, &Default::default())
+        .call(kept, "fs_read", arguments, &situation)
         .await;
     let refusal = match outcome {
         Outcome::Denied(denial) => Some(match denial.hop() {

@@ -3,67 +3,55 @@
 use std::sync::Arc;
 
 use super::AgentCore;
-use crate::capability::Risk;
-use crate::guard::{Context, Denial, Effect, Presented};
+use crate::guard::{Denial, Presented};
 use crate::id::CallId;
 use crate::record::EventKind;
-use crate::tool::{Journal, Outcome};
+use crate::tool::{Entry, Journal, Outcome};
 
 impl AgentCore {
     /// Records a spawn whose arguments cannot be read.
     pub(in crate::agent) async fn record_unreadable(&self, denial: &Denial) {
         let guard = self.runtime.gate.guard();
         let now = guard.now().unwrap_or_default();
-        let context = Context::new(&self.path, Effect::Spawn, Risk::Low, now);
-        let audit = self.runtime.gate.audit();
-        guard
-            .record_unread(Presented::Held(&self.held), &context, denial, audit)
-            .await;
+        let context = self.spawn_context(now);
+        let gate = &self.runtime.gate;
+        let held = Presented::Held(&self.held);
+        gate.record_undecided(held, &context, denial).await;
     }
 
-    /// Calls a tool, and reports it.
+    /// Calls a tool that was looked up before, and reports it; the error is a name that no tool has.
     pub(in crate::agent) async fn call(
         &self,
-        tool: &str,
+        tool: Result<&Entry, &str>,
         arguments: &str,
         journal: Option<Arc<dyn Journal>>,
     ) -> Outcome {
-        let (held, situation) = (&self.held, self.situation());
+        let situation = self.situation();
         let of_tree = || {
             self.run_store
                 .clone()
                 .map(|run_store| run_store as Arc<dyn Journal>)
         };
-        let journal = journal.or_else(of_tree);
-        let outcome = self
-            .runtime
-            .gate
-            .call_kept(held, tool, arguments, &situation, &self.cancel, journal)
-            .await;
+        let gate = &self.runtime.gate;
+        let mut call = gate
+            .call_found(&self.held, tool, arguments, &situation)
+            .cancelled_by(&self.cancel);
+        if let Some(journal) = journal.or_else(of_tree) {
+            call = call.journal(journal);
+        }
+        let outcome = call.await;
         let shown = line(arguments);
-        let declared = self
-            .runtime
-            .gate
-            .toolbox()
-            .find(tool)
-            .map(|entry| &entry.declaration);
         // The tool as the model named it is not a capability, though it often reads like one.
-        let capability = || {
-            declared
-                .map_or(tool, |declared| declared.capability())
-                .to_owned()
-        };
+        let capability = tool.map_or_else(|name| name, |entry| entry.declaration.capability());
         let called = |call: CallId, error: Option<String>| EventKind::Called {
             call,
-            capability: capability(),
+            capability: capability.to_owned(),
             arguments: shown.clone(),
             error,
         };
-        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Some(declared)) =
-            (&outcome, declared)
-        {
+        if let (Outcome::Value { .. } | Outcome::Failed { .. }, Ok(entry)) = (&outcome, tool) {
             // A failure has a text too, which may come from what the tool has read.
-            self.absorb(&declared.exposure);
+            self.absorb(&entry.declaration.exposure);
         }
         let kind = match &outcome {
             Outcome::Value { call, .. } => called(*call, None),

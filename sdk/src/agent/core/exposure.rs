@@ -3,8 +3,10 @@
 use std::sync::PoisonError;
 
 use super::AgentCore;
-use crate::capability::{Exposure, Sensitivity};
-use crate::tool::Situation;
+use crate::capability::{Exposure, Risk, SPAWN, Sensitivity};
+use crate::guard::{Context, Effect};
+use crate::id::Timestamp;
+use crate::tool::{Declaration, Situation};
 
 /// The taint of an agent if it is not known what the agent has read.
 const UNKNOWN: &str = "unknown";
@@ -69,5 +71,14 @@ impl AgentCore {
             exposure: Some(self.exposure()),
             intent: self.intent.clone(),
         }
+    }
+
+    /// The context of a spawn, as of a call of any other tool. A spawn touches only data that the agent has read
+    /// and may tell the child.
+    pub(in crate::agent) fn spawn_context(&self, now: Timestamp) -> Context {
+        let declaration = Declaration::new(SPAWN, Effect::Spawn, Risk::Low)
+            .touches([""; 0])
+            .sensitivity(Sensitivity::Public);
+        self.situation().context(&declaration, now)
     }
 }

@@ -33,7 +33,7 @@ impl AgentCore {
         let committed = store.commit(extra.and(entry)).await;
         if let (Err(error), Some(run_store)) = (&committed, &self.run_store) {
             // Whether it was written is not known: the tree goes on from what the store holds.
-            run_store.unkept(error);
+            run_store.not_persisted(error);
         }
         let committed = committed?;
         let scope = self
@@ -60,7 +60,7 @@ impl AgentCore {
     pub(in crate::agent) async fn finish(&self, how: &str, last: Option<Last>) {
         if self.run_store.is_none() {
             if self.end(how) {
-                let _ = self.record_end(how, last).await;
+                self.record_end(how, last).await;
             }
             return;
         }
@@ -68,8 +68,8 @@ impl AgentCore {
             return self.suspend();
         }
         match self.record_end(how, last).await {
-            Ok(()) => drop(self.end_here(how)),
-            Err(_) => self.suspend(),
+            true => drop(self.end_here(how)),
+            false => self.suspend(),
         }
     }
 
@@ -125,16 +125,9 @@ impl AgentCore {
         name.take();
     }
 
-    /// Records the end; with the last state of its run, and what its parent's model is told of it.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written; if the tree is stored, it has stopped then.
-    pub(in crate::agent) async fn record_end(
-        &self,
-        how: &str,
-        last: Option<Last>,
-    ) -> Result<(), StoreError> {
+    /// Records the end; with the last state of its run, and what its parent's model is told of it. Returns whether
+    /// it was recorded: if the store cannot be written, the failure is logged, and a tree that is stored stops.
+    pub(in crate::agent) async fn record_end(&self, how: &str, last: Option<Last>) -> bool {
         let time = self.runtime.gate.guard().now().ok();
         let entry = self
             .runtime
@@ -148,8 +141,10 @@ impl AgentCore {
             .run_store
             .as_ref()
             .map(|run_store| run_store.still_owner());
-        let mut extra = guard.ended_too(still_owner.unwrap_or_default(), self.held.chain());
-        extra = BudgetSlots::of(self.held.chain()).give_back(extra);
+        let mut extra = still_owner
+            .unwrap_or_default()
+            .and(guard.revoke_ended(self.held.chain()))
+            .and(BudgetSlots::of(self.held.chain()).give_back());
         if let Some(run_store) = &self.run_store {
             if let Some((state, outcome, exposure)) = last {
                 extra = extra.and(state);
@@ -170,10 +165,10 @@ impl AgentCore {
         if let Err(error) = &recorded {
             tracing::error!(%error, agent = %self.path, "the end of an agent could not be recorded");
             if let Some(run_store) = &self.run_store {
-                run_store.unkept(error);
+                run_store.not_persisted(error);
             }
         }
-        recorded
+        recorded.is_ok()
     }
 
     fn parent_result_bytes(&self) -> usize {

@@ -80,8 +80,8 @@ pub(super) async fn begin(
         let most = request.max_output_tokens;
         let extra = |charged: &_| extra(charged, most);
         let task = core.task();
-        let who = (&*core.path, task.as_deref());
-        match guard.charge_with(held, who, &amounts, extra).await {
+        let charge = guard.charge(held, &core.path, &amounts);
+        match charge.task(task.as_deref()).and(extra).await {
             Ok(charged) => return Ok(Turn { charged, prices }),
             // Others may have taken some of it since it was looked at.
             Err(denial) if denial.kind() == Kind::Budget && tries < TRIES && amounts.len() > 1 => {}
@@ -128,7 +128,7 @@ impl Turn {
         });
         let cost = cost.as_slice().as_flattened();
         let guard = core.runtime.gate.guard();
-        guard.settle_with(self.charged, cost, extra).await
+        guard.settle(self.charged, cost).and(extra).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The calls of one turn: calls that only read are made at the same time, every other call alone and in order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -8,17 +8,17 @@ use tracing::Instrument;
 
 use super::super::core::AgentCore;
 use super::super::durable::{CallJournal, Seen, digest};
-use super::super::run::CallOutcome;
+use super::super::run::{CallOutcome, OpenCall, OpenCalls};
 use super::super::unknown::UnknownOutcome;
 use super::continuation::Continuation;
 use super::helper::{self, Around};
 use super::made::{MadeCall, refused};
 use super::spans;
-use super::state::Driver;
+use super::state::Work;
 use crate::guard::Effect;
 use crate::model::ToolCall;
 use crate::record::EventKind;
-use crate::tool::{Journal, Outcome};
+use crate::tool::{Entry, Journal, Outcome};
 
 /// Which calls of a turn may be made at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,20 +31,27 @@ enum Together {
     Alone,
 }
 
-impl Driver {
+/// A call of a turn, with the tool that it names: it is looked up once.
+struct Planned {
+    call: OpenCall,
+    /// `None` for a helper, and where no tool has the name.
+    tool: Option<Entry>,
+}
+
+impl Work {
     /// Makes the calls of one turn in the model's order, and stores their outcomes.
     ///
     /// Adjacent calls that only read are made at the same time, and so are adjacent helpers; any other call waits
     /// for those before it, and those after it wait for it.
-    pub(super) async fn dispatch(&mut self, calls: Vec<ToolCall>) {
+    pub(super) async fn dispatch(&mut self, calls: Vec<OpenCall>, mut open: OpenCalls<'_>) {
+        let run = open.run();
         // Calls that had a result before a crash are counted too.
-        let all: Vec<String> = self
-            .machine
+        let all: Vec<String> = run
             .last_calls()
             .iter()
             .map(|call| call.id.clone())
             .collect();
-        let alone = self.machine.is_only_call();
+        let alone = run.is_only_call();
         let groups = in_order(&self.core, &self.awaited, calls);
         for (number, group) in groups.into_iter().enumerate() {
             if number > 0 {
@@ -55,29 +62,29 @@ impl Driver {
                 return;
             }
             if self.core.cancel.is_cancelled() {
-                for call in group {
+                for Planned { call, .. } in group {
                     let stopped = "not made: the run was cancelled before this call".to_owned();
-                    let _ = self
-                        .machine
-                        .resolved(&call.id, CallOutcome::Failed(stopped));
+                    open.resolve(call, CallOutcome::Failed(stopped));
                 }
                 continue;
             }
-            self.make(group, alone).await;
+            self.make(group, alone, &mut open).await;
         }
         if self.core.stopped().is_none() {
-            self.keep_turn(&all).await;
+            self.keep_turn(open.run(), &all).await;
         }
     }
 
     /// Makes these calls at the same time.
-    async fn make(&mut self, calls: Vec<ToolCall>, alone: bool) {
+    async fn make(&mut self, calls: Vec<Planned>, alone: bool, open: &mut OpenCalls<'_>) {
         let mut running = JoinSet::new();
-        let mut open = BTreeSet::new();
-        for call in calls {
-            open.insert(call.id.clone());
+        let mut made = BTreeMap::new();
+        for Planned { call: asked, tool } in calls {
+            let call = asked.call().clone();
+            made.insert(call.id.clone(), asked);
             let around = Around {
                 alone,
+                tool,
                 child: self.awaited.remove(&call.id),
                 before: self.before.remove(&call.id),
                 format: self.format.clone(),
@@ -94,21 +101,21 @@ impl Driver {
             running.spawn(made.instrument(span));
         }
         while let Some(joined) = running.join_next().await {
-            let Ok((id, made)) = joined else {
+            let Ok((id, ended)) = joined else {
                 continue;
             };
-            open.remove(&id);
-            let Some(made) = made else {
+            // Where the tree has stopped, the call stays open.
+            let (Some(asked), Some(ended)) = (made.remove(&id), ended) else {
                 continue;
             };
-            self.denials.extend(made.denial);
-            self.add_unknown(made.unknown);
-            self.machine.absorb(&self.core.exposure());
-            let _ = self.machine.resolved(&id, made.outcome);
+            self.denials.extend(ended.denial);
+            self.add_unknown(ended.unknown);
+            open.run().absorb(&self.core.exposure());
+            open.resolve(asked, ended.outcome);
         }
-        for id in open {
+        for asked in made.into_values() {
             let stopped = "the call was stopped before it had a result".to_owned();
-            let _ = self.machine.resolved(&id, CallOutcome::Failed(stopped));
+            open.resolve(asked, CallOutcome::Failed(stopped));
         }
     }
 }
@@ -117,32 +124,31 @@ impl Driver {
 fn in_order(
     core: &AgentCore,
     awaited: &HashMap<String, Continuation>,
-    calls: Vec<ToolCall>,
-) -> Vec<Vec<ToolCall>> {
-    let mut groups: Vec<(Together, Vec<ToolCall>)> = Vec::new();
+    calls: Vec<OpenCall>,
+) -> Vec<Vec<Planned>> {
+    let mut groups: Vec<(Together, Vec<Planned>)> = Vec::new();
     for call in calls {
-        let kind = match awaited.contains_key(&call.id) {
-            true => Together::Helps,
-            false => together(core, &call),
+        let asked = call.call();
+        let helps = awaited.contains_key(&asked.id) || core.runtime.is_spawn(&asked.name);
+        let tool = match helps {
+            true => None,
+            false => core.runtime.gate.toolbox().find(&asked.name).cloned(),
         };
+        let kind = match (helps, &tool) {
+            (true, _) => Together::Helps,
+            (false, Some(tool)) if tool.declaration.effect() != Effect::Read => Together::Alone,
+            // A tool that does not exist does nothing.
+            (false, _) => Together::Looks,
+        };
+        let planned = Planned { call, tool };
         match groups.last_mut() {
-            Some((before, group)) if *before == kind && kind != Together::Alone => group.push(call),
-            _ => groups.push((kind, vec![call])),
+            Some((before, group)) if *before == kind && kind != Together::Alone => {
+                group.push(planned);
+            }
+            _ => groups.push((kind, vec![planned])),
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
-}
-
-fn together(core: &AgentCore, call: &ToolCall) -> Together {
-    if core.runtime.is_spawn(&call.name) {
-        return Together::Helps;
-    }
-    let entry = core.runtime.gate.toolbox().find(&call.name);
-    match entry.map(|entry| entry.declaration.effect()) {
-        // A tool that does not exist does nothing.
-        None | Some(Effect::Read) => Together::Looks,
-        Some(_) => Together::Alone,
-    }
 }
 
 /// Makes a call; the result is `None` where the tree has stopped, and the call stays open.
@@ -154,17 +160,19 @@ async fn one(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> Option<M
             let helper = core.runtime.helpers.get(&call.name);
             helper::spawn(core, call, helper, around).await
         }
-        None => tool(core, call, around.before).await,
+        None => tool(core, call, around).await,
     };
     // The outcome is reported when the run is resumed, if it was stored.
     core.stopped().is_none().then_some(made)
 }
 
-/// Calls a tool. `before` is the state of what the call was about to change, if the call was begun before a crash.
-async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) -> MadeCall {
-    let journal = journal(core, call, before);
-    let kept = journal.clone().map(|journal| journal as Arc<dyn Journal>);
-    match core.call(&call.name, &call.arguments, kept).await {
+/// Calls a tool.
+async fn tool(core: &Arc<AgentCore>, call: &ToolCall, around: Around) -> MadeCall {
+    let tool = around.tool.as_ref();
+    let journal = tool.and_then(|tool| journal(core, call, tool, around.before));
+    let stored = journal.clone().map(|journal| journal as Arc<dyn Journal>);
+    let tool = tool.ok_or(call.name.as_str());
+    match core.call(tool, &call.arguments, stored).await {
         Outcome::Value { value, .. } => CallOutcome::of(Ok(&value)).into(),
         Outcome::Failed { call, error } => {
             let mut made = MadeCall::from(CallOutcome::of(Err(&error)));
@@ -192,14 +200,14 @@ async fn tool(core: &Arc<AgentCore>, call: &ToolCall, before: Option<String>) ->
 fn journal(
     core: &Arc<AgentCore>,
     call: &ToolCall,
+    tool: &Entry,
     before: Option<String>,
 ) -> Option<Arc<CallJournal>> {
     let run_store = core.run_store.clone()?;
-    let entry = core.runtime.gate.toolbox().find(&call.name)?;
-    let declared = &entry.declaration;
+    let declared = &tool.declaration;
     Some(Arc::new(CallJournal {
         store: core.runtime.gate.guard().store().clone(),
-        kind: entry.kind.to_string(),
+        kind: tool.kind.to_string(),
         before,
         seen: Seen::default(),
         run_store,

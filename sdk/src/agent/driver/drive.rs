@@ -4,10 +4,9 @@ use std::pin::pin;
 
 use super::super::handle::Agent;
 use super::super::report::{Report, RunFailed};
-use super::super::run::{CallOutcome, Ended, Finished, Step};
+use super::super::run::{CallOutcome, Ended, Finished, Run, Waiting};
 use super::spans;
-use super::state::Driver;
-use super::turn::NoTurn;
+use super::state::{Driver, Work};
 use crate::record::EventKind;
 
 impl Driver {
@@ -19,20 +18,19 @@ impl Driver {
         let core = agent.core.clone();
         let finished = match is_new {
             true => {
-                self.keep().await;
+                self.work.keep(&mut self.machine).await;
                 self.drive_in_time().await
             }
             false => self.drive_in_time().await,
         };
         let how = finished.ended.how();
         // A stored run can be resumed where it stopped, with a larger budget or limit.
-        let stopped = self.may_stop() && finished.ended.may_go_on();
-        let last = self
-            .keeper
-            .as_mut()
-            .map(|keeper| keeper.state(&mut self.machine, None));
+        let stopped = self.work.may_stop() && finished.ended.may_go_on();
+        let Self { mut machine, work } = self;
+        let (keeper, denials, unknown) = (work.keeper, work.denials, work.unknown);
+        let last = keeper.map(|mut keeper| keeper.state(&mut machine, None));
         spans::ended(&finished);
-        let report = Report::new(core.path.clone(), finished, self.denials, self.unknown);
+        let report = Report::new(core.path.clone(), finished, denials, unknown);
         core.expose_parent();
         if stopped {
             core.suspend();
@@ -47,7 +45,7 @@ impl Driver {
 
     /// Drives the run, and cancels it when the token ends, even if a body is waiting.
     async fn drive_in_time(&mut self) -> Finished {
-        let core = self.core.clone();
+        let core = self.work.core.clone();
         let now = core.runtime.gate.guard().now();
         // Without a clock every call is denied anyway.
         let now = now.unwrap_or_default();
@@ -63,8 +61,59 @@ impl Driver {
         }
     }
 
+    async fn drive(&mut self) -> Finished {
+        let Self { machine, work } = self;
+        loop {
+            if let Some(why) = work.core.stopped() {
+                let pause = Pause::new(Ended::NotPersisted, why);
+                return work.paused(machine, &pause);
+            }
+            let is_cancelled = work.core.cancel.is_cancelled();
+            let step = match machine.waiting() {
+                Waiting::Nothing(finished) => {
+                    if work.may_stop() && finished.ended.may_go_on() {
+                        let why = finished.text.clone();
+                        work.core.emit(EventKind::Paused { why });
+                    }
+                    return finished;
+                }
+                Waiting::Model(_, turn) if is_cancelled => {
+                    turn.cancel(work.cancelled());
+                    Ok(())
+                }
+                Waiting::Calls(_, open) if is_cancelled => {
+                    open.cancel(work.cancelled());
+                    Ok(())
+                }
+                Waiting::Model(request, turn) => work.ask(request, turn).await,
+                Waiting::Calls(calls, open) => {
+                    work.dispatch(calls, open).await;
+                    Ok(())
+                }
+            };
+            if let Err(pause) = step {
+                return work.paused(machine, &pause);
+            }
+        }
+    }
+}
+
+/// Why a run goes no further in this process, though it has not ended.
+pub(super) struct Pause {
+    ended: Ended,
+    text: String,
+}
+
+impl Pause {
+    pub(super) fn new(ended: Ended, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { ended, text }
+    }
+}
+
+impl Work {
     /// Why a cancelled agent was cancelled.
-    fn cancelled(&self) -> &'static str {
+    pub(super) fn cancelled(&self) -> &'static str {
         let now = self.core.runtime.gate.guard().now();
         match now {
             Ok(now) if now >= self.core.held.chain().expires() => {
@@ -74,48 +123,9 @@ impl Driver {
         }
     }
 
-    async fn drive(&mut self) -> Finished {
-        loop {
-            if let Some(why) = self.core.stopped() {
-                return self.stopped(Ended::NotPersisted, why.to_owned());
-            }
-            if self.core.cancel.is_cancelled() {
-                // A run that has ended already stays as it ended.
-                let _ = self.machine.cancel(self.cancelled());
-            }
-            let told = match self.machine.next() {
-                Step::Done(finished) => {
-                    if self.may_stop() && finished.ended.may_go_on() {
-                        let why = finished.text.clone();
-                        self.core.emit(EventKind::Paused { why });
-                    }
-                    return finished;
-                }
-                Step::AskModel(request) => match self.ask(request).await {
-                    Ok(()) => Ok(()),
-                    Err(NoTurn::Cancelled) => self.machine.cancel(self.cancelled()),
-                    // It is asked about at the top of the loop.
-                    Err(NoTurn::Stopped) => continue,
-                    Err(NoTurn::Failed(text)) if self.may_stop() => {
-                        return self.stopped(Ended::ModelFailed, text);
-                    }
-                    Err(NoTurn::Failed(text)) => self.machine.failed(text),
-                    Err(NoTurn::Budget(text)) => return self.stopped(Ended::Budget, text),
-                },
-                Step::Dispatch(calls) => {
-                    self.dispatch(calls).await;
-                    Ok(())
-                }
-            };
-            if let Err(error) = told {
-                // The steps above answer what `next` asked, so the machine refuses none of them.
-                let _ = self.machine.failed(error.to_string());
-            }
-        }
-    }
-
-    fn stopped(&self, ended: Ended, text: String) -> Finished {
-        self.core.emit(EventKind::Paused { why: text.clone() });
-        self.machine.paused(ended, &text)
+    fn paused(&self, machine: &Run, pause: &Pause) -> Finished {
+        let why = pause.text.clone();
+        self.core.emit(EventKind::Paused { why });
+        machine.paused(pause.ended, &pause.text)
     }
 }

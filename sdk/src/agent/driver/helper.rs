@@ -17,6 +17,7 @@ use crate::capability::{Kind, Refusal, SPAWN, Scope, canonical};
 use crate::guard::Denial;
 use crate::model::ToolCall;
 use crate::record::EventKind;
+use crate::tool::Entry;
 
 /// The helper and the task that a call asks for.
 pub(super) struct Asked {
@@ -87,6 +88,8 @@ fn wrong(what: String) -> Refusal {
 pub(super) struct Around {
     /// Whether it is the only call of its turn.
     pub(super) alone: bool,
+    /// The tool that it names; `None` for a helper, and where no tool has the name.
+    pub(super) tool: Option<Entry>,
     /// The helper that it made before a crash, if it made one.
     pub(super) child: Option<Continuation>,
     /// The state of what a tool was about to change, if the call was begun before a crash.

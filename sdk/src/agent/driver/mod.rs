@@ -19,7 +19,7 @@ use std::pin::Pin;
 use tracing::Instrument;
 
 pub(super) use self::continuation::Continuation;
-use self::state::Driver;
+use self::state::{Driver, Work};
 use self::tools::shown;
 use super::core::AgentCore;
 use super::durable::Keeper;
@@ -36,8 +36,8 @@ pub(super) fn run(mut agent: Agent, task: String, format: Option<AnswerFormat>) 
     let previous_run = agent.previous_run.take();
     let core = agent.core.clone();
     let run_store = core.run_store.clone();
-    let driver = Driver {
-        machine: begun(&core, &task, format.as_ref()),
+    let machine = begun(&core, &task, format.as_ref());
+    let work = Work {
         denials: Vec::new(),
         keeper: run_store.map(|run_store| Keeper::new(run_store, core.id, 0).over(previous_run)),
         open_turn: None,
@@ -47,6 +47,7 @@ pub(super) fn run(mut agent: Agent, task: String, format: Option<AnswerFormat>) 
         format,
         core,
     };
+    let driver = Driver { machine, work };
     let span = spans::run(&agent.core);
     Box::pin(driver.until_it_ends(agent, true).instrument(span))
 }
@@ -72,9 +73,8 @@ pub(super) fn go_on(
         Some(run) => (equipped(&core, run.again()), false),
         None => (begun(&core, task, format.as_ref()), true),
     };
-    let driver = Driver {
+    let work = Work {
         core,
-        machine,
         denials: Vec::new(),
         keeper: Some(keeper),
         open_turn,
@@ -83,6 +83,7 @@ pub(super) fn go_on(
         unknown,
         format,
     };
+    let driver = Driver { machine, work };
     let span = spans::run(&agent.core);
     Box::pin(driver.until_it_ends(agent, is_new).instrument(span))
 }

@@ -14,8 +14,14 @@ use crate::store::Batch;
 
 /// One agent at its task.
 pub(super) struct Driver {
-    pub(super) core: Arc<AgentCore>,
+    /// What is done next.
     pub(super) machine: Run,
+    pub(super) work: Work,
+}
+
+/// What a driver does its steps with. It is apart from the run, which is borrowed while a step is done.
+pub(super) struct Work {
+    pub(super) core: Arc<AgentCore>,
     pub(super) denials: Vec<Denial>,
     /// The keeper that stores its steps, if the run is stored.
     pub(super) keeper: Option<Keeper>,
@@ -31,11 +37,11 @@ pub(super) struct Driver {
     pub(super) format: Option<AnswerFormat>,
 }
 
-impl Driver {
+impl Work {
     /// Stores the run as it stands.
-    pub(super) async fn keep(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            let batch = keeper.state(&mut self.machine, None);
+    pub(super) async fn keep(&mut self, run: &mut Run) {
+        if self.keeper.is_some() {
+            let batch = self.state(run);
             self.commit(batch).await;
         }
     }
@@ -48,10 +54,10 @@ impl Driver {
     }
 
     /// Stores the run after a turn whose calls have all ended.
-    pub(super) async fn keep_turn(&mut self, calls: &[String]) {
+    pub(super) async fn keep_turn(&mut self, run: &mut Run, calls: &[String]) {
         if let Some(keeper) = &mut self.keeper {
             let ids = calls.iter().map(String::as_str);
-            let batch = keeper.turn(&mut self.machine, ids);
+            let batch = keeper.turn(run, ids);
             self.commit(batch).await;
         }
     }
@@ -62,7 +68,7 @@ impl Driver {
         if let Err(error) = store.commit(batch).await
             && let Some(run_store) = &self.core.run_store
         {
-            run_store.unkept(&error);
+            run_store.not_persisted(&error);
         }
     }
 
@@ -81,9 +87,9 @@ impl Driver {
     }
 
     /// The batch that stores the run as it stands, if the run is stored.
-    pub(super) fn kept(&mut self) -> Batch {
+    pub(super) fn state(&mut self, run: &mut Run) -> Batch {
         match &mut self.keeper {
-            Some(keeper) => keeper.state(&mut self.machine, None),
+            Some(keeper) => keeper.state(run, None),
             None => Batch::new(),
         }
     }

@@ -48,7 +48,7 @@ pub(in crate::agent) struct Seen {
     /// The outcome of the call is not known.
     unknown: AtomicBool,
     /// The state of what it is about to change cannot be stored, so the call is not made.
-    unkept: AtomicBool,
+    not_persisted: AtomicBool,
 }
 
 impl CallJournal {
@@ -85,17 +85,17 @@ impl Journal for CallJournal {
             None => {
                 let kept = self.store.commit(self.record(call, Some(&look.now))).await;
                 kept.map(drop).map_err(|error| {
-                    self.seen.unkept.store(true, Ordering::Release);
-                    self.run_store.unkept(&error);
+                    self.seen.not_persisted.store(true, Ordering::Release);
+                    self.run_store.not_persisted(&error);
                     ToolError::new(UNMADE)
                 })
             }
         }
     }
 
-    fn ended(&self, result: Result<&Value, &ToolError>) -> Batch {
+    fn ended(&self, _: CallId, result: Result<&Value, &ToolError>) -> Batch {
         // The call was not made, and is made when the run is resumed.
-        if self.seen.unkept.load(Ordering::Acquire) {
+        if self.seen.not_persisted.load(Ordering::Acquire) {
             return Batch::new();
         }
         let record = CallRecord::Done {
@@ -105,7 +105,7 @@ impl Journal for CallJournal {
         self.run_store.call(self.agent, &self.id, &record)
     }
 
-    fn unkept(&self, error: &StoreError) {
-        self.run_store.unkept(error);
+    fn not_persisted(&self, error: &StoreError) {
+        self.run_store.not_persisted(error);
     }
 }

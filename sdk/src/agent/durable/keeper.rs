@@ -74,23 +74,23 @@ impl Keeper {
             )
         });
         self.written = run.messages().len();
-        let batch = match self.previous_run.take() {
-            Some(previous) => self.without(batch, &previous),
-            None => batch,
-        };
-        batch.put(
+        let without = self.previous_run.take();
+        let without = without.map(|previous| self.without(&previous));
+        batch.and(without.unwrap_or_default()).put(
             self.run_store.state_key(self.agent),
             canonical_line(&record),
         )
     }
 
-    fn without(&self, batch: Batch, previous: &PreviousRun) -> Batch {
-        let messages = (self.written..previous.messages).fold(batch, |batch, index| {
+    /// The batch that removes an earlier run's calls, and its messages past those that are written.
+    fn without(&self, previous: &PreviousRun) -> Batch {
+        let messages = self.written..previous.messages;
+        let messages = messages.fold(Batch::new(), |batch, index| {
             batch.delete(self.run_store.message_key(self.agent, index))
         });
-        let forget =
-            |batch: Batch, call: &String| batch.and(self.run_store.forget(self.agent, call));
-        previous.calls.iter().fold(messages, forget)
+        let calls = previous.calls.iter();
+        let calls = calls.map(|call| self.run_store.forget(self.agent, call));
+        calls.fold(messages, Batch::and)
     }
 
     /// The batch that stores the run after a turn whose calls have all ended.
@@ -100,8 +100,8 @@ impl Keeper {
         calls: impl IntoIterator<Item = &'a str>,
     ) -> Batch {
         let state = self.state(run, None);
-        calls.into_iter().fold(state, |batch, call| {
-            batch.and(self.run_store.forget(self.agent, call))
-        })
+        let calls = calls.into_iter();
+        let calls = calls.map(|call| self.run_store.forget(self.agent, call));
+        calls.fold(state, Batch::and)
     }
 }

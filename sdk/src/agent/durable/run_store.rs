@@ -63,7 +63,7 @@ impl RunStore {
 
     /// Stops the whole tree as it was last stored, because something of it could not be stored: its calls
     /// stay open and its agents do not end, so that the process that resumes the run finds all of them.
-    pub(in crate::agent) fn unkept(&self, error: &StoreError) {
+    pub(in crate::agent) fn not_persisted(&self, error: &StoreError) {
         self.stop(match error {
             StoreError::Conflict { .. } => {
                 "another process has taken this run over and continues it".to_owned()
@@ -74,7 +74,7 @@ impl RunStore {
 
     /// Stops the whole tree as it was last stored; `why` is the reason. The first reason counts.
     pub(in crate::agent) fn stop(&self, why: String) {
-        let _ = self.stopped.set(why);
+        self.stopped.get_or_init(|| why);
     }
 
     /// Why the tree has stopped, if it has.
@@ -187,12 +187,12 @@ impl Journal for RunStore {
         self.still_owner()
     }
 
-    fn ended(&self, _: Result<&Value, &ToolError>) -> Batch {
+    fn ended(&self, _: CallId, _: Result<&Value, &ToolError>) -> Batch {
         Batch::new()
     }
 
-    fn unkept(&self, error: &StoreError) {
-        Self::unkept(self, error);
+    fn not_persisted(&self, error: &StoreError) {
+        Self::not_persisted(self, error);
     }
 }
 
@@ -214,5 +214,5 @@ fn moved(run: RunId, record: AgentRecord, how: &str) -> Batch {
 /// Moves the record of an agent whose end was not recorded to those that ended, and gives back the
 /// slots that it had.
 pub(in crate::agent) fn lost(run: RunId, record: &AgentRecord, chain: &Chain) -> Batch {
-    BudgetSlots::of(chain).give_back(moved(run, record.clone(), "lost"))
+    moved(run, record.clone(), "lost").and(BudgetSlots::of(chain).give_back())
 }

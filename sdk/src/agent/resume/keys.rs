@@ -120,7 +120,7 @@ async fn again(
             Some(parent) => parent.reissue(&agent.chain, key.public()),
             None => {
                 // Every token beneath it has this block too.
-                batch = guard.ended_too(batch, &agent.chain);
+                batch = batch.and(guard.revoke_ended(&agent.chain));
                 let authority = &orchestrator.runtime.authority;
                 authority.reissue(&agent.chain, key.public(), more)
             }
@@ -128,18 +128,19 @@ async fn again(
         let chain = chain.map_err(refused)?;
         let audit = orchestrator.gate().audit();
         let parent = parent.map(Held::chain);
-        batch = batch.and(audit.hop(&record.path, &chain, parent, now));
-        batch = BudgetSlots::of(&agent.chain).give_back(batch);
-        batch = BudgetSlots::of(&chain).take_over(batch);
+        batch = batch
+            .and(audit.hop(&record.path, &chain, parent, now))
+            .and(BudgetSlots::of(&agent.chain).give_back())
+            .and(BudgetSlots::of(&chain).take_over());
         let new = chain.held_by(key);
         let new = new.map_err(|refusal| record.refused(refusal.to_string()))?;
         batch = batch.and(claim.run_store.reissued(record, &new));
         held.insert(record.agent, new);
     }
     for (from, to) in counters(orchestrator, claim, &moved) {
-        batch = guard.move_budget(&from, &to, batch).await?;
+        batch = batch.and(guard.move_budget(&from, &to).await?);
     }
-    batch = asked(claim, &moved, batch)?;
+    let batch = batch.and(asked(claim, &moved)?);
     guard.store().commit(batch).await?;
     let roots = claim
         .agents
@@ -179,7 +180,8 @@ fn counters(
 }
 
 /// Settles what was taken for turns without an answer, under the new ids of the counters.
-fn asked(claim: &mut Claim, moved: &Moved, mut batch: Batch) -> Result<Batch, ResumeError> {
+fn asked(claim: &mut Claim, moved: &Moved) -> Result<Batch, ResumeError> {
+    let mut batch = Batch::new();
     for agent in claim.agents.values_mut() {
         let Some(state) = &mut agent.state else {
             continue;

@@ -103,7 +103,7 @@ impl Orchestrator {
         if self.runtime.active_runs.has(run) {
             return Err(ResumeError::AlreadyRunning);
         }
-        guard.wake().await?;
+        guard.load_state().await?;
         let (found, version) = read_head(&**store, run).await?;
         self.expect_going(run, (&found, version)).await?;
         let mut claim = match take_over(self, run, (&found, version), &keys).await {

@@ -3,7 +3,7 @@
 use super::claim::ClaimedAgent;
 use super::takeover::{Takeover, UNKNOWN};
 use crate::agent::durable::{CallRecord, digest};
-use crate::agent::run::{CallOutcome, Run};
+use crate::agent::run::{CallOutcome, OpenCall, OpenCalls};
 use crate::agent::unknown::UnknownOutcome;
 use crate::capability::{Exposure, SPAWN};
 use crate::guard::give_back;
@@ -25,7 +25,13 @@ const AGAIN: &str = "not known: the process ended before the call did; the call 
 
 impl Takeover<'_> {
     /// Determines the state of one call of a turn that is not over.
-    pub(super) fn call(&mut self, agent: &mut ClaimedAgent, call: &ToolCall, run: &mut Run) {
+    pub(super) fn call(
+        &mut self,
+        agent: &mut ClaimedAgent,
+        asked: OpenCall,
+        open: &mut OpenCalls<'_>,
+    ) {
+        let call = asked.call();
         let id = agent.record.agent;
         let Some(record) = self.calls.remove(&(id.to_string(), call.id.clone())) else {
             return;
@@ -33,7 +39,7 @@ impl Takeover<'_> {
         let is_same = record.digest().is_none_or(|kept| *kept == digest(call));
         let outcome = match record {
             CallRecord::Done { outcome, exposure } => {
-                run.absorb(&exposure);
+                open.run().absorb(&exposure);
                 outcome
             }
             CallRecord::Child { agent, .. } if is_same && self.living.contains(&agent) => return,
@@ -57,8 +63,8 @@ impl Takeover<'_> {
                     }
                     _ => self.run_store.forget(id, &call.id),
                 };
-                let chain = &agent.chain;
-                self.write(|batch| give_back(chain, &capability, batch.and(lost).and(again)));
+                let taken = give_back(&agent.chain, &capability);
+                self.write(lost.and(again).and(taken));
                 return;
             }
             CallRecord::Again { kind, before, .. }
@@ -87,15 +93,14 @@ impl Takeover<'_> {
                     capability,
                 });
                 let lost = self.orchestrator.gate().audit().lost(begun, text);
-                self.write(|batch| batch.and(lost));
+                self.write(lost);
                 self.done(id, call, CallOutcome::Failed(text.to_owned()))
             }
             CallRecord::Child { agent, .. } => {
                 self.done(id, call, self.unheard(call, agent, is_same))
             }
         };
-        // The machine named the call as open.
-        let _ = run.resolved(&call.id, outcome);
+        open.resolve(asked, outcome);
     }
 
     /// The outcome of a call whose helper is gone. An agent that handed its task over does not get it back.
@@ -119,7 +124,7 @@ impl Takeover<'_> {
             exposure: Exposure::default(),
         };
         let done = self.run_store.call(agent, &call.id, &done);
-        self.write(|batch| batch.and(done));
+        self.write(done);
         outcome
     }
 

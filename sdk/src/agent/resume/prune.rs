@@ -7,7 +7,7 @@ use crate::agent::durable::{
     read_head, read_heads, read_spawning, scan,
 };
 use crate::agent::orchestrator::Orchestrator;
-use crate::guard::forget;
+use crate::guard::prune_state;
 use crate::id::{RunId, Timestamp};
 use crate::store::{Batch, Expected, Key, Store, StoreError};
 
@@ -49,8 +49,8 @@ pub async fn prune(store: &dyn Store, ended_before: Timestamp) -> Result<Pruned,
             pruned.runs += 1;
         }
     }
-    let forgotten = forget(store, ended_before).await?;
-    (pruned.calls, pruned.tokens) = (forgotten.calls, forgotten.tokens);
+    let removed = prune_state(store, ended_before).await?;
+    (pruned.calls, pruned.tokens) = (removed.calls, removed.tokens);
     Ok(pruned)
 }
 
@@ -102,7 +102,7 @@ impl Orchestrator {
         if !store.durable() {
             return Err(ResumeError::NotDurable);
         }
-        guard.wake().await?;
+        guard.load_state().await?;
         let ended_before = ended_before.min(now(guard)?);
         self.close_lapsed(ended_before).await?;
         for (run, _) in read_ended(store, ended_before).await? {

@@ -12,7 +12,7 @@ use crate::agent::durable::{
     lost, over_key, read_spawning, read_state,
 };
 use crate::agent::orchestrator::Orchestrator;
-use crate::agent::run::Step;
+use crate::agent::run::{Step, Waiting};
 use crate::agent::runtime::AgentSlot;
 use crate::agent::unknown::UnknownOutcome;
 use crate::capability::{Chain, SPAWN};
@@ -114,15 +114,16 @@ pub(super) struct Takeover<'a> {
 }
 
 impl Takeover<'_> {
-    pub(super) fn write(&mut self, more: impl FnOnce(Batch) -> Batch) {
-        self.batch = more(std::mem::take(&mut self.batch));
+    /// Writes more in the batch that takes the run over.
+    pub(super) fn write(&mut self, more: Batch) {
+        self.batch = std::mem::take(&mut self.batch).and(more);
     }
 
     /// Closes an agent that ended while its end could not be recorded.
     fn close(&mut self, record: &AgentRecord, chain: &Chain) {
         let lost = lost(self.run_store.run, record, chain);
         let guard = self.orchestrator.guard();
-        self.write(|batch| guard.ended_too(batch.and(lost), chain));
+        self.write(lost.and(guard.revoke_ended(chain)));
         let id = record.agent.to_string();
         let own = |(agent, _): &(String, String)| *agent == id;
         let open: Vec<_> = self.calls.keys().filter(|key| own(key)).cloned().collect();
@@ -134,13 +135,13 @@ impl Takeover<'_> {
                 continue;
             };
             let forgotten = self.run_store.forget(record.agent, &key.1);
-            self.write(|batch| batch.and(forgotten));
+            self.write(forgotten);
             // A spawn that made no child did nothing.
             if capability != SPAWN {
                 let unknown = UnknownOutcome::of(&record.path, call, capability);
                 self.unknown.push(unknown);
                 let lost = self.orchestrator.gate().audit().lost(call, UNKNOWN);
-                self.write(|batch| batch.and(lost));
+                self.write(lost);
             }
         }
     }
@@ -148,7 +149,7 @@ impl Takeover<'_> {
     /// The slots of spawns that made no child.
     fn give_slots_back(&mut self, spawning: Vec<(Key, BudgetSlots)>) {
         for (key, slots) in spawning {
-            self.write(|batch| slots.give_back(batch.delete(key)));
+            self.write(Batch::new().delete(key).and(slots.give_back()));
         }
     }
 
@@ -167,17 +168,18 @@ impl Takeover<'_> {
             before: HashMap::new(),
         };
         let Some(mut state) = state else { return agent };
-        if let Step::Dispatch(open) = state.run.next() {
-            for call in &open {
-                self.call(&mut agent, call, &mut state.run);
+        if let Waiting::Calls(calls, mut open) = state.run.waiting() {
+            let ids: Vec<_> = calls.iter().map(|open| open.call().id.clone()).collect();
+            for call in calls {
+                self.call(&mut agent, call, &mut open);
             }
             if !matches!(state.run.next(), Step::Dispatch(_)) {
                 let id = agent.record.agent;
                 let mut keeper = Keeper::new(self.run_store.clone(), id, state.messages);
-                let ids = open.iter().map(|call| call.id.as_str());
+                let ids = ids.iter().map(String::as_str);
                 let turn = keeper.turn(&mut state.run, ids);
                 state.messages = state.run.messages().len();
-                self.write(|batch| batch.and(turn));
+                self.write(turn);
             }
         }
         agent.state = Some(state);

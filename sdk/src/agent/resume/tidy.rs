@@ -32,10 +32,12 @@ pub(super) async fn tidy(
     let mut batch = RunStore::new(run, owner, None).still_owner();
     for record in read_agents(store, run).await?.into_values() {
         let chain = record.chain(guard)?;
-        batch = guard.ended_too(batch.and(lost(run, &record, &chain)), &chain);
+        batch = batch
+            .and(lost(run, &record, &chain))
+            .and(guard.revoke_ended(&chain));
     }
     for (key, slots) in read_spawning(store, run).await? {
-        batch = slots.give_back(batch.delete(key));
+        batch = batch.delete(key).and(slots.give_back());
     }
     store.commit(batch).await?;
     Ok(())

@@ -25,10 +25,16 @@ impl Run {
     /// When the run did not ask its model.
     pub fn completed(&mut self, completion: Completion) -> Result<(), RunError> {
         self.expect_asking()?;
+        self.hear(completion);
+        Ok(())
+    }
+
+    /// As [`Run::completed`], of a run that asked its model.
+    pub(super) fn hear(&mut self, completion: Completion) {
         self.count(&completion);
         if let Some(why) = no_answer(&completion) {
             self.ask_again(completion.text, why);
-            return Ok(());
+            return;
         }
         let used = self.state.call_ids();
         let state = &mut self.state;
@@ -53,7 +59,6 @@ impl Run {
             state.phase = Phase::Calling { outcomes, over };
             state.say(completion.text, calls, completion.carried);
         }
-        Ok(())
     }
 
     /// Records an answer that is not what was asked for, and `why`, which the model is told. After
@@ -64,6 +69,12 @@ impl Run {
     /// When the run did not ask its model.
     pub fn unfit(&mut self, completion: Completion, why: &str) -> Result<(), RunError> {
         self.expect_asking()?;
+        self.hear_unfit(completion, why);
+        Ok(())
+    }
+
+    /// As [`Run::unfit`], of a run that asked its model.
+    pub(super) fn hear_unfit(&mut self, completion: Completion, why: &str) {
         self.count(&completion);
         let max = self.state.limits.max_result_bytes;
         let state = &mut self.state;
@@ -82,7 +93,6 @@ impl Run {
                 format!("That is not what was asked for: {why}. Answer again, with JSON alone.");
             state.messages.push(Message::User { text });
         }
-        Ok(())
     }
 
     /// Counts a completion and what it cost.

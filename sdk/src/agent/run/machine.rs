@@ -172,24 +172,27 @@ impl Run {
         }
         let is_asked = self.state.asked().iter().any(|call| call.id == call_id);
         let is_known = is_asked || self.state.call_ids().contains(call_id);
-        let max = self.state.limits.max_result_bytes;
-        match &mut self.state.phase {
+        match &self.state.phase {
             Phase::Calling { outcomes, .. } if is_asked && !outcomes.contains_key(call_id) => {
-                outcomes.insert(call_id.to_owned(), cleaned(outcome, max));
+                self.take_outcome(call_id.to_owned(), outcome);
+                Ok(())
             }
-            _ if is_known => {
-                return Err(RunError::AlreadyResolved {
-                    id: escaped(call_id),
-                });
-            }
-            _ => {
-                return Err(RunError::UnknownCall {
-                    id: escaped(call_id),
-                });
-            }
+            _ if is_known => Err(RunError::AlreadyResolved {
+                id: escaped(call_id),
+            }),
+            _ => Err(RunError::UnknownCall {
+                id: escaped(call_id),
+            }),
+        }
+    }
+
+    /// As [`Run::resolved`], of a call that is open.
+    pub(super) fn take_outcome(&mut self, call_id: String, outcome: CallOutcome) {
+        let max = self.state.limits.max_result_bytes;
+        if let Phase::Calling { outcomes, .. } = &mut self.state.phase {
+            outcomes.insert(call_id, cleaned(outcome, max));
         }
         self.state.settle_if_complete();
-        Ok(())
     }
 
     /// Adds the exposure of something that the run has read; an exposure only grows.
@@ -237,8 +240,13 @@ impl Run {
     /// When the run did not ask its model.
     pub fn failed(&mut self, text: impl AsRef<str>) -> Result<(), RunError> {
         self.expect_asking()?;
-        self.state.finish(Ended::ModelFailed, text.as_ref());
+        self.fail(text.as_ref());
         Ok(())
+    }
+
+    /// As [`Run::failed`], of a run that asked its model.
+    pub(super) fn fail(&mut self, text: &str) {
+        self.state.finish(Ended::ModelFailed, text);
     }
 
     /// Ends the run. Open calls are recorded as stopped, and the driver must stop them.
@@ -250,6 +258,12 @@ impl Run {
         if self.state.end().is_some() {
             return Err(RunError::Ended);
         }
+        self.stop(reason.as_ref());
+        Ok(())
+    }
+
+    /// As [`Run::cancel`], of a run that has not ended.
+    pub(super) fn stop(&mut self, reason: &str) {
         let open = self.state.open();
         if let Phase::Calling { outcomes, .. } = &mut self.state.phase {
             let stopped =
@@ -260,8 +274,7 @@ impl Run {
             );
         }
         self.state.settle_if_complete();
-        self.state.finish(Ended::Cancelled, reason.as_ref());
-        Ok(())
+        self.state.finish(Ended::Cancelled, reason);
     }
 
     pub(super) fn expect_asking(&self) -> Result<(), RunError> {

@@ -27,6 +27,7 @@ mod state;
 mod step;
 pub(in crate::agent) mod stored_exposure;
 mod text;
+mod waiting;
 mod window;
 
 #[cfg(test)]
@@ -39,3 +40,4 @@ pub use machine::Run;
 pub(in crate::agent) use settle::cleaned;
 pub use step::{CallOutcome, RunError, Step};
 pub(in crate::agent) use text::fingerprint;
+pub(in crate::agent) use waiting::{ModelTurn, OpenCall, OpenCalls, Waiting};

@@ -1,8 +1,8 @@
 //! The one road to a child: ask the guard, narrow, make a key, sign the hop, record it.
 
 mod error;
+mod journal;
 
-use std::collections::BTreeSet;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,16 +11,15 @@ use serde_json::{Map, Value};
 use tracing::Instrument;
 
 pub use self::error::SpawnError;
+use self::journal::{AskedBy, SpawnJournal};
 use super::core::AgentCore;
-use super::durable::{CallRecord, digest};
 use super::handle::Agent;
 use super::helper::Helper;
 use super::run::Limits;
-use crate::capability::{AgentKey, Call, Held, Kind, Refusal, Risk, SPAWN, Scope, Sensitivity};
-use crate::guard::{BudgetSlots, Context, Effect, Presented, Verdict};
-use crate::id::CallId;
+use crate::capability::{AgentKey, Call, Held, Kind, Refusal, SPAWN, Scope};
+use crate::guard::{Presented, Verdict};
 use crate::model::{Model, ToolCall};
-use crate::store::Batch;
+use crate::tool::{Journal, ToolError};
 
 /// A child that is being described; await it to spawn it.
 #[must_use = "a spawn does nothing until it is awaited"]
@@ -31,8 +30,8 @@ pub struct Spawn {
     model: Option<Arc<dyn Model>>,
     limits: Option<Limits>,
     system: Option<String>,
-    /// The id and the digest of the model's call that asks for it.
-    asked: Option<(String, String)>,
+    /// The model's call that asks for it.
+    asked: Option<AskedBy>,
     /// The task that a model wrote for it.
     task: Option<String>,
     takes_over: bool,
@@ -69,7 +68,7 @@ impl Spawn {
     /// The call of the parent's model that asks for the child, what it asks for, and the task.
     pub(super) fn asked_by(self, call: &ToolCall, helper: &Helper, task: &str) -> Self {
         Self {
-            asked: Some((call.id.clone(), digest(call))),
+            asked: Some(AskedBy::of(call)),
             task: Some(task.to_owned()),
             scope: helper.scope.clone(),
             limits: helper.limits,
@@ -103,34 +102,6 @@ impl Spawn {
         self
     }
 
-    /// The batch that stores the spawn when it is allowed.
-    fn begun(&self, call: CallId) -> Batch {
-        match (&self.parent.run_store, &self.asked) {
-            (Some(run_store), Some((asked, digest))) => {
-                let record = CallRecord::Begun {
-                    call,
-                    capability: SPAWN.to_owned(),
-                    digest: digest.clone(),
-                    kind: None,
-                    before: None,
-                };
-                run_store.call(self.parent.id, asked, &record)
-            }
-            (Some(run_store), None) => run_store.still_owner(),
-            (None, _) => Batch::new(),
-        }
-    }
-
-    /// The batch that stores the spawn when there is no child. A process that took the run over may have made one.
-    fn nothing(&self) -> Batch {
-        match (&self.parent.run_store, &self.asked) {
-            (Some(run_store), Some((asked, _))) => run_store
-                .still_owner()
-                .and(run_store.forget(self.parent.id, asked)),
-            _ => Batch::new(),
-        }
-    }
-
     async fn begin(self) -> Result<Agent, SpawnError> {
         if !crate::capability::is_role(&self.role) {
             return Err(SpawnError::role(&self.role));
@@ -158,31 +129,14 @@ impl Spawn {
             // A model wrote the task: the child is told exactly the text that is checked, approved and recorded.
             arguments.insert("task".to_owned(), Value::from(task.as_str()));
         }
-        let situation = parent.situation();
-        let mut context = Context::new(&parent.path, Effect::Spawn, Risk::Low, now);
-        context.facts.task = situation.task;
-        // A spawn touches only data that the parent has read and may tell the child.
-        context.expose(situation.exposure.as_ref(), Some(Sensitivity::Public));
-        context.facts.dataset = Some(BTreeSet::new());
-        context.intent = situation.intent;
+        let context = parent.spawn_context(now);
         let asked = Call::new(SPAWN, arguments);
         let call = asked.map_err(|refusal| SpawnError::refused(&parent.path, refusal))?;
-        // With the call itself, so that no slot is taken that is not given back.
-        let slots = BudgetSlots::beneath(parent.held.chain());
-        let begun = |id| match &self.parent.run_store {
-            Some(run_store) => self.begun(id).and(run_store.spawning(id, &slots)),
-            None => self.begun(id),
-        };
-        let reservation = match guard
-            .authorize_until(
-                Presented::Held(&parent.held),
-                call,
-                context,
-                &begun,
-                parent.cancel.cancelled(),
-            )
-            .await
-        {
+        let journal = SpawnJournal::new(parent, self.asked);
+        let (gate, held) = (&parent.runtime.gate, Presented::Held(&parent.held));
+        let gone = parent.cancel.cancelled();
+        let asked = gate.decide(held, call, context, Some(&journal), gone);
+        let reservation = match asked.await {
             Verdict::Permit(_, reservation) => reservation,
             Verdict::Denied(denial) => {
                 parent.stops_at(&denial);
@@ -199,23 +153,12 @@ impl Spawn {
                     slot,
                 ))
             });
-        let audit = parent.runtime.gate.audit();
-        let outcome = audit.outcome(&reservation, made.as_ref().err());
-        let over = match &parent.run_store {
-            Some(run_store) => run_store.spawned(reservation.id(), &slots),
-            None => Batch::new(),
-        };
         let (held, slot) = match made {
             Ok(made) => made,
             Err(error) => {
-                let extra = slots.give_back(over.and(self.nothing()));
-                let written = guard.record_with(outcome, extra).await;
-                written.map_err(|error| {
-                    if let Some(run_store) = &parent.run_store {
-                        run_store.unkept(&error);
-                    }
-                    SpawnError::unrecorded(error)
-                })?;
+                let failed = ToolError::new(error.to_string());
+                let ended = gate.end(&reservation, Err(&failed), Some(&journal));
+                ended.await.map_err(SpawnError::unrecorded)?;
                 return Err(error);
             }
         };
@@ -226,14 +169,13 @@ impl Spawn {
         core.limits = self.limits.unwrap_or(core.limits);
         core.system = self.system;
         core.takes_over = self.takes_over;
-        let mut batch = outcome.and(over);
+        let mut batch = gate
+            .audit()
+            .outcome(&reservation, None::<&ToolError>)
+            .and(journal.ended(reservation.id(), Ok(&Value::Null)))
+            .and(journal.child(core.id));
+        core.call = journal.asked.map(|asked| asked.id);
         if let Some(run_store) = &parent.run_store {
-            if let Some((call, digest)) = self.asked {
-                let agent = core.id;
-                let child = CallRecord::Child { agent, digest };
-                batch = batch.and(run_store.call(parent.id, &call, &child));
-                core.call = Some(call);
-            }
             batch = batch.and(run_store.agent(core.record(), &core.held));
         }
         let begun = core.begin(now, batch).await;

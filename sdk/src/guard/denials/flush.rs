@@ -104,7 +104,7 @@ impl Denials {
         let Some(recorder) = &self.recorder else {
             return Batch::new();
         };
-        counts.iter().fold(Batch::new(), |batch, (row, count)| {
+        let entries = counts.iter().map(|(row, count)| {
             let repeated = Repeated {
                 under: &row.under,
                 kind: row.kind,
@@ -114,8 +114,9 @@ impl Denials {
                 last: count.last,
                 digest: count.digest,
             };
-            recorder.repeated(&repeated, batch)
-        })
+            recorder.repeated(&repeated)
+        });
+        entries.fold(Batch::new(), Batch::and)
     }
 }
 

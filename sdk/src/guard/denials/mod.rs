@@ -15,7 +15,7 @@ use super::verdict::{Attempt, Presented, Recorder};
 use super::verifier::Guard;
 use crate::capability::{Call, Chain, Kind, PublicKey, Refusal, WireCall, canonical};
 use crate::id::{CallId, Timestamp};
-use crate::store::{Batch, Store};
+use crate::store::Store;
 use tally::{Asked, Tally};
 
 /// Under whom denials are counted.
@@ -124,19 +124,6 @@ impl Guard {
         context: &Context,
         denial: &Denial,
     ) {
-        self.record_by(id, presented, call, (context, denial), None)
-            .await;
-    }
-
-    /// As [`Guard::record`], by another recorder if the guard has no recorder.
-    async fn record_by(
-        &self,
-        id: CallId,
-        presented: Presented<'_>,
-        call: Option<&Call>,
-        (context, denial): (&Context, &Denial),
-        instead: Option<&dyn Recorder>,
-    ) {
         let chain = presented.chain();
         let time = match context.facts.time == Timestamp::default() {
             true => self.told(),
@@ -156,8 +143,8 @@ impl Guard {
                 context,
                 denial: Some(denial),
             };
-            if let Some(recorder) = self.recorder.as_deref().or(instead) {
-                let batch = recorder.attempt(&attempt, Batch::new());
+            if let Some(recorder) = &self.recorder {
+                let batch = recorder.attempt(&attempt);
                 if let Err(error) = self.write(batch).await {
                     // The call is refused either way.
                     tracing::error!(%error, %denial, "a denial could not be recorded; it is counted");
@@ -173,16 +160,14 @@ impl Guard {
     }
 
     /// Records the denial of a call that the guard was not asked about, such as one whose arguments
-    /// could not be read; by `instead` if the guard has no recorder.
+    /// could not be read.
     pub(crate) async fn record_unread(
         &self,
         presented: Presented<'_>,
         context: &Context,
         denial: &Denial,
-        instead: &dyn Recorder,
     ) {
-        let why = (context, denial);
-        self.record_by(CallId::fresh(), presented, None, why, Some(instead))
+        self.record(CallId::fresh(), presented, None, context, denial)
             .await;
     }
 

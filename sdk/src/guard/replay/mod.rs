@@ -17,12 +17,13 @@ const TREES: usize = 10;
 /// The last hop's signature, and the nonce of the call.
 pub(super) type ReplayKey = ([u8; 64], [u8; 16]);
 
-/// Whose call it is: the holder, and the first holder of its chain, for whom the root minted.
+/// The quotas that a call counts against: that of its holder, and that of the first holder of its chain, for
+/// whom the root minted.
 ///
 /// A holder that may delegate can make any number of keys, each of which is a holder with a share of
 /// its own; the first holder is the one key of a chain that only the root chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whose {
+pub(super) struct Quota {
     pub(super) first: PublicKey,
     pub(super) last: PublicKey,
     /// Whether it came over the wire.
@@ -31,7 +32,7 @@ pub(super) struct Whose {
     pub(super) approved: bool,
 }
 
-impl Whose {
+impl Quota {
     pub(super) fn of(chain: &Chain, wire: bool) -> Self {
         let last = chain.holder();
         let first = chain.hops().next().map_or(last, |hop| hop.holder);
@@ -48,7 +49,7 @@ impl Whose {
 /// A call that is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Taken {
-    whose: Whose,
+    quota: Quota,
     /// The second until the end of which the call is remembered.
     until: u64,
     /// Its index among the calls that are remembered until the same second.
@@ -73,8 +74,8 @@ struct Inner {
 pub(super) struct ReplaySet {
     inner: Mutex<Inner>,
     capacity: usize,
-    quota: usize,
-    tree: usize,
+    holder_limit: usize,
+    tree_limit: usize,
 }
 
 impl ReplaySet {
@@ -82,8 +83,8 @@ impl ReplaySet {
         Self {
             inner: Mutex::default(),
             capacity,
-            quota,
-            tree: quota.max(capacity / TREES),
+            holder_limit: quota,
+            tree_limit: quota.max(capacity / TREES),
         }
     }
 
@@ -94,13 +95,13 @@ impl ReplaySet {
     pub(super) fn take(
         &self,
         key: ReplayKey,
-        whose: Whose,
+        quota: Quota,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.lapse(now.secs());
-        if inner.may_have_forgotten(&whose, until.secs()) {
+        if inner.may_have_forgotten(&quota, until.secs()) {
             return Err(Refusal::new(
                 Kind::Replay,
                 "the call could have been made before the clock was reset, when such calls were forgotten",
@@ -118,8 +119,8 @@ impl ReplaySet {
                 ),
             ));
         }
-        let held = count(&inner.per_holder, &whose.last);
-        if whose.wire && held >= self.quota {
+        let held = count(&inner.per_holder, &quota.last);
+        if quota.wire && held >= self.holder_limit {
             return Err(Refusal::new(
                 Kind::Replay,
                 format!(
@@ -127,8 +128,8 @@ impl ReplaySet {
                 ),
             ));
         }
-        let held = count(&inner.per_tree, &whose.first);
-        if whose.wire && held >= self.tree {
+        let held = count(&inner.per_tree, &quota.first);
+        if quota.wire && held >= self.tree_limit {
             return Err(Refusal::new(
                 Kind::Replay,
                 format!(
@@ -137,13 +138,13 @@ impl ReplaySet {
                 ),
             ));
         }
-        *inner.per_holder.entry(whose.last).or_default() += 1;
-        *inner.per_tree.entry(whose.first).or_default() += 1;
+        *inner.per_holder.entry(quota.last).or_default() += 1;
+        *inner.per_tree.entry(quota.first).or_default() += 1;
         let until = until.secs();
         let ending = inner.by_end.entry(until).or_default();
         let at = ending.len();
         ending.push(key);
-        inner.taken.insert(key, Taken { whose, until, at });
+        inner.taken.insert(key, Taken { quota, until, at });
         Ok(())
     }
 
@@ -152,11 +153,11 @@ impl ReplaySet {
     pub(super) fn enter(
         &self,
         key: ReplayKey,
-        whose: Whose,
+        quota: Quota,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<ReplayEntry<'_>, Refusal> {
-        self.take(key, whose, until, now)?;
+        self.take(key, quota, until, now)?;
         let (set, kept) = (self, false);
         Ok(ReplayEntry { set, key, kept })
     }
@@ -164,11 +165,11 @@ impl ReplaySet {
     /// Forgets a call that was not made.
     fn free(&self, key: &ReplayKey) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Taken { whose, until, at }) = inner.taken.remove(key) else {
+        let Some(Taken { quota, until, at }) = inner.taken.remove(key) else {
             return;
         };
-        forget(&mut inner.per_holder, &whose.last);
-        forget(&mut inner.per_tree, &whose.first);
+        forget(&mut inner.per_holder, &quota.last);
+        forget(&mut inner.per_tree, &quota.first);
         let Some(ending) = inner.by_end.get_mut(&until) else {
             return;
         };
@@ -245,8 +246,8 @@ impl Inner {
     /// A call of this process comes from the holder of the key, which could make another call just as well.
     /// An approval, however, is for one call, so it is not accepted while that call may have been
     /// forgotten.
-    fn may_have_forgotten(&self, whose: &Whose, until: u64) -> bool {
-        until < self.lapsed && (whose.approved || whose.wire && until <= self.reset)
+    fn may_have_forgotten(&self, quota: &Quota, until: u64) -> bool {
+        until < self.lapsed && (quota.approved || quota.wire && until <= self.reset)
     }
 
     fn lapse(&mut self, now: u64) {
@@ -256,11 +257,11 @@ impl Inner {
                 break;
             }
             for key in entry.remove() {
-                let Some(Taken { whose, .. }) = self.taken.remove(&key) else {
+                let Some(Taken { quota, .. }) = self.taken.remove(&key) else {
                     continue;
                 };
-                forget(&mut self.per_holder, &whose.last);
-                forget(&mut self.per_tree, &whose.first);
+                forget(&mut self.per_holder, &quota.last);
+                forget(&mut self.per_tree, &quota.first);
             }
         }
     }

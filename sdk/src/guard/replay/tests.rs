@@ -48,8 +48,8 @@ fn set(inner: Inner) -> ReplaySet {
     ReplaySet {
         inner: Mutex::new(inner),
         capacity: CAPACITY,
-        quota: QUOTA,
-        tree: TREE,
+        holder_limit: QUOTA,
+        tree_limit: TREE,
     }
 }
 
@@ -84,13 +84,13 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
             for (nonce, token) in (0..2).flat_map(|n| (0..TOKENS.len()).map(move |t| (n, t))) {
                 let set = set(inner.clone());
                 let (first, last) = TOKENS[token];
-                let whose = Whose {
+                let quota = Quota {
                     first: people[&first],
                     last: people[&last],
                     wire,
                     approved: false,
                 };
-                let said = set.take(key(nonce, token), whose, at(now + life), at(now));
+                let said = set.take(key(nonce, token), quota, at(now + life), at(now));
                 let should = expected(&left, nonce, token, wire);
                 assert_eq!(said.is_ok(), should, "{left:?} {nonce} {token} {wire}");
                 let mut after = left.clone();
@@ -108,7 +108,7 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
                     let all = set.inner.lock().unwrap().clone();
                     set.free(&key(nonce, token));
                     assert_tidy(&set.inner.lock().unwrap(), &left);
-                    let again = set.take(key(nonce, token), whose, at(now + life), at(now));
+                    let again = set.take(key(nonce, token), quota, at(now + life), at(now));
                     assert!(again.is_ok());
                     let inner = set.inner.lock().unwrap();
                     assert_eq!((&inner.taken, &inner.by_end), (&all.taken, &all.by_end));
@@ -133,7 +133,7 @@ fn every_reachable_state_answers_as_a_list_of_calls_would() {
 #[test]
 fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
     let person = AgentKey::generate().public();
-    let by = |wire, approved| Whose {
+    let by = |wire, approved| Quota {
         first: person,
         last: person,
         wire,
@@ -141,8 +141,8 @@ fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
     };
     let at = |secs| Timestamp::from_secs(secs).unwrap();
     let set = ReplaySet::new(100, 100);
-    let take = |nonce, whose, until: u64, now: u64| {
-        let taken = set.take(key(nonce, 0), whose, at(START + until), at(START + now));
+    let take = |nonce, quota, until: u64, now: u64| {
+        let taken = set.take(key(nonce, 0), quota, at(START + until), at(START + now));
         taken.is_ok()
     };
     let (wire, home, approved) = (by(true, false), by(false, false), by(false, true));
@@ -170,7 +170,7 @@ fn what_a_clock_that_was_ahead_made_it_forget_is_refused() {
 #[test]
 fn calls_that_are_given_back_in_any_order_leave_the_others_where_they_are() {
     let person = AgentKey::generate().public();
-    let whose = Whose {
+    let quota = Quota {
         first: person,
         last: person,
         wire: true,
@@ -180,7 +180,7 @@ fn calls_that_are_given_back_in_any_order_leave_the_others_where_they_are() {
     let set = ReplaySet::new(1000, 1000);
     let untils = [60, 61, 60, 60, 61, 60, 60, 62];
     for (nonce, until) in (0u8..).zip(untils) {
-        set.take(key(nonce, 0), whose, at(until), at(0)).unwrap();
+        set.take(key(nonce, 0), quota, at(until), at(0)).unwrap();
     }
     let mut left: BTreeSet<u8> = (0..8).collect();
     for gone in [2, 0, 6, 1, 7, 7] {
@@ -198,7 +198,7 @@ fn calls_that_are_given_back_in_any_order_leave_the_others_where_they_are() {
         );
     }
     // All remaining calls expire, and with them the counts.
-    let next = set.take(key(9, 0), whose, at(120), at(63));
+    let next = set.take(key(9, 0), quota, at(120), at(63));
     next.unwrap();
     let inner = set.inner.lock().unwrap();
     assert_eq!((inner.taken.len(), inner.per_holder[&person]), (1, 1));

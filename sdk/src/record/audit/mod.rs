@@ -46,8 +46,8 @@ impl Audit {
         &self.log
     }
 
-    fn entry(&self, batch: Batch, time: Option<Timestamp>, body: Body) -> Batch {
-        batch.append(
+    fn entry(&self, time: Option<Timestamp>, body: Body) -> Batch {
+        Batch::new().append(
             self.log.clone(),
             AuditEntry {
                 version: AUDIT_VERSION,
@@ -66,7 +66,6 @@ impl Audit {
     ) -> Batch {
         let error = error.map(|error| error.to_string().chars().take(1000).collect());
         self.entry(
-            Batch::new(),
             None,
             Body::Outcome {
                 call: reservation.id(),
@@ -78,7 +77,7 @@ impl Audit {
     /// An allowed call of a process that ended before the call did.
     pub(crate) fn lost(&self, call: CallId, what: &str) -> Batch {
         let error = Some(what.to_owned());
-        self.entry(Batch::new(), None, Body::Outcome { call, error })
+        self.entry(None, Body::Outcome { call, error })
     }
 
     /// A token given to an agent.
@@ -96,7 +95,7 @@ impl Audit {
             holder: chain.holder().to_string(),
             expires: chain.expires(),
         };
-        self.entry(Batch::new(), Some(time), body)
+        self.entry(Some(time), body)
     }
 
     /// The end of an agent's task.
@@ -112,16 +111,16 @@ impl Audit {
             token: hex::write(&chain.id()),
             how: how.to_owned(),
         };
-        self.entry(Batch::new(), time, body)
+        self.entry(time, body)
     }
 }
 
 impl Recorder for Audit {
-    fn attempt(&self, asked: &Attempt<'_>, batch: Batch) -> Batch {
-        self.entry(batch, told(asked.context), attempt::attempt(asked))
+    fn attempt(&self, asked: &Attempt<'_>) -> Batch {
+        self.entry(told(asked.context), attempt::attempt(asked))
     }
 
-    fn repeated(&self, denials: &Repeated<'_>, batch: Batch) -> Batch {
+    fn repeated(&self, denials: &Repeated<'_>) -> Batch {
         let (holder, door) = match denials.under {
             Under::Holder(key) => (Some(key.to_string()), None),
             Under::Door(door) => (None, Some(door.clone())),
@@ -141,7 +140,7 @@ impl Recorder for Audit {
                 denials.count, denials.first, denials.last
             ),
         };
-        self.entry(batch, Some(denials.last), body)
+        self.entry(Some(denials.last), body)
     }
 }
 

@@ -34,10 +34,10 @@ impl Ended {
 
     /// A store that is not durable holds no tokens of other processes.
     pub(in crate::guard) fn none() -> Self {
-        let ended = Self::new();
-        // The cell is new, so it is not set yet.
-        let _ = ended.all.set(());
-        ended
+        Self {
+            all: OnceCell::new_with(Some(())),
+            ..Self::new()
+        }
     }
 }
 
@@ -63,14 +63,14 @@ fn name(id: &[u8; 64]) -> Key {
 }
 
 impl Guard {
-    /// Adds to a batch, if the store is durable, that the last hop of a chain is revoked: its agent has
-    /// ended, or has another token instead.
-    pub(crate) fn ended_too(&self, batch: Batch, chain: &Chain) -> Batch {
+    /// The batch that revokes the last hop of a chain for other processes, which is empty unless the store is
+    /// durable: its agent has ended, or has another token instead.
+    pub(crate) fn revoke_ended(&self, chain: &Chain) -> Batch {
         if !self.store.durable() {
-            return batch;
+            return Batch::new();
         }
         let value = json!({ "since": self.now().ok(), "until": chain.expires() });
-        batch.put(name(&chain.id()), value.to_string())
+        Batch::new().put(name(&chain.id()), value.to_string())
     }
 
     /// Reads which agents of a chain have ended. A block is looked up once; an agent that ends later in

@@ -60,13 +60,13 @@ impl Guard {
     ///
     /// When the store cannot be read; the next call tries again.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        self.wake().await?;
+        self.load_state().await?;
         self.take_up_ended().await
     }
 
     /// As [`Guard::resume`] without the agents that have ended: what a start needs, at a cost that does
     /// not grow with the number of ended agents.
-    pub(crate) async fn wake(&self) -> Result<(), StoreError> {
+    pub(crate) async fn load_state(&self) -> Result<(), StoreError> {
         let resumed = self.resumed.get_or_try_init(|| self.take_up()).await;
         resumed.copied()
     }
@@ -81,7 +81,7 @@ impl Guard {
     /// When the store is durable and cannot be written. The clock is still trusted until the process
     /// ends.
     pub async fn reset_clock(&self, now: Timestamp) -> Result<(), StoreError> {
-        let resumed = self.wake().await;
+        let resumed = self.load_state().await;
         self.replay.reset(now);
         self.since.lower(now);
         self.revocations.reset(now);
@@ -130,17 +130,27 @@ impl Guard {
     }
 
     /// Reads from the store what a decision about a chain needs.
-    pub(super) async fn awake(&self, chain: &Chain) -> Result<(), Refusal> {
-        let unavailable = |error| {
-            let what = format!("the stored state of the guard cannot be read: {error}");
-            Refusal::new(Kind::Unavailable, what).outage()
-        };
-        self.wake().await.map_err(unavailable)?;
-        self.look_up(chain).await.map_err(unavailable)
+    pub(super) async fn ready_for(&self, chain: &Chain) -> Result<(), Refusal> {
+        self.load_state().await.map_err(|error| unread(&error))?;
+        self.look_up(chain).await.map_err(|error| unread(&error))
+    }
+
+    /// The time now, after the stored state has been read where that is necessary.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::now`], and [`Kind::Unavailable`] when the stored state cannot be read.
+    pub(crate) async fn loaded_now(&self) -> Result<Timestamp, Refusal> {
+        self.load_state().await.map_err(|error| unread(&error))?;
+        self.now()
     }
 
     /// Checks that the stored state was read.
-    pub(super) fn is_awake(&self) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Unavailable`] if it was not.
+    pub(super) fn ensure_loaded(&self) -> Result<(), Refusal> {
         match self.resumed.initialized() {
             true => Ok(()),
             false => Err(Refusal::new(
@@ -182,6 +192,11 @@ impl Guard {
             }
         }
     }
+}
+
+fn unread(error: &StoreError) -> Refusal {
+    let what = format!("the stored state of the guard cannot be read: {error}");
+    Refusal::new(Kind::Unavailable, what).outage()
 }
 
 fn strange(key: &Key) -> StoreError {

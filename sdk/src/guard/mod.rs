@@ -30,7 +30,9 @@ pub use ledger::{AGENTS, CALLS, COST, Charged, TOKENS, TURNS};
 #[doc(hidden)]
 pub use permit::Allowed;
 pub use permit::{Permit, Reservation};
-pub use policy::{Decision, Policy};
+pub use policy::{
+    AllOf, Answer, DecidedBy, Decision, Policy, PolicyError, PolicySet, QUESTION_VERSION, Question,
+};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
 pub use revocation::{Revocable, Revocations};
 pub use verdict::{Attempt, Checked, Pending, Presented, Recorder, Repeated, Verdict};

@@ -33,6 +33,11 @@ pub use permit::{Permit, Reservation};
 pub use policy::{
     AllOf, Answer, DecidedBy, Decision, Policy, PolicyError, PolicySet, QUESTION_VERSION, Question,
 };
+#[cfg(feature = "cedar")]
+pub use policy::{
+    CedarError, CedarPolicy, MAX_POLICIES, MAX_POLICY_BYTES, MAX_POLICY_DEPTH,
+    MAX_POLICY_OPERATORS, MAX_POLICY_VALUES, cedar_schema,
+};
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};
 pub use revocation::{Revocable, Revocations};
 pub use verdict::{Attempt, Checked, Pending, Presented, Recorder, Repeated, Verdict};

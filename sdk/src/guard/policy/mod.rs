@@ -5,6 +5,8 @@
 
 mod all_of;
 mod answer;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod question;
 mod set;
 #[cfg(test)]
@@ -14,6 +16,11 @@ use async_trait::async_trait;
 
 pub use all_of::AllOf;
 pub use answer::{Answer, DecidedBy, Decision, PolicyError};
+#[cfg(feature = "cedar")]
+pub use cedar::{
+    CedarError, CedarPolicy, MAX_POLICIES, MAX_POLICY_BYTES, MAX_POLICY_DEPTH,
+    MAX_POLICY_OPERATORS, MAX_POLICY_VALUES, cedar_schema,
+};
 pub use question::{QUESTION_VERSION, Question};
 pub use set::PolicySet;
 

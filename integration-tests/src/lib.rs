@@ -29,6 +29,10 @@ mod documentation {
     #[doc = include_str!("../../docs/src/guide.md")]
     struct Guide;
 
+    #[cfg(feature = "cedar")]
+    #[doc = include_str!("../../docs/src/guide-policies.md")]
+    struct Policies;
+
     #[doc = include_str!("../../docs/src/models.md")]
     struct Models;
 

@@ -96,6 +96,7 @@
 //! | `seal` | stores agents' keys sealed in a durable store, so that runs survive their process |
 //! | `schema` | typed answers, `Agent::run_as`, with a JSON schema made from the type |
 //! | `providers` | models of providers, through the protocols of OpenAI and Anthropic |
+//! | `cedar` | policies written in Cedar, `guard::CedarPolicy`; it switches on `serde_json/preserve_order` |
 //! | `conformance` | for tests: the cases that every store must pass, `store::conformance` |
 //!
 //! No feature weakens a check.

@@ -1,8 +1,8 @@
 //! Policies, and calls that wait for an approval.
 
 use async_trait::async_trait;
-use bailiwick::capability::{ApprovalRequest, Call, Chain, Held, Kind};
-use bailiwick::guard::{Context, Decision, Guard, Pending, Policy, Verdict};
+use bailiwick::capability::{ApprovalRequest, Call, Held, Kind};
+use bailiwick::guard::{Answer, Decision, Guard, Pending, Policy, PolicyError, Question, Verdict};
 
 use crate::support::calls::context;
 
@@ -11,8 +11,8 @@ pub struct Always(pub Result<Decision, String>);
 
 #[async_trait]
 impl Policy for Always {
-    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
-        self.0.clone()
+    async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
+        Ok(self.0.clone()?.into())
     }
 }
 

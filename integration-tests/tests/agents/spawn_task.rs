@@ -12,10 +12,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, Helper, Orchestrator, OrchestratorBuilder};
 use bailiwick::capability::{
-    AgentKey, Authority, Call, CallNonce, Chain, Grant, Kind, Risk, Scope, absent, any, eq,
-    minutes, one_of,
+    AgentKey, Authority, Call, CallNonce, Grant, Kind, Risk, Scope, absent, any, eq, minutes,
+    one_of,
 };
-use bailiwick::guard::{Context, Decision, Effect, Policy, Presented, Verdict};
+use bailiwick::guard::{
+    Answer, Context, Effect, Policy, PolicyError, Presented, Question, Verdict,
+};
 use bailiwick::id::Timestamp;
 use bailiwick::model::Request;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
@@ -81,11 +83,15 @@ struct NoPosting;
 
 #[async_trait]
 impl Policy for NoPosting {
-    async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
-        let task = call.arguments().get("task").and_then(Value::as_str);
+    async fn decide(&self, question: &Question<'_>) -> Result<Answer, PolicyError> {
+        let task = question
+            .call()
+            .arguments()
+            .get("task")
+            .and_then(Value::as_str);
         Ok(match task.is_some_and(|task| task.contains("post")) {
-            true => Decision::Deny("a helper posts nothing".to_owned()),
-            false => Decision::Permit,
+            true => Answer::deny("a helper posts nothing"),
+            false => Answer::permit(),
         })
     }
 }
@@ -144,10 +150,10 @@ struct AsksForTasks;
 
 #[async_trait]
 impl Policy for AsksForTasks {
-    async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
-        Ok(match call.arguments().get("task") {
-            Some(task) => Decision::Ask(format!("may a helper be told {task}?")),
-            None => Decision::Permit,
+    async fn decide(&self, question: &Question<'_>) -> Result<Answer, PolicyError> {
+        Ok(match question.call().arguments().get("task") {
+            Some(task) => Answer::ask(format!("may a helper be told {task}?")),
+            None => Answer::permit(),
         })
     }
 }

@@ -3,8 +3,8 @@
 mod http {
     use std::sync::Arc;
 
-    use bailiwick::capability::{AgentKey, Call, Chain, Grant, Kind, Scope, any, url};
-    use bailiwick::guard::{Context, Decision, Policy};
+    use bailiwick::capability::{AgentKey, Grant, Kind, Scope, any, url};
+    use bailiwick::guard::{Answer, Policy, PolicyError, Question};
     use bailiwick::tool::Outcome;
     use bailiwick_integration_tests::support::web;
     use bailiwick_integration_tests::support::web::web;
@@ -108,10 +108,10 @@ mod http {
 
     #[async_trait::async_trait]
     impl Policy for Public {
-        async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
-            Ok(match call.arguments()["url"].as_str() {
-                Some(url) if url.ends_with("/secret") => Decision::Deny("a secret".to_owned()),
-                _ => Decision::Permit,
+        async fn decide(&self, question: &Question<'_>) -> Result<Answer, PolicyError> {
+            Ok(match question.call().arguments()["url"].as_str() {
+                Some(url) if url.ends_with("/secret") => Answer::deny("a secret"),
+                _ => Answer::permit(),
             })
         }
     }

@@ -5,9 +5,9 @@ mod bad_luck {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use bailiwick::capability::{AgentKey, Call, Chain, Grant, Kind, MAX_CALL_LIFE, Scope, any};
+    use bailiwick::capability::{AgentKey, Grant, Kind, MAX_CALL_LIFE, Scope, any};
     use bailiwick::clock::ManualClock;
-    use bailiwick::guard::{Context, Decision, Policy, SKEW};
+    use bailiwick::guard::{Answer, Policy, PolicyError, Question, SKEW};
 
     use bailiwick_integration_tests::support::calls::{
         BANK, asked, bank, context, once, once_by_wire, read, sent, verdict,
@@ -19,14 +19,14 @@ mod bad_luck {
 
     #[async_trait]
     impl Policy for Turns {
-        async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+        async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
             let by = secs(self.1.unsigned_abs());
             match self.1 {
                 0 => self.0.fail(),
                 1.. => self.0.advance(by),
                 _ => self.0.set(start()),
             }
-            Ok(Decision::Permit)
+            Ok(Answer::permit())
         }
     }
 

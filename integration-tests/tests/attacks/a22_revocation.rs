@@ -4,9 +4,9 @@ mod decisions {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use bailiwick::capability::{Call, Chain, Grant, Held, Kind, Mandate};
+    use bailiwick::capability::{Grant, Held, Kind, Mandate};
 
-    use bailiwick::guard::{Context, Decision, Policy, Revocable, Verdict};
+    use bailiwick::guard::{Answer, Policy, PolicyError, Question, Revocable, Verdict};
 
     use bailiwick_integration_tests::support::Home;
     use bailiwick_integration_tests::support::calls::{asked, context, once, read};
@@ -73,10 +73,10 @@ mod decisions {
 
         #[async_trait]
         impl Policy for Revoking {
-            async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+            async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
                 let revocations = self.0.lock().unwrap().take().unwrap();
                 revocations.revoke([Revocable::Block(self.1)]);
-                Ok(Decision::Permit)
+                Ok(Answer::permit())
             }
         }
 

@@ -299,10 +299,12 @@ mod regressions {
 
     use async_trait::async_trait;
     use bailiwick::capability::{
-        AgentKey, Call, Chain, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Risk, Scope, any, minutes,
+        AgentKey, Call, Facts, Grant, Held, Kind, MAX_CALL_LIFE, Risk, Scope, any, minutes,
     };
     use bailiwick::clock::{Clock as _, ManualClock};
-    use bailiwick::guard::{Context, Decision, Effect, Guard, Policy, Presented, SKEW, Verdict};
+    use bailiwick::guard::{
+        Answer, Context, Effect, Guard, Policy, PolicyError, Presented, Question, SKEW, Verdict,
+    };
     use bailiwick::id::Timestamp;
 
     use bailiwick_integration_tests::support::{Home, secs, start};
@@ -377,9 +379,9 @@ mod regressions {
 
     #[async_trait]
     impl Policy for Slow {
-        async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+        async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
             self.0.advance(minutes(10));
-            Ok(Decision::Ask("always".to_owned()))
+            Ok(Answer::ask("always"))
         }
     }
 

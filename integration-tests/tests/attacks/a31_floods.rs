@@ -36,11 +36,11 @@ mod flood {
 
     use async_trait::async_trait;
     use bailiwick::capability::{
-        AgentKey, ApprovalRequest, Authority, Call, Chain, Grant, Held, KeyRing, Kind,
-        MAX_CALL_LIFE, Mandate, Scope, any,
+        AgentKey, ApprovalRequest, Authority, Call, Grant, Held, KeyRing, Kind, MAX_CALL_LIFE,
+        Mandate, Scope, any,
     };
     use bailiwick::guard::{
-        Context, Decision, Guard, Policy, Revocable, Revocations, SKEW, Verdict,
+        Answer, Guard, Policy, PolicyError, Question, Revocable, Revocations, SKEW, Verdict,
     };
     use bailiwick::id::Timestamp;
     use bailiwick_integration_tests::support;
@@ -287,9 +287,9 @@ mod flood {
 
         #[async_trait]
         impl Policy for Removing {
-            async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+            async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
                 self.0.remove(&self.1);
-                Ok(Decision::Permit)
+                Ok(Answer::permit())
             }
         }
 
@@ -305,8 +305,8 @@ mod flood {
 
     #[async_trait]
     impl Policy for Asks {
-        async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
-            Ok(Decision::Ask("who?".to_owned()))
+        async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
+            Ok(Answer::ask("who?"))
         }
     }
 
@@ -376,9 +376,9 @@ mod flood {
 
         #[async_trait]
         impl Policy for Removing {
-            async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+            async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
                 self.0.revoke([Revocable::Key(self.1)]);
-                Ok(Decision::Permit)
+                Ok(Answer::permit())
             }
         }
 

@@ -14,12 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bailiwick::capability::{
-    AgentKey, Budget, Call, Chain, Facts, Grant, Held, Kind, Risk, Scope, any,
-};
+use bailiwick::capability::{AgentKey, Budget, Call, Facts, Grant, Held, Kind, Risk, Scope, any};
 use bailiwick::clock::Clock as _;
 use bailiwick::guard::{
-    Context, Decision, Effect, Guard, GuardBuilder, Policy, Presented, Revocable, Verdict,
+    Answer, Decision, Effect, Guard, GuardBuilder, Policy, PolicyError, Presented, Question,
+    Revocable, Verdict,
 };
 use bailiwick::id::Timestamp;
 use bailiwick::record::{AuditEntry, Body};
@@ -367,9 +366,9 @@ struct Always(Result<Decision, String>, AtomicUsize);
 
 #[async_trait]
 impl Policy for Always {
-    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+    async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
         self.1.fetch_add(1, Ordering::SeqCst);
-        self.0.clone()
+        Ok(self.0.clone()?.into())
     }
 }
 
@@ -524,8 +523,8 @@ struct Silent;
 
 #[async_trait]
 impl Policy for Silent {
-    async fn decide(&self, _: &Chain, call: &Call, _: &Context) -> Result<Decision, String> {
-        if call.arguments().get("path") == Some(&json!("/panic")) {
+    async fn decide(&self, question: &Question<'_>) -> Result<Answer, PolicyError> {
+        if question.call().arguments().get("path") == Some(&json!("/panic")) {
             panic!("the policy is broken");
         }
         std::future::pending().await

@@ -2,6 +2,8 @@
 
 mod bad_luck;
 mod biscuit_samples;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod decisions;
 mod denials;
 mod differential;

@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bailiwick::agent::{Agent, ChildFailed, Children, Ended, Orchestrator, ResumeError, SealKey};
-use bailiwick::capability::{Authority, Budget, Call, Chain, Grant, Risk, Scope, any, minutes};
+use bailiwick::capability::{Authority, Budget, Grant, Risk, Scope, any, minutes};
 use bailiwick::clock::{Clock, ClockError, SystemClock};
-use bailiwick::guard::{Context, Decision, Effect, Policy};
+use bailiwick::guard::{Answer, Effect, Policy, PolicyError, Question};
 use bailiwick::id::Timestamp;
 use bailiwick::model::scripted::{ScriptedModel, call, calls, say};
 use bailiwick::model::{Message, Request, Usage};
@@ -67,8 +67,8 @@ struct Permits;
 
 #[async_trait]
 impl Policy for Permits {
-    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
-        Ok(Decision::Permit)
+    async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
+        Ok(Answer::permit())
     }
 }
 

@@ -477,14 +477,12 @@ struct Slow(Option<Waiting>);
 impl bailiwick::guard::Policy for Slow {
     async fn decide(
         &self,
-        _: &bailiwick::capability::Chain,
-        _: &bailiwick::capability::Call,
-        _: &bailiwick::guard::Context,
-    ) -> Result<bailiwick::guard::Decision, String> {
+        _: &bailiwick::guard::Question<'_>,
+    ) -> Result<bailiwick::guard::Answer, bailiwick::guard::PolicyError> {
         let waiting = self.0.as_ref().unwrap();
         waiting.started.notify_one();
         waiting.go.notified().await;
-        Ok(bailiwick::guard::Decision::Permit)
+        Ok(bailiwick::guard::Answer::permit())
     }
 }
 

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::denial::Denial;
 use super::ledger;
 use super::permit::{Permit, Reservation};
-use super::policy::Decision;
+use super::policy::{DecidedBy, Decision};
 use super::replay::{Quota, ReplayEntry};
 use super::verdict::{Attempt, Pending, Presented, Verdict};
 use super::verifier::{Guard, LEDGER, SKEW, STATE};
@@ -43,6 +43,7 @@ impl Guard {
         gone: impl Future<Output = ()> + Send,
     ) -> Verdict {
         let id = CallId::fresh();
+        context.decided_by.clear();
         if let Err(refusal) = self.ready_for(presented.chain()).await {
             return self.deny(id, presented, call, context, refusal).await;
         }
@@ -133,12 +134,17 @@ impl Guard {
         &self,
         presented: Presented<'_>,
         call: &Call,
-        context: &Context,
+        context: &mut Context,
         gone: impl Future<Output = ()> + Send,
     ) -> Result<Option<Refusal>, Refusal> {
-        match self.ask_policy(presented, call, context, gone).await? {
+        let answer = self.ask_policy(presented, call, context, gone).await?;
+        context.decided_by = answer.by;
+        match answer.decision {
             Decision::Permit => {}
-            Decision::Deny(why) => return Err(Refusal::new(Kind::Policy, why)),
+            Decision::Deny(why) => {
+                let why = decided(why, &context.decided_by);
+                return Err(Refusal::new(Kind::Policy, why));
+            }
             Decision::Ask(why) => {
                 let digest = call.digest(
                     &presented.chain().holder(),
@@ -149,6 +155,7 @@ impl Guard {
                     .chain()
                     .approved(&digest, self.now()?, &self.approvers)
                 {
+                    let why = decided(why, &context.decided_by);
                     return Ok(Some(Refusal::new(Kind::Approval, why)));
                 }
             }
@@ -254,6 +261,14 @@ impl Spent {
         });
         Self { until, key }
     }
+}
+
+/// The reason of a policy, and the sets and policies that it comes from.
+fn decided(mut why: String, by: &[DecidedBy]) -> String {
+    for set in by {
+        why.push_str(&format!("; {set}"));
+    }
+    why
 }
 
 fn made_before() -> Refusal {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::DecidedBy;
 use crate::capability::{Exposure, Facts, Risk, Sensitivity};
 use crate::id::Timestamp;
 
@@ -21,6 +22,17 @@ pub enum Effect {
     Send,
     /// Starts something that acts on its own.
     Spawn,
+}
+
+impl Effect {
+    /// Every effect.
+    pub const ALL: &'static [Self] = &[
+        Self::Read,
+        Self::Write,
+        Self::Delete,
+        Self::Send,
+        Self::Spawn,
+    ];
 }
 
 impl fmt::Display for Effect {
@@ -53,6 +65,8 @@ pub struct Context {
     pub owner: Option<String>,
     /// The purpose of the run, in the words of the caller that started it.
     pub intent: Option<String>,
+    /// The sets of policies that took part in the decision. The guard sets it.
+    pub(super) decided_by: Vec<DecidedBy>,
 }
 
 impl Context {
@@ -68,7 +82,15 @@ impl Context {
             environment: None,
             owner: None,
             intent: None,
+            decided_by: Vec::new(),
         }
+    }
+
+    /// The sets of policies that took part in the decision about the call, and those of their policies that
+    /// decided. The list is empty as long as no policy was asked.
+    #[must_use]
+    pub fn decided_by(&self) -> &[DecidedBy] {
+        &self.decided_by
     }
 
     /// Sets the taint and sensitivity that caveats check, from the exposure of the run (`None` if it is not
@@ -112,16 +134,7 @@ mod tests {
 
     #[test]
     fn each_effect_has_its_name() {
-        let all = [
-            Effect::Read,
-            Effect::Write,
-            Effect::Delete,
-            Effect::Send,
-            Effect::Spawn,
-        ];
-        assert_eq!(
-            all.map(|effect| effect.to_string()),
-            ["read", "write", "delete", "send", "spawn"]
-        );
+        let all: Vec<_> = Effect::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["read", "write", "delete", "send", "spawn"]);
     }
 }

@@ -36,7 +36,14 @@ pub use ledger::{AGENTS, CALLS, COST, TOKENS, TURNS};
 #[doc(hidden)]
 pub use permit::Allowed;
 pub use permit::{Permit, Reservation};
-pub use policy::{Decision, Policy};
+pub use policy::{
+    AllOf, Answer, DecidedBy, Decision, Policy, PolicyError, PolicySet, QUESTION_VERSION, Question,
+};
+#[cfg(feature = "cedar")]
+pub use policy::{
+    CedarError, CedarPolicy, MAX_POLICIES, MAX_POLICY_BYTES, MAX_POLICY_DEPTH,
+    MAX_POLICY_OPERATORS, MAX_POLICY_VALUES, cedar_schema,
+};
 pub(crate) use prune::prune_state;
 pub use recorded::Recorded;
 pub use replay::{REPLAY_CAPACITY, REPLAY_QUOTA};

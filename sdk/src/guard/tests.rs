@@ -74,7 +74,7 @@ struct Silent;
 
 #[async_trait]
 impl Policy for Silent {
-    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+    async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
         std::future::pending().await
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::context::Context;
-use super::policy::Decision;
+use super::policy::{Answer, PolicyError, Question};
 use super::verdict::Presented;
 use super::verifier::{Guard, STATE};
 use crate::capability::{Call, Kind, Refusal};
@@ -18,23 +18,24 @@ pub(super) const POLICY_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Guard {
-    /// The decision of the policy about a call. An error, a panic and a missing decision after the limit are
-    /// denials.
+    /// The answer of the policy about a call. An error, a panic and a missing answer after the limit are
+    /// denials. An error of the policy is an answer that denies, with the sets in which it arose.
     pub(super) async fn ask_policy(
         &self,
         presented: Presented<'_>,
         call: &Call,
         context: &Context,
         gone: impl Future<Output = ()> + Send,
-    ) -> Result<Decision, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let Some(policy) = &self.policy else {
             let what = "no policy is loaded, and one is required";
             return match self.policy_required {
                 true => Err(Refusal::new(Kind::Policy, what)),
-                false => Ok(Decision::Permit),
+                false => Ok(Answer::permit()),
             };
         };
-        let deciding = async { policy.decide(presented.chain(), call, context).await };
+        let question = Question::new(presented.chain(), call, context);
+        let deciding = async { policy.decide(&question).await };
         let mut deciding = pin!(caught(deciding));
         let mut gone = pin!(gone);
         let mut waited = Duration::ZERO;
@@ -75,13 +76,13 @@ async fn pass(time: Duration) {
 
 /// The answer of a policy, or the refusal if it panicked.
 async fn caught(
-    deciding: impl Future<Output = Result<Decision, String>>,
-) -> Result<Decision, Refusal> {
+    deciding: impl Future<Output = Result<Answer, PolicyError>>,
+) -> Result<Answer, Refusal> {
     let mut deciding = pin!(deciding);
     std::future::poll_fn(|context| {
         // After a panic the future is not polled again, so its broken state is never observed.
         match catch_unwind(AssertUnwindSafe(|| deciding.as_mut().poll(context))) {
-            Ok(polled) => polled.map(|said| said.map_err(|why| Refusal::new(Kind::Policy, why))),
+            Ok(polled) => polled.map(|said| Ok(said.unwrap_or_else(PolicyError::into_answer))),
             Err(_) => {
                 let what = "the policy panicked before it decided about the call; fix the policy";
                 Poll::Ready(Err(Refusal::new(Kind::Unavailable, what)))

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::capability::{Exposure, Risk, Sensitivity};
 use crate::guard::Effect;
 use crate::text::plain_name;
@@ -107,6 +109,37 @@ impl Declaration {
         self.idempotent
     }
 
+    /// The declaration and the tool's parameters as JSON.
+    pub(super) fn to_json(&self, parameters: Value) -> Value {
+        let known = [
+            ("dataset", self.dataset.as_ref().map(|names| json!(names))),
+            (
+                "sensitivity",
+                self.exposure.sensitivity.map(|level| json!(level)),
+            ),
+            ("owner", self.owner.as_ref().map(|owner| json!(owner))),
+            (
+                "environment",
+                self.environment.as_ref().map(|name| json!(name)),
+            ),
+        ];
+        let mut written = json!({
+            "capability": self.capability,
+            "name": self.name,
+            "description": self.description,
+            "effect": self.effect,
+            "risk": self.risk,
+            "idempotent": self.idempotent,
+            "taint": self.exposure.taint,
+            "parameters": parameters,
+        });
+        if let Value::Object(members) = &mut written {
+            let known = known.into_iter();
+            members.extend(known.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        }
+        written
+    }
+
     /// The capability that the tool is called by.
     #[must_use]
     pub fn capability(&self) -> &str {
@@ -155,5 +188,65 @@ impl fmt::Display for ToolError {
 impl<E: std::error::Error> From<E> for ToolError {
     fn from(error: E) -> Self {
         Self(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declaration_is_written_with_what_it_says_and_nothing_else() {
+        let least = Declaration::new("a.b", Effect::Delete, Risk::High);
+        let expected = json!({
+            "capability": "a.b",
+            "name": "a_b",
+            "description": "",
+            "effect": "delete",
+            "risk": "high",
+            "idempotent": false,
+            "taint": [],
+            "parameters": { "type": "object" },
+        });
+        assert_eq!(least.to_json(json!({ "type": "object" })), expected);
+        let whole = least
+            .describe("Deletes.")
+            .touches(["files"])
+            .sensitivity(Sensitivity::Internal)
+            .taints(["web"])
+            .owner("ops")
+            .environment("production")
+            .idempotent();
+        let expected = json!({
+            "capability": "a.b",
+            "name": "a_b",
+            "description": "Deletes.",
+            "effect": "delete",
+            "risk": "high",
+            "idempotent": true,
+            "taint": ["web"],
+            "parameters": {},
+            "dataset": ["files"],
+            "sensitivity": "internal",
+            "owner": "ops",
+            "environment": "production",
+        });
+        assert_eq!(whole.to_json(json!({})), expected);
+    }
+
+    #[test]
+    fn the_declarations_of_a_toolbox_are_sorted_by_capability() {
+        let tool = |capability| {
+            let declaration = Declaration::new(capability, Effect::Read, Risk::Low);
+            crate::tool::RuntimeTool::new(declaration, json!({}), |_, _| async { Ok(json!(1)) })
+        };
+        // By their names, `a1` is before `a_z`.
+        let toolbox = crate::tool::Toolbox::builder();
+        let toolbox = toolbox.tool(tool("a1")).tool(tool("a.z")).build().unwrap();
+        let read = crate::capability::canonical::read(&toolbox.to_json()).unwrap();
+        let declared =
+            |capability| Declaration::new(capability, Effect::Read, Risk::Low).to_json(json!({}));
+        let expected = json!({ "version": 1, "tools": [declared("a.z"), declared("a1")] });
+        assert_eq!(read, expected);
     }
 }

@@ -75,7 +75,7 @@ pub use state::{Invocation, Need, State};
 /// How a caller of the [`Gate`] stops a call.
 pub use tokio_util::sync::CancellationToken;
 pub(crate) use toolbox::Entry;
-pub use toolbox::{Toolbox, ToolboxBuilder, ToolboxError, Toolset};
+pub use toolbox::{TOOLS_VERSION, Toolbox, ToolboxBuilder, ToolboxError, Toolset};
 
 #[cfg(feature = "macros")]
 pub use bailiwick_macros::Arguments;

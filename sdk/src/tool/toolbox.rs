@@ -42,6 +42,9 @@ fn kind(declaration: &Declaration, parameters: &Value) -> Arc<str> {
     hex::write(&Sha256::digest(canonical::write(&said))).into()
 }
 
+/// The version of what [`Toolbox::to_json`] writes.
+pub const TOOLS_VERSION: u32 = 1;
+
 /// Collects tools and their state.
 #[derive(Default)]
 pub struct ToolboxBuilder {
@@ -234,6 +237,24 @@ impl Toolbox {
     #[must_use]
     pub fn builder() -> ToolboxBuilder {
         ToolboxBuilder::default()
+    }
+
+    /// The declarations of all tools as canonical JSON, sorted by capability: what policies are checked against.
+    ///
+    /// It is one object with the members `version`, which is [`TOOLS_VERSION`], and `tools`: a list of objects
+    /// with `capability`, `name`, `description`, `effect`, `risk`, `idempotent`, `taint`, `parameters` (a JSON
+    /// schema), and, where the tool declares them, `dataset`, `sensitivity`, `owner` and `environment`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let tools: Vec<_> = self
+            .tools
+            .values()
+            .map(|entry| (&entry.declaration.capability, entry))
+            .collect::<BTreeMap<_, _>>()
+            .into_values()
+            .map(|entry| entry.declaration.to_json(entry.tool.parameters()))
+            .collect();
+        canonical::write(&json!({ "version": TOOLS_VERSION, "tools": tools }))
     }
 
     /// What a model is shown: the tools that the token could ever allow.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bailiwick::capability::{Budget, Call, Chain, Held, Kind, PublicKey, WireCall};
-use bailiwick::guard::{Context, Decision, Guard, GuardBuilder, Policy, Verdict};
+use bailiwick::capability::{Budget, Call, Held, Kind, PublicKey, WireCall};
+use bailiwick::guard::{Answer, Guard, GuardBuilder, Policy, PolicyError, Question, Verdict};
 use bailiwick::id::CallId;
 use bailiwick::record::{self, Body};
 use bailiwick::store::{Key, Store};
@@ -19,9 +19,9 @@ pub(crate) struct Thinks;
 
 #[async_trait]
 impl Policy for Thinks {
-    async fn decide(&self, _: &Chain, _: &Call, _: &Context) -> Result<Decision, String> {
+    async fn decide(&self, _: &Question<'_>) -> Result<Answer, PolicyError> {
         Yield(false).await;
-        Ok(Decision::Permit)
+        Ok(Answer::permit())
     }
 }
 

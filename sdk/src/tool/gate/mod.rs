@@ -42,9 +42,11 @@ impl Gate {
     /// # use bailiwick::guard::Guard;
     /// # use bailiwick::record::Audit;
     /// # use bailiwick::tool::{Gate, Toolbox};
-    /// # let (ring, toolbox) = (KeyRing::new([]), Toolbox::builder().build().unwrap());
+    /// # fn gate(ring: KeyRing, toolbox: Toolbox) -> Gate {
     /// let guard = Guard::builder(ring).build_recorded(Audit::new());
     /// let gate = Gate::new(guard, toolbox);
+    /// # gate
+    /// # }
     /// ```
     ///
     /// A gate over another guard does not compile:
@@ -54,9 +56,11 @@ impl Gate {
     /// # use bailiwick::guard::Guard;
     /// # use bailiwick::record::Audit;
     /// # use bailiwick::tool::{Gate, Toolbox};
-    /// # let (ring, toolbox) = (KeyRing::new([]), Toolbox::builder().build().unwrap());
+    /// # fn gate(ring: KeyRing, toolbox: Toolbox) -> Gate {
     /// let guard = Guard::builder(ring).build();
     /// let gate = Gate::new(guard, toolbox);
+    /// # gate
+    /// # }
     /// ```
     #[must_use]
     pub const fn new(guard: Recorded<Audit>, toolbox: Toolbox) -> Self {

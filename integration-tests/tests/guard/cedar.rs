@@ -8,9 +8,9 @@ use bailiwick::capability::{AgentKey, Grant, Kind, Risk, Scope, any};
 use bailiwick::guard::{
     Attempt, CedarPolicy, DecidedBy, Effect, GuardBuilder, PolicySet, Presented, Recorder, Verdict,
 };
-use bailiwick::record::{Body, Verdict as Recorded};
+use bailiwick::record::{AuditVerdict as Recorded, Body};
 use bailiwick::store::Batch;
-use bailiwick::tool::{CancellationToken, Declaration, Outcome, RuntimeTool, Toolbox};
+use bailiwick::tool::{Declaration, Outcome, RuntimeTool, Toolbox};
 use bailiwick_integration_tests::support::calls::{asked, context, once, read};
 use bailiwick_integration_tests::support::{Home, secs, situation, start};
 use serde_json::json;
@@ -144,7 +144,7 @@ async fn a_gate_asks_cedar_with_the_arguments_of_the_tool() {
     let home = Home::new();
     let policies = "permit(principal, action == Action::\"fs.read\", resource)
         when { context.arguments.path like \"/srv/docs/*\" };";
-    let gate = home.gate_of(guard(&home, policies).build(), toolbox());
+    let gate = home.gate_of(guard(&home, policies), toolbox());
     let grant = Grant::new("fs.read").arg("path", any()).arg("size", any());
     let held = home.held(&Scope::new().grant(grant));
     for (arguments, expected) in [
@@ -156,11 +156,8 @@ async fn a_gate_asks_cedar_with_the_arguments_of_the_tool() {
         ),
         (json!({ "path": "/srv/docs/a", "size": 1 }), None),
     ] {
-        let cancel = CancellationToken::new();
         let text = arguments.to_string();
-        let outcome = gate
-            .call(&held, "fs_read", &text, &situation(), &cancel)
-            .await;
+        let outcome = gate.call(&held, "fs_read", &text, &situation()).await;
         match (&outcome, expected) {
             (Outcome::Value { .. }, None) => {}
             (Outcome::Denied(denial), Some(kind)) => assert_eq!(denial.kind(), kind),
@@ -174,12 +171,12 @@ async fn a_gate_asks_cedar_with_the_arguments_of_the_tool() {
 struct Allowed(Mutex<Vec<Vec<DecidedBy>>>);
 
 impl Recorder for Allowed {
-    fn attempt(&self, attempt: &Attempt<'_>, batch: Batch) -> Batch {
+    fn attempt(&self, attempt: &Attempt<'_>) -> Batch {
         if attempt.denial.is_none() {
             let by = attempt.context.decided_by().to_vec();
             self.0.lock().unwrap().push(by);
         }
-        batch
+        Batch::new()
     }
 }
 

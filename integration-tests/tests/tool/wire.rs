@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bailiwick::capability::{Call, Grant, Held, Kind, MAX_CALL_LIFE, Risk, Scope, WireCall, any};
 use bailiwick::guard::{Effect, SKEW};
-use bailiwick::record::{Body, Verdict};
+use bailiwick::record::{AuditVerdict, Body};
 use bailiwick::tool::{Declaration, Gate, Outcome, RuntimeTool, Toolbox};
 use bailiwick_integration_tests::support::calls::{BANK, wire};
 use bailiwick_integration_tests::support::{Home, secs, situation};
@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// The capability and the verdict of each attempt on the record.
-    async fn attempts(&self) -> Vec<(String, Verdict)> {
+    async fn attempts(&self) -> Vec<(String, AuditVerdict)> {
         let entries = self.home.entries().await.into_iter();
         let attempts = entries.filter_map(|entry| match entry.body {
             Body::Attempt {
@@ -114,9 +114,9 @@ async fn a_wire_call_reaches_the_body_once_and_its_outcome_is_recorded() {
     assert_eq!(server.ran(), once);
     assert_eq!(server.home.outcomes().await, [None]);
     let read = |verdict| ("fs.read".to_owned(), verdict);
-    let denied = Verdict::Denied;
+    let denied = AuditVerdict::Denied;
     let expected = [
-        read(Verdict::Allowed),
+        read(AuditVerdict::Allowed),
         read(denied),
         read(denied),
         read(denied),
@@ -151,7 +151,7 @@ async fn a_wire_call_reaches_only_what_its_holder_signed_and_a_denial_does_not_s
     assert!(
         attempts
             .iter()
-            .all(|(_, verdict)| *verdict == Verdict::Denied)
+            .all(|(_, verdict)| *verdict == AuditVerdict::Denied)
     );
     // The text may be spaced otherwise, and a member that is `null` is no member: the value is the same.
     let same = r#"{ "path":"/a","more":null }"#;

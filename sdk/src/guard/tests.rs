@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::capability::{
-    AgentKey, Authority, Budget, Call, Chain, Facts, Grant, Held, KeyRing, Kind, MAX_CALL_LIFE,
-    Mandate, Risk, Scope,
+    AgentKey, Authority, Budget, Call, Facts, Grant, Held, KeyRing, Kind, MAX_CALL_LIFE, Mandate,
+    Risk, Scope,
 };
 use crate::clock::ManualClock;
 use crate::id::Timestamp;

@@ -190,7 +190,8 @@ impl Block {
                 thinking,
                 signature,
             } => Some(
-                json!({ "type": "thinking", "thinking": thinking, "signature": signature })
+                // In alphabetical order, which is the same whatever order `serde_json` keeps.
+                json!({ "signature": signature, "thinking": thinking, "type": "thinking" })
                     .to_string(),
             ),
             Kind::Whole(raw) => Some(raw.clone()),

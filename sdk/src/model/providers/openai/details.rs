@@ -1,7 +1,9 @@
 //! `reasoning_details`: thoughts in parts, which arrive in pieces and go back whole.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::super::fault::wrong;
 use crate::model::ModelError;
@@ -9,9 +11,12 @@ use crate::model::ModelError;
 /// The members that arrive in pieces.
 const TEXTS: [&str; 3] = ["text", "summary", "data"];
 
+/// A part, whose members are in one order whatever order `serde_json` keeps.
+type Part = BTreeMap<String, Value>;
+
 /// The parts so far.
 #[derive(Default)]
-pub(super) struct Details(Vec<Map<String, Value>>);
+pub(super) struct Details(Vec<Part>);
 
 impl Details {
     /// Takes the parts of one piece: a part goes on with the last one where it has its index and type.
@@ -20,7 +25,7 @@ impl Details {
     ///
     /// When it is not an array of objects.
     pub(super) fn push(&mut self, raw: &RawValue) -> Result<(), ModelError> {
-        let parts: Vec<Map<String, Value>> = serde_json::from_str(raw.get())
+        let parts: Vec<Part> = serde_json::from_str(raw.get())
             .map_err(|error| wrong(format_args!("`reasoning_details` is {error}")))?;
         for part in parts {
             match self.0.last_mut() {
@@ -39,12 +44,12 @@ impl Details {
     }
 }
 
-fn is_same(last: &Map<String, Value>, part: &Map<String, Value>) -> bool {
+fn is_same(last: &Part, part: &Part) -> bool {
     let index = part.get("index").filter(|index| !index.is_null());
     index.is_some() && last.get("index") == index && last.get("type") == part.get("type")
 }
 
-fn join(last: &mut Map<String, Value>, part: Map<String, Value>) {
+fn join(last: &mut Part, part: Part) {
     for (name, value) in part {
         match (last.get_mut(&name), value) {
             (_, Value::Null) => {}

@@ -59,9 +59,9 @@ impl<'de> Deserialize<'de> for LogName {
 
 /// A hash over an entry and, through the link before it, over all of the log up to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Link([u8; 32]);
+pub struct LogLink([u8; 32]);
 
-impl Link {
+impl LogLink {
     /// The link before the first entry of a log, different for each log.
     ///
     /// SHA-256 of `bailiwick/log-start/1`, a zero byte, and the name.
@@ -91,31 +91,31 @@ impl Link {
     }
 }
 
-impl From<[u8; 32]> for Link {
+impl From<[u8; 32]> for LogLink {
     fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }
 
-impl fmt::Display for Link {
+impl fmt::Display for LogLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::write(&self.0))
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for LogLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Link({self})")
+        write!(f, "LogLink({self})")
     }
 }
 
-impl Serialize for Link {
+impl Serialize for LogLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Link {
+impl<'de> Deserialize<'de> for LogLink {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         hex::read(&String::deserialize(deserializer)?)
             .map(Self)
@@ -130,7 +130,7 @@ pub struct Entry {
     /// Its number: the first entry of a log is 1.
     pub seq: u64,
     /// The link over this entry and all before it.
-    pub link: Link,
+    pub link: LogLink,
     /// One line of canonical JSON; the link is over exactly these bytes.
     pub body: String,
 }
@@ -141,15 +141,15 @@ pub struct Entry {
 pub struct Head {
     /// The number of the last entry; 0 in an empty log.
     pub seq: u64,
-    /// The link of the last entry; [`Link::start`] in an empty log.
-    pub link: Link,
+    /// The link of the last entry; [`LogLink::start`] in an empty log.
+    pub link: LogLink,
 }
 
 impl Head {
     /// The head of a log without entries.
     #[must_use]
     pub fn empty(log: &LogName) -> Self {
-        let link = Link::start(log);
+        let link = LogLink::start(log);
         Self { seq: 0, link }
     }
 

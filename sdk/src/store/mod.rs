@@ -37,7 +37,7 @@ pub use apply::{Rows, apply};
 pub use batch::{Batch, Expected, Op};
 pub use changes::Changes;
 pub use key::{InvalidKey, Key};
-pub use log::{Entry, Head, Link, LogName};
+pub use log::{Entry, Head, LogLink, LogName};
 pub use memory::MemoryStore;
 pub use refusal::StoreError;
 #[cfg(feature = "sqlite")]

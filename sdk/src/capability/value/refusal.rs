@@ -55,14 +55,10 @@ pub enum Kind {
     Approval,
     /// The policy denies the call, failed, or is absent where one is required.
     Policy,
-    /// The call is not part of the plan.
-    Plan,
     /// The call was made before.
     Replay,
     /// The derived scope is wider than the scope that it is derived from.
     Widens,
-    /// The same denied call was repeated too often.
-    Repeated,
     /// A source that the decision needs (clock, store, revocations) cannot be read.
     Unavailable,
 }
@@ -93,10 +89,8 @@ impl Kind {
             Self::Budget => "budget",
             Self::Approval => "approval",
             Self::Policy => "policy",
-            Self::Plan => "plan",
             Self::Replay => "replay",
             Self::Widens => "widens",
-            Self::Repeated => "repeated",
             Self::Unavailable => "unavailable",
         }
     }

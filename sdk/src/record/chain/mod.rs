@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::canonical;
 use crate::format::{Format, strict};
 use crate::id::Timestamp;
-use crate::store::{Entry, Head, Link, LogName};
+use crate::store::{Entry, Head, LogLink, LogName};
 
 /// An Ed25519 public key.
 pub type PublicKeyBytes = [u8; 32];
@@ -32,7 +32,7 @@ pub struct Checkpoint {
     /// The number of its last entry then; 0 for a log that was empty.
     pub seq: u64,
     /// The link of that entry, which is over all entries before it too.
-    pub link: Link,
+    pub link: LogLink,
     /// When it was signed, by the signer's clock.
     pub time: Timestamp,
     /// The key of the signer.

@@ -120,7 +120,7 @@ async fn an_edit_shows() {
         assert_eq!(links(&edited), Err((seq, Fault::Altered)));
         // With the link that the new body has, the next one no longer follows.
         let prev = n.checked_sub(1).map(|prev| entries[prev].link);
-        let prev = prev.unwrap_or_else(|| Link::start(&audit()));
+        let prev = prev.unwrap_or_else(|| LogLink::start(&audit()));
         edited[n].link = prev.then(seq, "9");
         let next = Err((seq + 1, Fault::Altered));
         assert_eq!(links(&edited), if n < 4 { next } else { Ok(5) });
@@ -207,7 +207,7 @@ async fn only_trusted_signatures_over_every_field_count() {
     let good = checkpoint(&entries[2]);
     let edits: [fn(&mut Checkpoint); 4] = [
         |pin| pin.seq = 2,
-        |pin| pin.link = Link::from([0; 32]),
+        |pin| pin.link = LogLink::from([0; 32]),
         |pin| pin.time = Timestamp::MAX,
         |pin| pin.signature[0] ^= 1,
     ];

@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use crate::store::{Entry, Head, Key, Link, LogName, Versioned};
+use crate::store::{Entry, Head, Key, LogLink, LogName, Versioned};
 
 pub(super) fn value(conn: &Connection, key: &Key) -> Result<Option<Versioned>> {
     let sql = "SELECT version, value FROM value WHERE key = ?1";
@@ -104,8 +104,8 @@ fn most(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-fn link(row: &Row<'_>, column: usize) -> Result<Link> {
-    row.get::<_, [u8; 32]>(column).map(Link::from)
+fn link(row: &Row<'_>, column: usize) -> Result<LogLink> {
+    row.get::<_, [u8; 32]>(column).map(LogLink::from)
 }
 
 fn strange(

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Expected, Link};
+use crate::store::{Expected, LogLink};
 
 store_suite!({
     let directory = directory();
@@ -76,7 +76,7 @@ async fn a_store_that_was_opened_again_keeps_everything() {
     assert_eq!(store.counter(&key("max")).await.unwrap(), u64::MAX);
     assert_eq!(store.head(&log("l")).await.unwrap(), first.appended[1]);
     let entries = store.log(&log("l"), 0, 99).await.unwrap();
-    assert_eq!(entries[0].link, Link::start(&log("l")).then(1, "1"));
+    assert_eq!(entries[0].link, LogLink::start(&log("l")).then(1, "1"));
 
     // A version does not return, that of a deleted value either.
     let again = store.commit(Batch::new().put(key("b"), "3")).await.unwrap();

@@ -70,6 +70,15 @@ async fn more_is_written_with_a_call_that_is_allowed_and_not_with_another() {
     assert_eq!(stored(&guard).await, first);
 }
 
+#[test]
+fn a_guard_on_a_store_that_is_not_durable_checks_at_once() {
+    let (guard, held) = world(&scope());
+    let guard = guard.build();
+    assert!(!guard.store().durable());
+    let checked = guard.check((&held).into(), &call(), &context());
+    assert!(checked.is_ok(), "{checked:?}");
+}
+
 struct Silent;
 
 #[async_trait]

@@ -35,8 +35,8 @@ impl Ended {
     /// A store that is not durable holds no tokens of other processes.
     pub(in crate::guard) fn none() -> Self {
         Self {
+            guard: Looker::new(),
             all: OnceCell::new_with(Some(())),
-            ..Self::new()
         }
     }
 }

@@ -5,12 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bailiwick::agent::Limits;
 use bailiwick::model::{Completion, Model, ModelError, Request, ScriptedModel};
 
 use crate::args::Args;
 
 /// A model that is given to agents, and shared by them.
 pub type Shared = Arc<dyn Model>;
+
+/// The limits of runs that a real model may make long; a script reaches neither.
+#[must_use]
+pub fn limits() -> Limits {
+    Limits {
+        max_turns: 12,
+        max_output_tokens: Some(2_000),
+        ..Limits::default()
+    }
+}
 
 /// The choice between the scripts and one real model for all agents.
 #[derive(Clone)]

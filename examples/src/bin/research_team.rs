@@ -8,13 +8,13 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bailiwick::agent::{ChildFailed, Children, Limits};
+use bailiwick::agent::{ChildFailed, Children};
 use bailiwick::capability::eq;
 use bailiwick::model::scripted::{ScriptedModel, call, say};
 use bailiwick::tool::fs::{Dir, ReadFile};
 use bailiwick::{Agent, Authority, Grant, Orchestrator, Scope, minutes, path_under};
 use bailiwick_examples::args::Args;
-use bailiwick_examples::model::Models;
+use bailiwick_examples::model::{Models, limits};
 use bailiwick_examples::screen::Screen;
 use bailiwick_examples::script::{path_in, results, task, title};
 use bailiwick_examples::stage::{self, Fault};
@@ -31,12 +31,7 @@ async fn research(args: Args) -> Result<bool, Fault> {
         .tool(ReadFile::new(&Dir::mount("/srv/files/docs", &directory)?))
         .model_for("reader", models.or(reader()))
         .model_for("lead", models.or(lead()))
-        // Against a model that rambles; a script does neither.
-        .limits(Limits {
-            max_turns: 12,
-            max_output_tokens: Some(2_000),
-            ..Limits::default()
-        })
+        .limits(limits())
         .build()?;
 
     let work = async {

@@ -33,13 +33,24 @@ mod trees {
 
 mod widening {
     use bailiwick::capability::{
-        AgentKey, Budget, Facts, Grant, Kind, MintError, Risk, Scope, any, at_most, eq, hours,
-        matches, minutes, one_of, prefix, range, subset_of,
+        AgentKey, Budget, Chain, Facts, Grant, Held, Kind, MintError, Risk, Scope, any, at_most,
+        eq, hours, matches, minutes, one_of, prefix, range, subset_of,
     };
     use bailiwick_integration_tests::forge::{self, Forge};
     use serde_json::{Value, json};
 
     use crate::common::widening::{ask, call, held, hostile_holder, now, reader};
+
+    /// The chain with a hop of `scope` that `parent` refuses to delegate, since the hop is wider.
+    fn refused_and_appended(parent: &Held, scope: &Scope, what: &str) -> Chain {
+        let to = AgentKey::generate().public();
+        let delegated = parent.delegate("reader", scope, to, now());
+        assert!(
+            matches!(delegated, Err(MintError::Widens(_))),
+            "{what}: {delegated:?}"
+        );
+        parent.danger_append("reader", scope, to, now()).unwrap()
+    }
 
     /// Every way in which a hop can be wider, each refused by `delegate`, and each of no effect when
     /// the hop is appended all the same.
@@ -153,15 +164,7 @@ mod widening {
             ),
         ];
         for (what, scope, wider, refused) in arguments {
-            let to = AgentKey::generate();
-            let delegated = parent.delegate("reader", &scope, to.public(), now());
-            assert!(
-                matches!(delegated, Err(MintError::Widens(_))),
-                "{what}: {delegated:?}"
-            );
-            let raw = parent
-                .danger_append("reader", &scope, to.public(), now())
-                .unwrap();
+            let raw = refused_and_appended(&parent, &scope, what);
             let raw = ring.chain(&raw.to_bytes()).unwrap();
             assert_eq!(ask(&raw, &wider, &facts), Err((refused, Some(0))), "{what}");
         }
@@ -225,15 +228,7 @@ mod widening {
             ),
         ];
         for (what, scope, facts, refused) in caveats {
-            let to = AgentKey::generate();
-            let delegated = parent.delegate("reader", &scope, to.public(), now());
-            assert!(
-                matches!(delegated, Err(MintError::Widens(_))),
-                "{what}: {delegated:?}"
-            );
-            let raw = parent
-                .danger_append("reader", &scope, to.public(), now())
-                .unwrap();
+            let raw = refused_and_appended(&parent, &scope, what);
             assert_eq!(
                 ask(&raw, &call("pay", &good), &facts),
                 Err((refused, Some(0))),

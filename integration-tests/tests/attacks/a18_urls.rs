@@ -139,7 +139,7 @@ mod http {
         value!(web.get(&held, &web.server.url("/fine")).await);
     }
 
-    /// Leave for an address inside is for the URLs of the grant that names it.
+    /// The permission for an internal address holds for the URLs of the grant that names it.
     #[tokio::test]
     async fn attack_18_an_address_inside_is_reached_by_the_grant_that_names_it_alone() {
         let web = web().await;

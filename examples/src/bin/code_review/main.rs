@@ -11,13 +11,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use bailiwick::agent::{Children, Limits};
+use bailiwick::agent::Children;
 use bailiwick::capability::eq;
 use bailiwick::text::printable;
 use bailiwick::tool::fs::{Dir, Mount, ReadFile, WriteFile};
 use bailiwick::{Agent, Authority, Grant, Orchestrator, Scope, minutes, path_under};
 use bailiwick_examples::args::Args;
-use bailiwick_examples::model::Models;
+use bailiwick_examples::model::{Models, limits};
 use bailiwick_examples::screen::Screen;
 use bailiwick_examples::stage::{self, Fault};
 
@@ -47,12 +47,7 @@ async fn review(args: Args) -> Result<bool, Fault> {
         // The tool exists, and no agent is granted it.
         .tool(WriteFile::new(&files))
         .model(models.or(reviewer::model()))
-        // Against a model that rambles; a script does neither.
-        .limits(Limits {
-            max_turns: 12,
-            max_output_tokens: Some(2_000),
-            ..Limits::default()
-        })
+        .limits(limits())
         .build()?;
 
     let work = async {
